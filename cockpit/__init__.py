@@ -1,0 +1,1 @@
+"""Cockpit: a terminal cockpit for traders who let AI clients work on their broker account."""

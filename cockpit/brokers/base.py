@@ -1,0 +1,89 @@
+"""What every broker must be able to say and do, whatever stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from cockpit.model.accounts import Balances, Position
+from cockpit.model.instruments import Instrument
+from cockpit.model.orders import BrokerFact, BrokerOrder, OrderRef, OrderRequest
+from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
+from cockpit.model.trading import Link, Mode
+
+FactSink = Callable[[BrokerFact], None]
+"""Where a broker puts what it says about orders: never blocks, never raises, keeps the order of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """Who is at the other end, and how the line is."""
+
+    kind: str
+    account: str
+    mode: Mode
+    """What the account itself says it is, not what the settings say."""
+    link: Link
+    latency_ms: float | None
+    note: str
+    since: datetime
+
+
+class BrokerUnavailable(Exception):
+    """The line is down or no answer came: what was asked may or may not have happened."""
+
+
+class Broker(Protocol):
+    """One account at one broker.
+
+    Every method bounds its own time and raises BrokerUnavailable when that is over. ``submit``, ``replace`` and
+    ``cancel`` return once the broker has the message; what became of it arrives as facts, even before they return.
+    They never send anything twice.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def listen(self, sink: FactSink) -> None:
+        """Set where facts go. Called once, before anything is submitted."""
+        ...
+
+    def status(self) -> BrokerStatus: ...
+
+    async def find(self, symbol: str) -> Sequence[Instrument]:
+        """Return the instruments whose symbol is exactly that (upper case); more than one means ambiguous."""
+        ...
+
+    async def search(self, text: str, limit: int) -> Sequence[Instrument]:
+        """Return instruments whose symbol or name contains the text, best first."""
+        ...
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """Return the newest quote, or None where the broker has none. Never a price from elsewhere."""
+        ...
+
+    async def bars(self, instrument: Instrument, interval: Interval, count: int, end: datetime | None) -> Bars:
+        """Return up to ``count`` finished bars that opened before ``end`` (now), oldest first."""
+        ...
+
+    async def clock(self) -> MarketClock: ...
+
+    async def balances(self) -> Balances: ...
+
+    async def positions(self) -> Sequence[Position]: ...
+
+    async def submit(self, reference: OrderRef, request: OrderRequest) -> None: ...
+
+    async def replace(self, reference: OrderRef, request: OrderRequest) -> None: ...
+
+    async def cancel(self, reference: OrderRef) -> None: ...
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        """Return open and ended orders as far back as the broker keeps them."""
+        ...

@@ -1,0 +1,42 @@
+"""What an account holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """Money of one account, in its base currency."""
+
+    account: str
+    currency: str
+    cash: Decimal
+    equity: Decimal
+    """Cash plus the market value of all positions."""
+    buying_power: Decimal
+    """Notional that may still be opened, working orders already taken off."""
+    realised: Decimal
+    """Profit and loss that is settled, before fees."""
+    unrealised: Decimal
+    fees: Decimal
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is held of one instrument: long above zero, short below."""
+
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    mark: Decimal | None
+    """Price at which it is valued now; None where no price is known."""
+    market_value: Decimal | None
+    unrealised: Decimal | None
+    currency: str
+    as_of: datetime
+    source: str

@@ -1,0 +1,88 @@
+"""Who asks, and with which authority."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NewType
+
+from cockpit.model.text import Safe
+
+ClientName = NewType("ClientName", str)
+"""The name that the operator gave a client: budgets, history, policy and idempotency hang on it."""
+
+GrantId = NewType("GrantId", str)
+
+CLIENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}")
+
+
+class Scope(StrEnum):
+    """What a client may do. A tool names one."""
+
+    READ_MARKET = "read:market"
+    READ_ACCOUNT = "read:account"
+    READ_ORDERS = "read:orders"
+    READ_RESEARCH = "read:research"
+    READ_AUDIT = "read:audit"
+    PREVIEW_ORDERS = "preview:orders"
+    WRITE_ORDERS = "write:orders"
+    WRITE_ALERTS = "write:alerts"
+
+
+WRITE_SCOPES: Final = frozenset({Scope.WRITE_ORDERS, Scope.WRITE_ALERTS})
+READ_SCOPES: Final = frozenset(Scope) - WRITE_SCOPES
+"""What ``approve`` grants of what was asked; previews change nothing and count as reading."""
+
+
+class Via(StrEnum):
+    """How an authority is presented."""
+
+    OAUTH = "oauth"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The authority that the operator gave: bound to one client and one connection."""
+
+    grant_id: GrantId
+    client: ClientName
+    client_id: str
+    """The OAuth registration, or the id of the API key."""
+    scopes: frozenset[Scope]
+    connection: str
+    via: Via
+    made_at: datetime
+    expires_at: datetime | None
+    host: Safe
+    """Host of the client's redirect, or ``key``: the only part of its identity that it can't invent."""
+    suspended: bool = False
+    """Stopped by the kill switch and not yet enabled again (keys only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One authenticated request: its grant as it was at the door, and where it came from."""
+
+    grant: Grant
+    narrowed: frozenset[Scope] | None
+    """Scopes of the token where the client asked for fewer than the grant has."""
+    address: str
+
+
+def effective(grant: Grant, narrowed: frozenset[Scope] | None, allowed: frozenset[Scope]) -> frozenset[Scope]:
+    """Return what may be used now: the grant's scopes, the token's, and what settings allow on the connection."""
+    scopes = grant.scopes & allowed
+    return scopes if narrowed is None else scopes & narrowed
+
+
+def scopes_of(text: str) -> frozenset[Scope]:
+    """Read a space-separated list; ValueError names the first word that is no scope."""
+    return frozenset(Scope(word) for word in text.split())
+
+
+def scope_text(scopes: frozenset[Scope]) -> str:
+    """Write scopes in the order of their declaration."""
+    return " ".join(scope for scope in Scope if scope in scopes)

@@ -1,0 +1,239 @@
+"""An order, from the client's wish to its end, and the facts by which a broker moves it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NewType
+
+from cockpit.model.checks import CheckResult
+from cockpit.model.identity import ClientName, GrantId
+from cockpit.model.money import plain
+from cockpit.model.text import Safe
+
+OrderId = NewType("OrderId", str)
+"""Ours, as clients and the operator see it: ``o-`` and a ULID."""
+
+OrderRef = NewType("OrderRef", str)
+"""What the broker keeps with the order: ``ck:`` and a ULID. The only key by which orders are matched."""
+
+
+class Side(StrEnum):
+    """Buy or sell."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """Return +1 for a buy and -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        """Return the other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    """How the price is set."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(StrEnum):
+    """How long the order lives."""
+
+    DAY = "day"
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderState(StrEnum):
+    """Where an order is. Only broker facts move it on once it has been sent."""
+
+    PREVIEWED = "previewed"
+    PENDING = "pending"
+    """Waits for the operator; nothing was sent."""
+    APPROVED = "approved"
+    SENDING = "sending"
+    """The intent is durable; the broker has not answered yet."""
+    WORKING = "working"
+    PARTLY_FILLED = "partly_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    """By the broker."""
+    REFUSED = "refused"
+    """By us: nothing was sent."""
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    """Sent, and nobody can say what became of it yet."""
+
+
+DONE: Final = frozenset(
+    {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.REFUSED, OrderState.EXPIRED}
+)
+AT_BROKER: Final = frozenset({OrderState.SENDING, OrderState.WORKING, OrderState.PARTLY_FILLED, OrderState.UNKNOWN})
+"""States in which the broker may still fill it."""
+OPEN: Final = frozenset(OrderState) - DONE - {OrderState.PREVIEWED}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What is wished for: exactly what an approval is bound to."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    limit_price: Decimal | None
+    time_in_force: TimeInForce
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the request in one canonical form: equal requests, equal fingerprints."""
+        parts = (
+            self.symbol,
+            self.side,
+            plain(self.quantity),
+            self.order_type,
+            "" if self.limit_price is None else plain(self.limit_price),
+            self.time_in_force,
+        )
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+    def words(self) -> str:
+        """Say it the way a trader does: ``BUY 100 ALFA LMT 412.3 DAY``."""
+        price = "MKT" if self.limit_price is None else f"LMT {plain(self.limit_price)}"
+        return f"{self.side.upper()} {plain(self.quantity)} {self.symbol} {price} {self.time_in_force.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as we know it. A change is a new value with the next version."""
+
+    order_id: OrderId
+    reference: OrderRef
+    version: int
+    client: ClientName
+    grant_id: GrantId
+    connection: str
+    request: OrderRequest
+    state: OrderState
+    filled: Decimal
+    average_price: Decimal | None
+    """Volume-weighted price of the fills; None until there is one."""
+    fees: Decimal
+    reason: Safe
+    """Why it is where it is, where that isn't plain: the refusal, the operator's words, the broker's."""
+    checks: tuple[CheckResult, ...]
+    made_at: datetime
+    changed_at: datetime
+    decide_by: datetime | None = None
+    """Until when the operator may decide; None where nothing waits."""
+    proposed: OrderRequest | None = None
+    """A change of a working order that waits for the operator or for the broker."""
+    asked_at_price: Decimal | None = None
+    """The touch when the order, or its change, was asked for: what drift is measured against."""
+
+    @property
+    def left(self) -> Decimal:
+        """Quantity that is not filled yet."""
+        return self.request.quantity - self.filled
+
+    @property
+    def waits(self) -> bool:
+        """Whether the operator has to decide on it now."""
+        return self.decide_by is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One fill, as the broker reported it."""
+
+    execution_id: str
+    reference: OrderRef
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFact:
+    """Something that a broker said about one order."""
+
+    reference: OrderRef
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged(BrokerFact):
+    """The broker has the order and works it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed(BrokerFact):
+    """A fill. The same ``execution_id`` twice is one fill."""
+
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced(BrokerFact):
+    """The broker works the order with these terms now."""
+
+    quantity: Decimal
+    limit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRefused(BrokerFact):
+    """The broker kept the order as it was."""
+
+    reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled(BrokerFact):
+    """The rest of the order is gone from the broker's book."""
+
+    reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class Expired(BrokerFact):
+    """The order's time in force ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(BrokerFact):
+    """The broker never took the order."""
+
+    reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost(BrokerFact):
+    """The line broke, or no answer came, while the order was under way."""
+
+    reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order as the broker's books show it; what reconcile compares ours with."""
+
+    reference: OrderRef
+    request: OrderRequest
+    state: OrderState
+    """WORKING, PARTLY_FILLED, FILLED, CANCELLED, REJECTED or EXPIRED."""
+    executions: tuple[Execution, ...]
+    reason: Safe

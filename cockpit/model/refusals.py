@@ -1,0 +1,130 @@
+"""Every reason for which something is refused: one table of codes, with who can mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class Mender(StrEnum):
+    """Who can mend a refusal."""
+
+    CLIENT = "client"
+    OPERATOR = "operator"
+    BROKER = "broker"
+    HOST = "host"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalKind:
+    """One row of the table: what a code means."""
+
+    code: str
+    message: str
+    """What is wrong, in one sentence."""
+    retryable: bool
+    """Whether the same call may succeed later without being changed."""
+    who: Mender
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal as a value: a code of the table, a sentence that fits the case, and its facts."""
+
+    code: str
+    message: str
+    retryable: bool
+    who_can_fix: Mender
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """Carries a refusal up to the gate, which answers, records and shows it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+def _table(*rows: tuple[str, str, bool, Mender]) -> Mapping[str, RefusalKind]:
+    return {code: RefusalKind(code, message, retryable, who) for code, message, retryable, who in rows}
+
+
+_C, _O, _B, _H = Mender.CLIENT, Mender.OPERATOR, Mender.BROKER, Mender.HOST
+
+REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
+    # who is asking
+    ("GRANT_ENDED", "This authority has ended; connect again.", False, _O),
+    ("SCOPE_MISSING", "The operator has not granted the scope that this tool needs.", False, _O),
+    ("KILL_SWITCH", "The operator has stopped everything.", False, _O),
+    ("HALTED", "The operator has halted trading; only cancels pass.", True, _O),
+    ("REDUCE_ONLY", "Only orders that reduce a position are allowed now.", True, _O),
+    ("RATE_LIMITED", "Too many calls; wait before the next one.", True, _C),
+    ("BUSY", "The host can't take more now; try again shortly.", True, _H),
+    # what is asked
+    ("UNKNOWN_TOOL", "There is no tool of that name.", False, _C),
+    ("BAD_ARGUMENTS", "The arguments don't fit the tool's input schema.", False, _C),
+    ("CAPABILITY_UNAVAILABLE", "The broker of this connection can't do that.", False, _B),
+    ("INSTRUMENT_UNRESOLVED", "The symbol doesn't name exactly one instrument.", False, _C),
+    ("ORDER_UNKNOWN", "No order of this connection has that id.", False, _C),
+    ("PREVIEW_UNKNOWN", "No preview of yours has that id, or it has expired.", False, _C),
+    ("NOT_YOUR_ORDER", "That order belongs to another client or to the operator.", False, _O),
+    ("ORDER_DONE", "The order has ended and can't be changed.", False, _C),
+    ("ORDER_BUSY", "The order is being changed or sent; ask for its state first.", True, _C),
+    ("NOTHING_TO_CHANGE", "The change leaves the order as it is.", False, _C),
+    ("IDEMPOTENCY_CONFLICT", "That idempotency key was used with another request.", False, _C),
+    ("ACCOUNT_NOT_ALLOWED", "That account doesn't belong to this connection.", False, _C),
+    # the broker and its data
+    ("CONNECTION_UNKNOWN", "There is no connection of that name in the settings.", False, _O),
+    ("BROKER_NOT_READY", "The broker's link is down.", True, _B),
+    ("BROKER_REJECTED", "The broker rejected the order.", False, _B),
+    ("MODE_MISMATCH", "The connection's mode and the broker's account don't agree.", False, _O),
+    ("TRADING_DISABLED", "This connection may not trade.", False, _O),
+    ("MARKET_DATA_MISSING", "The broker has no price for this instrument.", True, _B),
+    ("MARKET_DATA_STALE", "The last price is too old to trade on.", True, _B),
+    # the order itself
+    ("BAD_QUANTITY", "The quantity must be a positive multiple of the lot.", False, _C),
+    ("BAD_TICK", "The price must be a positive multiple of the tick.", False, _C),
+    ("ORDER_TYPE_NOT_ALLOWED", "This order type or time in force isn't supported here.", False, _C),
+    ("MAX_QUANTITY", "The quantity is above the limit.", False, _O),
+    ("MAX_NOTIONAL", "The order's worst-case value is above the limit.", False, _O),
+    ("PRICE_COLLAR", "The price is too far from the market.", False, _C),
+    ("BUYING_POWER", "The account can't carry this order.", False, _C),
+    # approval
+    ("PENDING_LIMIT", "Too many orders wait for the operator.", True, _O),
+    ("REJECTED_BY_OPERATOR", "The operator rejected the order.", False, _O),
+    ("APPROVAL_EXPIRED", "Nobody approved the order in time; nothing was sent.", False, _C),
+    ("PRICE_MOVED", "The market moved too far since the order was asked for.", False, _C),
+    ("ALREADY_DECIDED", "Somebody or something else has decided this already.", False, _O),
+    ("VERSION_CHANGED", "It changed since you looked; look again.", True, _O),
+    ("EDIT_ADDS_RISK", "An edit may only lower the risk.", False, _O),
+    ("CANCELLED_BEFORE_SENT", "The order was withdrawn before it was sent.", False, _C),
+    # what failed
+    ("AUDIT_UNAVAILABLE", "The audit can't be written, so nothing is sent.", True, _H),
+    ("INTERNAL", "Something went wrong here; the host's log has the details.", True, _H),
+    # the operator's own acts
+    ("CODE_UNKNOWN", "No waiting client shows that code.", False, _O),
+    ("CLIENT_UNKNOWN", "No client of that name or id is known.", False, _O),
+    ("NAME_TAKEN", "That name is another client's.", False, _O),
+    ("NAME_BAD", "A client's name is 1 to 40 letters, digits, spaces, dots, dashes or underscores.", False, _O),
+    ("SCOPE_NOT_ALLOWED", "The settings don't allow that scope on that connection.", False, _O),
+    ("CHOOSE_CONNECTION", "There is more than one connection; name one.", False, _O),
+    ("KEY_UNKNOWN", "There is no API key of that name.", False, _O),
+    ("WORD_MISSING", "That act must be confirmed by typing its word.", False, _O),
+    ("READ_ONLY", "This screen may look but not act.", False, _O),
+    ("ACT_UNKNOWN", "There is no such command.", False, _O),
+    ("BAD_ACT_ARGUMENTS", "The command's arguments don't fit.", False, _O),
+)
+
+
+def refuse(code: str, message: str | None = None, **details: object) -> Refusal:
+    """Make a refusal of the table's ``code``; a message of its own replaces the general sentence.
+
+    Details become text, because they leave the process and are shown to people.
+    """
+    kind = REFUSALS[code]
+    facts = {name: str(value) for name, value in details.items() if value is not None}
+    return Refusal(code, message or kind.message, kind.retryable, kind.who, facts)

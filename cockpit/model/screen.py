@@ -1,0 +1,25 @@
+"""How the operator wants the screen: a plain value, so that the screen needs no settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """Looks and rates of the screen."""
+
+    theme: str = "cockpit-dark"
+    rate_hz: int = 8
+    """How often the stream is drawn; 4 over SSH unless set."""
+    ascii: bool = False
+    """Draw states and bars in ASCII."""
+    mouse: bool = False
+    history: int = 10_000
+    """Calls kept in memory for the stream."""
+    theme_folder: Path | None = None
+    """Where the operator's own themes are."""
+    rate_is_set: bool = False
+    hint: str = ""
+    keys: dict[str, str] = field(default_factory=dict)

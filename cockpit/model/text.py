@@ -1,0 +1,38 @@
+"""Text from outside, made harmless before it is stored or shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NewType
+
+Safe = NewType("Safe", str)
+"""Text without control, format or bidirectional characters, of bounded length. The screen accepts nothing else."""
+
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_ELLIPSIS: Final = "…"
+
+
+def safe(text: str, limit: int = 200) -> Safe:
+    r"""Make one line of outside text harmless: what is invisible or steers a terminal becomes a visible escape.
+
+    ``\x1b`` stands for ESC, ``\u202e`` for the right-to-left override, and so on; longer text ends in an ellipsis.
+    Covers C0, C1, DEL, soft hyphen, zero-width and bidirectional characters, variation selectors, tags and surrogates.
+    """
+    cut = text[: limit + 1]
+    clean = _UNSAFE.sub(_escape, cut) if not cut.isascii() or not cut.isprintable() else cut
+    return Safe(clean if len(clean) <= limit else clean[: max(0, limit - 1)] + _ELLIPSIS)
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text is printable ASCII alone: the only kind that may look like a symbol or a known product."""
+    return text.isascii() and text.isprintable()
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -1,0 +1,1 @@
+"""Everything that the human can see or do: the acts, the view, and the commands that screen and command line share."""

@@ -1,0 +1,268 @@
+"""Every act of the operator, once: keys, prompt, footer, help and command line are made from this registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from cockpit.model.refusals import Refusal
+
+
+class Danger(StrEnum):
+    """How an act is confirmed. What lowers risk is instant."""
+
+    SAFE = "safe"
+    TWO_STEPS = "two_steps"
+    """Adds risk: asks once (the screen: then ``y``; the command line: a question unless ``--yes``)."""
+    TYPED = "typed"
+    """Adds the most risk: a word is typed (the command line: the same word, or ``--yes``)."""
+
+
+class When(StrEnum):
+    """Where an act makes sense."""
+
+    ALWAYS = "always"
+    WAITING_ORDER = "waiting order"
+    WAITING_CLIENT = "waiting client"
+    CLIENT = "client"
+    OPEN_ORDER = "open order"
+    STOPPED = "stopped"
+    COMMAND_LINE = "command line"
+
+
+class Kind(StrEnum):
+    """What an argument is, so that the command line and the prompt can read it."""
+
+    TEXT = "text"
+    SCOPES = "scopes"
+    DECIMAL = "decimal"
+    NUMBER = "number"
+    DURATION = "duration"
+    """``30m``, ``2h``, ``7d``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument: positional when required, else an option of the same name."""
+
+    name: str
+    kind: Kind
+    help: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that the operator can do or ask."""
+
+    name: str
+    """``group.verb``: unique, stable, and what the wire carries."""
+    command: str
+    """The words on the command line and in the ``:`` prompt, such as ``key create``."""
+    help: str
+    danger: Danger = Danger.SAFE
+    arguments: tuple[Argument, ...] = ()
+    key: str = ""
+    """The key in the screen, in Textual's spelling; empty where there is none."""
+    when: When = When.ALWAYS
+    changes: bool = True
+    """Whether it changes anything; what doesn't is allowed to a read-only screen."""
+    word: str = ""
+    """What has to be typed, for TYPED acts."""
+
+
+def _need(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
+    return Argument(name, kind, help, required=True)
+
+
+def _may(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
+    return Argument(name, kind, help)
+
+
+STATUS = Act("status", "status", "Show state, connections, clients and counters", changes=False)
+PENDING = Act("pending", "pending", "List what waits for you: clients and orders", changes=False)
+APPROVE_CLIENT = Act(
+    "client.approve",
+    "approve",
+    "Let in the client whose browser shows CODE",
+    Danger.TWO_STEPS,
+    (
+        _need("code", "The six letters that the client's browser shows"),
+        _may("as", "Name to give the client"),
+        _may("scope", "Scope to grant, repeatable; without: the asked read scopes", Kind.SCOPES),
+        _may("connection", "Connection to bind the grant to; without: the only one"),
+        _may("for", "How long the grant lives, such as 30m, 8h or 7d", Kind.DURATION),
+    ),
+    key="a",
+    when=When.WAITING_CLIENT,
+)
+DENY_CLIENT = Act(
+    "client.deny",
+    "deny",
+    "Turn away a waiting client",
+    arguments=(_need("code", "Its code, or the id of its request"),),
+    key="d",
+    when=When.WAITING_CLIENT,
+)
+CLIENTS = Act("clients", "clients", "List the clients that were let in", changes=False, key="c")
+SCOPES = Act(
+    "client.scopes",
+    "scopes",
+    "Change what a client may do, from its next call on",
+    Danger.TWO_STEPS,
+    (
+        _need("client", "Name or id of the client"),
+        _may("add", "Scope to add, repeatable", Kind.SCOPES),
+        _may("drop", "Scope to take away, repeatable", Kind.SCOPES),
+    ),
+    when=When.CLIENT,
+)
+REVOKE = Act(
+    "client.revoke",
+    "revoke",
+    "End every authority of a client, at once",
+    arguments=(_need("client", "Name or id of the client"),),
+    key="x",
+    when=When.CLIENT,
+)
+ORDERS = Act("orders", "orders", "List orders", changes=False, key="o")
+POSITIONS = Act("positions", "positions", "List positions and balances", changes=False, key="p")
+APPROVE_ORDER = Act(
+    "order.approve",
+    "approve-order",
+    "Send a waiting order as it is shown now",
+    Danger.TWO_STEPS,
+    (
+        _need("order_id", "Id of the order"),
+        _may("version", "Version that you looked at; refused if it has changed", Kind.NUMBER),
+        _may("quantity", "A smaller quantity", Kind.DECIMAL),
+        _may("limit", "A limit farther from the market", Kind.DECIMAL),
+    ),
+    key="a",
+    when=When.WAITING_ORDER,
+)
+DENY_ORDER = Act(
+    "order.deny",
+    "deny-order",
+    "Reject a waiting order",
+    arguments=(_need("order_id", "Id of the order"), _may("reason", "Reason that the client gets")),
+    key="d",
+    when=When.WAITING_ORDER,
+)
+CANCEL = Act(
+    "order.cancel",
+    "cancel",
+    "Cancel an order",
+    arguments=(_need("order_id", "Id of the order"),),
+    key="x",
+    when=When.OPEN_ORDER,
+)
+CANCEL_ALL = Act("order.cancel_all", "cancel-all", "Cancel every open order and reject every waiting one")
+KILL = Act(
+    "kill",
+    "kill",
+    "Stop everything: end all authorities, void approvals, cancel orders",
+    key="ctrl+k",
+    arguments=(_may("reason", "Why, for the record"),),
+)
+HALT = Act("halt", "halt", "Halt trading: no writes but cancels", arguments=(_may("reason", "Why, for the record"),))
+REDUCE = Act(
+    "reduce",
+    "reduce",
+    "Let only orders pass that reduce a position",
+    arguments=(_may("reason", "Why, for the record"),),
+)
+RESUME = Act("resume", "resume", "Let clients act again", Danger.TYPED, word="RESUME", when=When.STOPPED)
+KEY_CREATE = Act(
+    "key.create",
+    "key create",
+    "Make an API key; it is shown once",
+    Danger.TWO_STEPS,
+    (
+        Argument("name", Kind.TEXT, "Name of the client that will use it"),
+        Argument("connection", Kind.TEXT, "Connection to bind it to; without: the only one"),
+        Argument("scope", Kind.SCOPES, "Scope to grant, repeatable"),
+        Argument("for", Kind.DURATION, "How long it lives"),
+    ),
+    when=When.COMMAND_LINE,
+)
+KEY_LIST = Act("key.list", "key list", "List API keys", changes=False, when=When.COMMAND_LINE)
+KEY_ENABLE = Act(
+    "key.enable",
+    "key enable",
+    "Let a key that the kill switch stopped work again",
+    Danger.TWO_STEPS,
+    (_need("name", "Name of the key"),),
+    when=When.COMMAND_LINE,
+)
+KEY_REVOKE = Act(
+    "key.revoke", "key revoke", "End an API key", arguments=(_need("name", "Name of the key"),), when=When.COMMAND_LINE
+)
+AUDIT_TAIL = Act(
+    "audit.tail",
+    "audit tail",
+    "Show the newest records of the audit",
+    arguments=(_may("count", "How many, at most 1000", Kind.NUMBER),),
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+AUDIT_VERIFY = Act(
+    "audit.verify",
+    "audit verify",
+    "Check the audit's hash chain from end to end",
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+
+ACTS: Final[Mapping[str, Act]] = {
+    act.name: act
+    for act in (
+        STATUS,
+        PENDING,
+        APPROVE_CLIENT,
+        DENY_CLIENT,
+        CLIENTS,
+        SCOPES,
+        REVOKE,
+        ORDERS,
+        POSITIONS,
+        APPROVE_ORDER,
+        DENY_ORDER,
+        CANCEL,
+        CANCEL_ALL,
+        KILL,
+        HALT,
+        REDUCE,
+        RESUME,
+        KEY_CREATE,
+        KEY_LIST,
+        KEY_ENABLE,
+        KEY_REVOKE,
+        AUDIT_TAIL,
+        AUDIT_VERIFY,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An act with its arguments, as a face sends it. Values are text; ``scopes`` are space-separated."""
+
+    act: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    by: str = "screen"
+    """Which face sends it: ``screen`` or ``socket``; for the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act that was carried out: a sentence for people, and what ``--json`` prints."""
+
+    says: str
+    data: object = None
+    """Plain JSON values alone."""
+
+
+Answer = Done | Refusal

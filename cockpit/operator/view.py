@@ -1,0 +1,179 @@
+"""What the operator sees: one frozen snapshot of everything, and tickets for the two things to decide on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from cockpit.model.accounts import Balances, Position
+from cockpit.model.checks import CheckResult
+from cockpit.model.events import CallFinished
+from cockpit.model.identity import ClientName, GrantId, Scope, Via
+from cockpit.model.orders import Order, OrderId
+from cockpit.model.quotes import Quote
+from cockpit.model.text import Safe
+from cockpit.model.trading import Link, Mode, TradingSwitch
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One broker account: who, how it is, and whether its money is real."""
+
+    name: str
+    broker: str
+    mode: Mode
+    account: str
+    link: Link
+    latency_ms: float | None
+    trade: bool
+    note: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class PendingClient:
+    """A browser that shows a code. The code is not here: it is only in that browser."""
+
+    request_id: str
+    claimed_name: Safe
+    """What the client calls itself: never proof of anything."""
+    host: Safe
+    """Host that gets the authorization code: the identity that counts."""
+    address: Safe
+    asked: tuple[Scope, ...]
+    asked_at: datetime
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOrder:
+    """An order, or a change of one, that waits for the operator."""
+
+    order: Order
+    why: Safe
+    """Why it needs a human."""
+    notional: Decimal | None
+    decide_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """A client that was let in, with one of its authorities."""
+
+    client: ClientName
+    client_id: str
+    grant_id: GrantId
+    via: Via
+    host: Safe
+    scopes: tuple[Scope, ...]
+    connection: str
+    made_at: datetime
+    expires_at: datetime | None
+    last_used: datetime | None
+    calls: int
+    denied: int
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The day in numbers, since the process started or midnight UTC, whichever is later."""
+
+    calls: int
+    denied: int
+    errors: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """A position and the connection that holds it."""
+
+    connection: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBalances:
+    """Balances and their connection."""
+
+    connection: str
+    balances: Balances
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the main screen shows, at one instant."""
+
+    version: int
+    """Grows with every change; equal versions mean equal snapshots, apart from ``at``."""
+    at: datetime
+    url: str
+    switch: TradingSwitch
+    connections: tuple[ConnectionView, ...]
+    pending_clients: tuple[PendingClient, ...]
+    """In order of arrival."""
+    pending_orders: tuple[PendingOrder, ...]
+    """In order of arrival."""
+    clients: tuple[ClientView, ...]
+    orders: tuple[Order, ...]
+    """Open orders, then those that ended today; newest first, at most 200."""
+    positions: tuple[HeldPosition, ...]
+    balances: tuple[HeldBalances, ...]
+    counters: Counters
+    recent: tuple[CallFinished, ...] = ()
+    """The newest calls, oldest first, at most 200: what a screen that opens late begins with."""
+    hint: Safe | None = None
+    """A line for the operator; the demo shows the code that its client's page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTicket:
+    """What the operator decides on, with prices and checks made for this look."""
+
+    order: Order
+    quote: Quote | None
+    notional: Decimal | None
+    """Worst-case value in the account's currency."""
+    position_before: Decimal
+    position_after: Decimal
+    drift: Decimal | None
+    """Move of the touch since it was asked, as a share; positive is worse for the order."""
+    checks: tuple[CheckResult, ...]
+    executions: tuple[tuple[datetime, Decimal, Decimal], ...] = ()
+    """Fills: when, quantity, price."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTicket:
+    """The one request whose code was typed, with what may be chosen for it."""
+
+    request: PendingClient
+    redirect_uri: Safe
+    suggested_name: str
+    """A free name, or the known name whose host and claimed name fit."""
+    known: bool
+    """Whether the suggested name is an existing client's."""
+    scopes_by_connection: tuple[tuple[str, tuple[Scope, ...]], ...]
+    """For each connection, the scopes that settings allow."""
+    preselected: tuple[Scope, ...]
+    """The asked scopes that only read; writes are never among them."""
+    warnings: tuple[Safe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One record of the audit, as the operator may read it."""
+
+    number: int
+    at: datetime
+    kind: str
+    client: Safe
+    tool: Safe
+    outcome: str
+    code: str
+    symbol: str
+    order_id: OrderId | None
+    duration_ms: float | None
+    detail: Safe
