@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from cockpit.model.identity import Scope
 from cockpit.model.trading import Mode
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_\-]{0,31}")
-
+ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 
@@ -26,15 +24,17 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """Where the host listens, and how much it takes."""
 
-    host: str = Field("127.0.0.1", min_length=1, max_length=253, description="Address to listen on.")
-    port: int = Field(8722, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    public_url: str = Field("", max_length=200, description="https address under which clients reach the host.")
-    allowed_hosts: tuple[str, ...] = Field((), description="Further names that the Host header may carry.")
-    allowed_origins: tuple[str, ...] = Field((), description="Web pages' origins that may call from a browser.")
-    max_body_bytes: int = Field(1_048_576, ge=4096, le=16_777_216, description="Largest request body.")
-    max_sessions: int = Field(1000, ge=1, le=100_000, description="Handshake-era sessions kept at a time.")
-    session_idle_seconds: int = Field(1800, ge=10, le=86_400, description="An idle session is forgotten after this.")
-    max_calls_in_flight: int = Field(64, ge=1, le=4096, description="Calls of one client running at a time.")
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="Address to listen on.")
+    port: int = Field(default=8722, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(default="", max_length=200, description="https address under which clients reach the host.")
+    allowed_hosts: tuple[str, ...] = Field(default=(), description="Further names that the Host header may carry.")
+    allowed_origins: tuple[str, ...] = Field(default=(), description="Web pages' origins that may call from a browser.")
+    max_body_bytes: int = Field(default=1_048_576, ge=4096, le=16_777_216, description="Largest request body.")
+    max_sessions: int = Field(default=1000, ge=1, le=100_000, description="Handshake-era sessions kept at a time.")
+    session_idle_seconds: int = Field(
+        default=1800, ge=10, le=86_400, description="An idle session is forgotten after this."
+    )
+    max_calls_in_flight: int = Field(default=64, ge=1, le=4096, description="Calls of one client running at a time.")
 
     @field_validator("public_url")
     @classmethod
@@ -52,81 +52,90 @@ class ServerSettings(_Section):
 class OAuthSettings(_Section):
     """How long authorities live."""
 
-    access_seconds: int = Field(3600, ge=60, le=86_400, description="Life of an access token.")
-    refresh_days: int = Field(30, ge=1, le=365, description="Absolute life of a grant's refresh tokens.")
-    code_seconds: int = Field(60, ge=10, le=600, description="Life of an authorization code.")
-    ask_seconds: int = Field(300, ge=30, le=1800, description="How long a browser's code waits for the operator.")
-    max_waiting: int = Field(50, ge=1, le=1000, description="Browsers that may wait at a time.")
-    max_waiting_per_address: int = Field(5, ge=1, le=1000, description="Browsers of one address that may wait.")
-    max_unapproved_clients: int = Field(200, ge=1, le=10_000, description="Registrations kept before approval.")
+    access_seconds: int = Field(default=3600, ge=60, le=86_400, description="Life of an access token.")
+    refresh_days: int = Field(default=30, ge=1, le=365, description="Absolute life of a grant's refresh tokens.")
+    code_seconds: int = Field(default=60, ge=10, le=600, description="Life of an authorization code.")
+    ask_seconds: int = Field(
+        default=300, ge=30, le=1800, description="How long a browser's code waits for the operator."
+    )
+    max_waiting: int = Field(default=50, ge=1, le=1000, description="Browsers that may wait at a time.")
+    max_waiting_per_address: int = Field(default=5, ge=1, le=1000, description="Browsers of one address that may wait.")
+    max_unapproved_clients: int = Field(default=200, ge=1, le=10_000, description="Registrations kept before approval.")
 
 
 class PolicySettings(_Section):
     """What an order may be. Money is in the account's currency."""
 
-    max_quantity: Money = Field(Decimal(1000), description="Largest quantity of one order.")
-    max_notional: Money = Field(Decimal(10_000), description="Largest worst-case value of one order.")
-    price_collar: Share = Field(Decimal("0.03"), description="Farthest that a price may lie from the touch.")
-    max_drift: Share = Field(Decimal("0.01"), description="Farthest that the price may move before the approval.")
-    max_quote_age_seconds: int = Field(5, ge=1, le=3600, description="Oldest price that may be traded on.")
-    approval_seconds: int = Field(120, ge=5, le=3600, description="How long an order waits for the operator.")
+    max_quantity: Money = Field(default=Decimal(1000), description="Largest quantity of one order.")
+    max_notional: Money = Field(default=Decimal(10_000), description="Largest worst-case value of one order.")
+    price_collar: Share = Field(default=Decimal("0.03"), description="Farthest that a price may lie from the touch.")
+    max_drift: Share = Field(
+        default=Decimal("0.01"), description="Farthest that the price may move before the approval."
+    )
+    max_quote_age_seconds: int = Field(default=5, ge=1, le=3600, description="Oldest price that may be traded on.")
+    approval_seconds: int = Field(default=120, ge=5, le=3600, description="How long an order waits for the operator.")
 
 
 class ConnectionSettings(_Section):
     """One broker account."""
 
-    broker: Literal["paper"] = Field("paper", description="Kind of broker.")
-    mode: Mode = Field(Mode.PAPER, description="Whether the money is real.")
-    account: str = Field("", max_length=32, pattern=r"^[A-Za-z0-9]*$", description="Account; empty takes the only one.")
-    trade: bool = Field(True, description="Whether orders may be placed at all.")
-    scopes: frozenset[Scope] = Field(frozenset(Scope), description="Scopes that may be granted on it.")
-    cash: Money = Field(Decimal(100_000), description="Paper: the money that the account starts with.")
-    seed: str = Field("cockpit", min_length=1, max_length=64, description="Paper: names the invented market.")
+    broker: Literal["paper"] = Field(default="paper", description="Kind of broker.")
+    mode: Mode = Field(default=Mode.PAPER, description="Whether the money is real.")
+    account: str = Field(
+        default="", max_length=32, pattern=r"^[A-Za-z0-9]*$", description="Account; empty takes the only one."
+    )
+    trade: bool = Field(default=True, description="Whether orders may be placed at all.")
+    scopes: frozenset[Scope] = Field(default=frozenset(Scope), description="Scopes that may be granted on it.")
+    cash: Money = Field(default=Decimal(100_000), description="Paper: the money that the account starts with.")
+    seed: str = Field(default="cockpit", min_length=1, max_length=64, description="Paper: names the invented market.")
     policy: PolicySettings = Field(default_factory=PolicySettings)
 
-    @model_validator(mode="after")
-    def _paper_is_paper(self) -> ConnectionSettings:
-        if self.broker == "paper" and self.mode is not Mode.PAPER:
+    @field_validator("mode")
+    @classmethod
+    def _paper_is_paper(cls, value: Mode, info: ValidationInfo) -> Mode:
+        if info.data.get("broker") == "paper" and value is not Mode.PAPER:
             raise ValueError("the paper broker's mode must be 'paper'")
-        return self
+        return value
 
 
 class ApprovalSettings(_Section):
     """How orders wait for the operator."""
 
-    max_pending: int = Field(20, ge=1, le=200, description="Orders that may wait at a time.")
-    max_pending_per_client: int = Field(5, ge=1, le=200, description="Orders of one client that may wait.")
+    max_pending: int = Field(default=20, ge=1, le=200, description="Orders that may wait at a time.")
+    max_pending_per_client: int = Field(default=5, ge=1, le=200, description="Orders of one client that may wait.")
 
 
 class BudgetSettings(_Section):
     """How many calls one client may make."""
 
-    calls_per_second: float = Field(50, gt=0, le=100_000, description="Steady rate of calls.")
-    burst: int = Field(200, ge=1, le=1_000_000, description="Calls at once before the rate counts.")
-    orders_per_minute: float = Field(20, gt=0, le=10_000, description="Steady rate of new and changed orders.")
-    order_burst: int = Field(5, ge=1, le=1000, description="Orders at once before the rate counts.")
+    calls_per_second: float = Field(default=50, gt=0, le=100_000, description="Steady rate of calls.")
+    burst: int = Field(default=200, ge=1, le=1_000_000, description="Calls at once before the rate counts.")
+    orders_per_minute: float = Field(default=20, gt=0, le=10_000, description="Steady rate of new and changed orders.")
+    order_burst: int = Field(default=5, ge=1, le=1000, description="Orders at once before the rate counts.")
 
 
 class KillSettings(_Section):
     """What the kill switch does besides stopping."""
 
-    cancel_orders: bool = Field(True, description="Cancel all resting orders.")
+    cancel_orders: bool = Field(default=True, description="Cancel all resting orders.")
 
 
 class AuditSettings(_Section):
     """The record of every call and decision."""
 
-    queue: int = Field(20_000, ge=100, le=1_000_000, description="Records that may wait to be written.")
+    queue: int = Field(default=20_000, ge=100, le=1_000_000, description="Records that may wait to be written.")
 
 
 class ScreenSection(_Section):
     """Looks of the screen."""
 
-    theme: str = Field("cockpit-dark", pattern=r"^[A-Za-z0-9_\-]{1,40}$", description="Name of the colour theme.")
-    rate_hz: int | None = Field(None, ge=1, le=30, description="Redraws a second; unset: 8, over SSH 4.")
-    ascii: bool = Field(False, description="Draw with ASCII characters alone.")
-    mouse: bool = Field(False, description="Take the mouse.")
-    history: int = Field(10_000, ge=100, le=200_000, description="Calls kept for the stream.")
+    theme: str = Field(
+        default="cockpit-dark", pattern=r"^[A-Za-z0-9_\-]{1,40}$", description="Name of the colour theme."
+    )
+    rate_hz: int | None = Field(default=None, ge=1, le=30, description="Redraws a second; unset: 8, over SSH 4.")
+    ascii: bool = Field(default=False, description="Draw with ASCII characters alone.")
+    mouse: bool = Field(default=False, description="Take the mouse.")
+    history: int = Field(default=10_000, ge=100, le=200_000, description="Calls kept for the stream.")
 
 
 class Settings(_Section):
@@ -141,14 +150,13 @@ class Settings(_Section):
     kill: KillSettings = Field(default_factory=KillSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     screen: ScreenSection = Field(default_factory=ScreenSection)
-    connections: dict[str, ConnectionSettings] = Field(default_factory=lambda: {"paper": ConnectionSettings()})
+    connections: dict[ConnectionName, ConnectionSettings] = Field(
+        default_factory=lambda: {"paper": ConnectionSettings()}
+    )
 
     @field_validator("connections")
     @classmethod
-    def _names(cls, value: dict[str, ConnectionSettings]) -> dict[str, ConnectionSettings]:
+    def _some(cls, value: dict[str, ConnectionSettings]) -> dict[str, ConnectionSettings]:
         if not value:
             raise ValueError("name at least one connection")
-        for name in value:
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r}: a connection's name is 1 to 32 of a-z, 0-9, '-' and '_'")
         return value

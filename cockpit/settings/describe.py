@@ -1,0 +1,159 @@
+"""The settings model in words: each key with its bounds, default and purpose, for error messages and for the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cockpit.model.money import plain
+from cockpit.settings.model import Settings
+
+ANY_NAME: Final = "NAME"
+"""Stands in a path for a name that the operator chooses, such as a connection's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting."""
+
+    path: tuple[str, ...]
+    kind: str
+    bounds: str
+    default: str
+    purpose: str
+
+
+def keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[Key]:
+    """Yield every key in the order of declaration."""
+    for name, field in model.model_fields.items():
+        path = (*above, name)
+        section, named = section_of(field.annotation)
+        if section is not None:
+            yield from keys(section, (*path, ANY_NAME) if named else path)
+        else:
+            yield Key(path, kind_of(field.annotation), bounds_of(field), default_of(field), field.description or "")
+
+
+def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the model behind a field, and whether its tables have names of their own."""
+    if get_origin(annotation) is dict:
+        return section_of(get_args(annotation)[1])[0], True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    return None, False
+
+
+def field_at(path: tuple[str, ...]) -> FieldInfo | None:
+    """Return the field that a path leads to, or None where it leads to a table or to nothing."""
+    model: type[BaseModel] | None = Settings
+    named = False
+    field: FieldInfo | None = None
+    for part in path:
+        if named:
+            named, field = False, None
+            continue
+        if model is None or part not in model.model_fields:
+            return field if model is None else None
+        field = model.model_fields[part]
+        model, named = section_of(field.annotation)
+    return field if model is None else None
+
+
+def names_beside(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that exist where the last part of ``path`` doesn't."""
+    model: type[BaseModel] = Settings
+    named = False
+    for part in path[:-1]:
+        if named:
+            named = False
+            continue
+        field = model.model_fields.get(part)
+        section, named = section_of(field.annotation) if field else (None, False)
+        if section is None:
+            return ()
+        model = section
+    return () if named else tuple(model.model_fields)
+
+
+def kind_of(annotation: Any) -> str:
+    """Name a type the way TOML's readers do."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in {Union, UnionType}:
+        return kind_of(next(part for part in inner if part is not NoneType))
+    if origin in {tuple, frozenset}:
+        return "list of texts"
+    if isinstance(annotation, type) and issubclass(annotation, bool):
+        return "true or false"
+    if isinstance(annotation, type) and issubclass(annotation, int):
+        return "whole number"
+    if isinstance(annotation, type) and issubclass(annotation, (float, Decimal)):
+        return "number"
+    if isinstance(annotation, type) and issubclass(annotation, Path):
+        return "path"
+    return "text"
+
+
+def bounds_of(field: FieldInfo) -> str:
+    """Say what is allowed, such as ``1 to 65535``; empty where everything of its kind is."""
+    low = high = shortest = longest = pattern = None
+    above = False
+    for rule in field.metadata:
+        ge, gt = getattr(rule, "ge", None), getattr(rule, "gt", None)
+        if ge is not None or gt is not None:
+            low, above = (ge if ge is not None else gt), ge is None
+        high = getattr(rule, "le", high)
+        shortest = getattr(rule, "min_length", shortest)
+        longest = getattr(rule, "max_length", longest)
+        pattern = getattr(rule, "pattern", pattern)
+    said = []
+    if low is not None and high is not None:
+        said.append(f"above {_number(low)}, up to {_number(high)}" if above else f"{_number(low)} to {_number(high)}")
+    choices = _choices(field.annotation)
+    if choices:
+        said.append("one of " + ", ".join(choices))
+    if longest is not None:
+        said.append(f"{shortest or 0} to {longest} characters")
+    if pattern is not None:
+        said.append(f"like {pattern}")
+    return "; ".join(said)
+
+
+def default_of(field: FieldInfo) -> str:
+    """Write the default as TOML has it; empty where it depends on the host or where unset means something."""
+    if field.is_required() or field.default is None:
+        return ""
+    value = field.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, StrEnum):
+        return f'"{value.value}"'
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, frozenset):
+        return "all of them"
+    if isinstance(value, tuple):
+        return "[]" if not value else "[" + ", ".join(f'"{part}"' for part in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if get_origin(annotation) is Literal:
+        return tuple(str(choice) for choice in get_args(annotation))
+    for part in (annotation, *get_args(annotation)):
+        if isinstance(part, type) and issubclass(part, StrEnum):
+            return tuple(member.value for member in part)
+    return ()
+
+
+def _number(value: Any) -> str:
+    return plain(Decimal(str(value)))
