@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -32,6 +33,17 @@ class BrokerStatus:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an order would cost if it filled now, as far as the broker says."""
+
+    fee: Decimal
+    margin: Decimal
+    """Initial margin that the order would need besides what is held already."""
+    currency: str
+    source: str
+
+
 class BrokerUnavailable(Exception):
     """The line is down or no answer came: what was asked may or may not have happened."""
 
@@ -43,6 +55,9 @@ class Broker(Protocol):
     ``cancel`` return once the broker has the message; what became of it arrives as facts, even before they return.
     They never send anything twice.
     """
+
+    books_complete: bool
+    """Whether an order that ``orders()`` doesn't show was certainly never taken; else absence proves nothing."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -77,6 +92,10 @@ class Broker(Protocol):
     async def balances(self) -> Balances: ...
 
     async def positions(self) -> Sequence[Position]: ...
+
+    async def estimate(self, request: OrderRequest) -> Estimate | None:
+        """Return costs and margin of an order that isn't placed, or None where the broker can't tell."""
+        ...
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None: ...
 

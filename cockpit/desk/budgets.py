@@ -1,0 +1,67 @@
+"""How many calls and orders each client may still make: token buckets that fill with time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cockpit.model.clock import Clock
+from cockpit.model.identity import ClientName
+from cockpit.settings.model import BudgetSettings
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a client has left, and what fills up again."""
+
+    calls: int
+    calls_per_second: float
+    orders: int
+    orders_per_minute: float
+
+
+class Budgets:
+    """The buckets of all clients. A client that is not seen has full ones."""
+
+    def __init__(self, settings: BudgetSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._calls: dict[ClientName, _Bucket] = {}
+        self._orders: dict[ClientName, _Bucket] = {}
+
+    def take_call(self, client: ClientName) -> float:
+        """Take one call; return 0, or the seconds until there is one."""
+        return self._take(self._calls, client, self._settings.calls_per_second, self._settings.burst)
+
+    def take_order(self, client: ClientName) -> float:
+        """Take one new or changed order; return 0, or the seconds until there is one."""
+        return self._take(self._orders, client, self._settings.orders_per_minute / 60, self._settings.order_burst)
+
+    def left(self, client: ClientName) -> Left:
+        """Return what is left now, without taking any."""
+        calls = self._level(self._calls, client, self._settings.calls_per_second, self._settings.burst)
+        orders = self._level(self._orders, client, self._settings.orders_per_minute / 60, self._settings.order_burst)
+        return Left(int(calls), self._settings.calls_per_second, int(orders), self._settings.orders_per_minute)
+
+    def _level(self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int) -> float:
+        bucket = buckets.get(client)
+        if bucket is None:
+            return float(burst)
+        return min(float(burst), bucket.level + (self._clock.monotonic() - bucket.at) * rate)
+
+    def _take(self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int) -> float:
+        level = self._level(buckets, client, rate, burst)
+        short = 1.0 - level
+        if short > 0:
+            return short / rate
+        bucket = buckets.get(client)
+        if bucket is None:
+            buckets[client] = _Bucket(level - 1, self._clock.monotonic())
+        else:
+            bucket.level, bucket.at = level - 1, self._clock.monotonic()
+        return 0.0

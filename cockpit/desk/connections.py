@@ -1,0 +1,60 @@
+"""The broker accounts that the settings name, each with its broker and what may be done on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cockpit.brokers.base import Broker, BrokerUnavailable
+from cockpit.model.identity import Scope
+from cockpit.model.refusals import Refused, refuse
+from cockpit.settings.model import ConnectionSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One broker account."""
+
+    name: str
+    settings: ConnectionSettings
+    broker: Broker
+
+    @property
+    def allowed(self) -> frozenset[Scope]:
+        """Scopes that settings allow on it now."""
+        return self.settings.scopes
+
+    async def ask(self, answer: Awaitable[T]) -> T:
+        """Await a broker's answer; a line that is down is the refusal BROKER_NOT_READY."""
+        try:
+            return await answer
+        except BrokerUnavailable as error:
+            raise Refused(refuse("BROKER_NOT_READY", connection=self.name, note=error)) from error
+
+
+class Connections:
+    """All of them, by name."""
+
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._by_name = dict(connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._by_name.values())
+
+    def get(self, name: str) -> Connection | None:
+        """Return the connection of that name, or None."""
+        return self._by_name.get(name)
+
+    def need(self, name: str) -> Connection:
+        """Return the connection of that name; Refused with CONNECTION_UNKNOWN where settings have none."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise Refused(refuse("CONNECTION_UNKNOWN", connection=name))
+        return found
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names in the order of the settings."""
+        return tuple(self._by_name)

@@ -1,0 +1,262 @@
+"""The gate that every client call passes: live, scope, switch, budget, then the tool, then the record of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import orjson
+
+from cockpit.desk.budgets import Budgets
+from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.switch import Switch
+from cockpit.model.clock import Clock
+from cockpit.model.events import CallFinished, Event, Outcome
+from cockpit.model.identity import Caller, Grant, GrantId, Scope, effective
+from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import Safe, safe
+from cockpit.model.trading import TradingState
+from cockpit.store.audit import AuditEntry
+from cockpit.store.database import Store
+from cockpit.store.writes import StoreBusy, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_HOST_FAULTS: Final = frozenset({"INTERNAL", "AUDIT_UNAVAILABLE", "BUSY", "BROKER_NOT_READY"})
+_CALLER_FAULTS: Final = frozenset(
+    {
+        "UNKNOWN_TOOL",
+        "BAD_ARGUMENTS",
+        "INSTRUMENT_UNRESOLVED",
+        "ORDER_UNKNOWN",
+        "PREVIEW_UNKNOWN",
+        "CAPABILITY_UNAVAILABLE",
+    }
+    | {
+        "MARKET_DATA_MISSING",
+        "ORDER_DONE",
+        "ORDER_BUSY",
+        "NOTHING_TO_CHANGE",
+        "IDEMPOTENCY_CONFLICT",
+        "BROKER_REJECTED",
+    }
+)
+_DETAIL_LIMIT: Final = 4096
+"""Bytes of a call's arguments that the audit keeps; of longer ones it keeps the length."""
+
+
+class Grants(Protocol):
+    """Which authorities are alive, as the desk needs to know it: in memory, authoritative, at once."""
+
+    def live(self, grant_id: GrantId) -> Grant | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the gate has to know about a tool."""
+
+    name: str
+    scope: Scope | None
+    """None: any live authority may call it."""
+    is_order: bool = False
+    """Takes from the order budget and is durable before it is answered."""
+    writes: bool = False
+    """Is durable before it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One call that passed the gate: who, with what now, on which connection."""
+
+    caller: Caller
+    grant: Grant
+    scopes: frozenset[Scope]
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Served(Generic[T]):
+    """What a tool gave, with what the record and the stream say about it."""
+
+    body: T
+    outcome: Outcome = Outcome.OK
+    code: str = ""
+    symbol: str = ""
+    order_id: str = ""
+    summary: Safe = Safe("")
+
+
+class Gate:
+    """The one gate. It decides in memory; the only thing that it awaits is the tool and, for writes, the disk."""
+
+    def __init__(
+        self,
+        grants: Grants,
+        connections: Connections,
+        switch: Switch,
+        budgets: Budgets,
+        store: Store,
+        clock: Clock,
+        publish: Callable[[Event], None],
+    ) -> None:
+        self._grants = grants
+        self._connections = connections
+        self._switch = switch
+        self._budgets = budgets
+        self._store = store
+        self._clock = clock
+        self._publish = publish
+
+    def scopes(self, caller: Caller) -> frozenset[Scope]:
+        """Return what the caller may do now; nothing where its authority has ended."""
+        grant = self._grants.live(caller.grant.grant_id)
+        connection = None if grant is None else self._connections.get(grant.connection)
+        if grant is None or connection is None:
+            return frozenset()
+        return effective(grant, caller.narrowed, connection.allowed)
+
+    async def run(
+        self,
+        caller: Caller,
+        rule: Rule | None,
+        name: str,
+        arguments: Mapping[str, Any],
+        tool: Callable[[Admitted], Awaitable[Served[T]]],
+    ) -> Served[T] | Refusal:
+        """Admit one call, run its tool, record it, and publish it. ``rule`` is None for a tool that doesn't exist.
+
+        Every path ends in the audit: admitted, refused, failed and cancelled calls alike.
+        """
+        started = self._clock.monotonic()
+        result: Served[T] | Refusal
+        try:
+            result = await self._serve(caller, rule, name, tool)
+        except asyncio.CancelledError:
+            await self._finish(caller, rule, name, arguments, started, None)
+            raise
+        refused = await self._finish(caller, rule, name, arguments, started, result)
+        return refused or result
+
+    async def _serve(
+        self,
+        caller: Caller,
+        rule: Rule | None,
+        name: str,
+        tool: Callable[[Admitted], Awaitable[Served[T]]],
+    ) -> Served[T] | Refusal:
+        admitted = self._admit(caller, rule, name)
+        if isinstance(admitted, Refusal):
+            return admitted
+        try:
+            return await tool(admitted)
+        except Refused as refused:
+            return refused.refusal
+        except StoreUnavailable:
+            return refuse("AUDIT_UNAVAILABLE")
+        except StoreBusy:
+            return refuse("BUSY")
+        except Exception:
+            log.exception("tool %s failed", rule.name if rule else name)
+            return refuse("INTERNAL")
+
+    def _admit(self, caller: Caller, rule: Rule | None, name: str) -> Admitted | Refusal:
+        grant = self._grants.live(caller.grant.grant_id)
+        if grant is None:
+            return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "GRANT_ENDED")
+        connection = self._connections.get(grant.connection)
+        if connection is None:
+            return refuse("CONNECTION_UNKNOWN", connection=grant.connection)
+        scopes = effective(grant, caller.narrowed, connection.allowed)
+        if rule is None:
+            wait = self._budgets.take_call(grant.client)
+            return _slow_down(wait) if wait else refuse("UNKNOWN_TOOL", tool=safe(name, 64))
+        if rule.scope is not None and rule.scope not in scopes:
+            return refuse("SCOPE_MISSING", tool=rule.name, scope=rule.scope)
+        if self._switch.state is TradingState.KILLED:
+            return refuse("KILL_SWITCH")
+        if rule.is_order and self._switch.state is TradingState.HALTED:
+            return refuse("HALTED", reason=self._switch.stands.reason)
+        if rule.writes and not self._store.writable:
+            return refuse("AUDIT_UNAVAILABLE")
+        wait = self._budgets.take_call(grant.client)
+        if not wait and rule.is_order:
+            wait = self._budgets.take_order(grant.client)
+        if wait:
+            return _slow_down(wait)
+        return Admitted(caller, grant, scopes, connection)
+
+    async def _finish(
+        self,
+        caller: Caller,
+        rule: Rule | None,
+        name: str,
+        arguments: Mapping[str, Any],
+        started: float,
+        result: Served[T] | Refusal | None,
+    ) -> Refusal | None:
+        """Record and publish a call. Returns the refusal that replaces the answer where it can't be recorded."""
+        duration = self._clock.monotonic() - started
+        now = self._clock.now()
+        outcome, code, symbol, order_id, summary = _told(result)
+        tool = rule.name if rule else safe(name, 64)
+        client = caller.grant.client
+        entry = AuditEntry(
+            now,
+            "call",
+            client=client,
+            tool=tool,
+            outcome=outcome,
+            code=code,
+            symbol=symbol,
+            order_id=order_id,
+            grant_id=caller.grant.grant_id,
+            duration_us=int(duration * 1_000_000),
+            detail={"arguments": _bounded(arguments), "address": caller.address, "says": summary},
+        )
+        refusal: Refusal | None = None
+        try:
+            if rule is not None and rule.writes and result is not None:
+                (number,) = await self._store.commit((), (entry,))
+            else:
+                number = self._store.record(entry)
+        except StoreBusy:
+            number, refusal = 0, refuse("BUSY")
+        except StoreUnavailable:
+            number, refusal = 0, refuse("AUDIT_UNAVAILABLE")
+        if refusal is not None:
+            outcome, code = Outcome.ERROR, refusal.code
+            if rule is not None and rule.writes and isinstance(result, Served):
+                # What was decided is durable already; only the line about the call is not. Saying that
+                # it failed would be the lie that makes a client order twice.
+                refusal = None
+        self._publish(CallFinished(now, number, client, safe(tool, 64), outcome, code, duration * 1000, summary))
+        return refusal
+
+
+def _slow_down(seconds: float) -> Refusal:
+    return refuse("RATE_LIMITED", f"Too many calls; wait {seconds:.1f} s.", seconds=f"{seconds:.1f}")
+
+
+def _told(result: Served[Any] | Refusal | None) -> tuple[Outcome, str, str, str, Safe]:
+    if result is None:
+        return Outcome.ERROR, "CANCELLED", "", "", Safe("the client went away")
+    if isinstance(result, Served):
+        return result.outcome, result.code, result.symbol, result.order_id, result.summary
+    facts = " · ".join(f"{name} {value}" for name, value in result.details.items())
+    outcome = Outcome.ERROR if result.code in _HOST_FAULTS | _CALLER_FAULTS else Outcome.DENIED
+    return outcome, result.code, "", "", safe(facts or result.message, 120)
+
+
+def _bounded(arguments: Mapping[str, Any]) -> object:
+    if not arguments:
+        return {}
+    try:
+        size = len(orjson.dumps(arguments))
+    except TypeError:
+        return {"unreadable": True}
+    return arguments if size <= _DETAIL_LIMIT else {"too_long": size}

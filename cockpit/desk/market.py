@@ -1,0 +1,60 @@
+"""Prices and instruments of one connection, as clients and checks see them: resolved, labelled, never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from cockpit.desk.connections import Connection
+from cockpit.model.instruments import SYMBOL_PATTERN, Instrument
+from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import safe
+
+_SYMBOL: Final = re.compile(SYMBOL_PATTERN)
+_CANDIDATES: Final = 8
+
+
+class Market:
+    """What a connection's broker says about the market."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def resolve(self, symbol: str) -> Instrument:
+        """Return the one instrument of that symbol; INSTRUMENT_UNRESOLVED names the candidates."""
+        wanted = symbol.strip().upper()
+        if not _SYMBOL.fullmatch(wanted):
+            raise Refused(refuse("INSTRUMENT_UNRESOLVED", "That isn't the shape of a symbol.", symbol=safe(symbol, 40)))
+        found = await self._connection.ask(self._connection.broker.find(wanted))
+        if len(found) == 1:
+            return found[0]
+        near = found or await self._connection.ask(self._connection.broker.search(wanted[:3], _CANDIDATES))
+        names = ", ".join(instrument.symbol for instrument in near[:_CANDIDATES])
+        raise Refused(refuse("INSTRUMENT_UNRESOLVED", symbol=wanted, candidates=names or "none"))
+
+    async def search(self, text: str, limit: int) -> Sequence[Instrument]:
+        """Return instruments whose symbol or name contains the text, best first."""
+        return await self._connection.ask(self._connection.broker.search(text, limit))
+
+    async def quote(self, instrument: Instrument) -> Quote:
+        """Return the newest quote; MARKET_DATA_MISSING where the broker has none."""
+        quote = await self._connection.ask(self._connection.broker.quote(instrument))
+        if quote is None or (quote.bid is None and quote.ask is None and quote.last is None):
+            raise Refused(refuse("MARKET_DATA_MISSING", symbol=instrument.symbol))
+        return quote
+
+    async def bars(self, instrument: Instrument, interval: Interval, count: int, end: datetime | None) -> Bars:
+        """Return finished bars, oldest first; MARKET_DATA_MISSING where the broker has none."""
+        bars = await self._connection.ask(self._connection.broker.bars(instrument, interval, count, end))
+        if not bars.bars:
+            raise Refused(refuse("MARKET_DATA_MISSING", "The broker has no bars there.", symbol=instrument.symbol))
+        return bars
+
+    async def clock(self) -> MarketClock:
+        """Return whether the market is open."""
+        return await self._connection.ask(self._connection.broker.clock())

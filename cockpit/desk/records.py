@@ -1,0 +1,230 @@
+"""Orders as rows: the one place that knows how an order, an execution and an idempotency key are stored."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import orjson
+
+from cockpit.model.checks import Applies, CheckResult
+from cockpit.model.identity import ClientName, GrantId
+from cockpit.model.money import plain
+from cockpit.model.orders import (
+    Execution,
+    Order,
+    OrderId,
+    OrderRef,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from cockpit.model.refusals import Mender
+from cockpit.model.text import Safe
+from cockpit.store.times import from_micros, to_micros
+from cockpit.store.writes import Write
+
+_COLUMNS: Final = (
+    "order_id, reference, version, client, grant_id, connection, symbol, side, quantity, order_type, limit_price, "
+    "time_in_force, state, filled, average_price, fees, reason, checks, made_at, changed_at, decide_by, proposed, "
+    "asked_at_price"
+)
+_MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
+
+SELECT_OPEN: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY made_at"
+SELECT_RECENT: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY changed_at DESC LIMIT ?"
+SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM orders WHERE order_id = ?"
+SELECT_OF_CONNECTION: Final = f"SELECT {_COLUMNS} FROM orders WHERE connection = ? ORDER BY made_at DESC LIMIT ?"
+SELECT_EXECUTIONS: Final = "SELECT * FROM executions WHERE reference = ? ORDER BY at, execution_id"
+SELECT_EXECUTION_IDS: Final = "SELECT connection, execution_id FROM executions WHERE reference = ?"
+SELECT_KEY: Final = "SELECT fingerprint, order_id FROM idempotency WHERE client = ? AND key = ?"
+
+
+def insert_order(order: Order) -> Write:
+    """Write a new order."""
+    return Write(f"INSERT INTO orders ({_COLUMNS}) VALUES ({_MARKS})", _row(order), expect=1)
+
+
+def update_order(order: Order, version: int) -> Write:
+    """Write an order's next version; conflicts unless ``version`` is the stored one."""
+    return Write(
+        "UPDATE orders SET version=?, quantity=?, limit_price=?, state=?, filled=?, average_price=?, fees=?, reason=?, "
+        "checks=?, changed_at=?, decide_by=?, proposed=?, asked_at_price=? WHERE order_id=? AND version=?",
+        (
+            order.version,
+            plain(order.request.quantity),
+            _price(order.request.limit_price),
+            order.state,
+            plain(order.filled),
+            _price(order.average_price),
+            plain(order.fees),
+            order.reason,
+            _checks(order.checks),
+            to_micros(order.changed_at),
+            _time(order.decide_by),
+            _proposal(order.proposed),
+            _price(order.asked_at_price),
+            order.order_id,
+            version,
+        ),
+        expect=1,
+    )
+
+
+def insert_execution(connection: str, execution: Execution) -> Write:
+    """Write a fill; the same one again changes nothing."""
+    return Write(
+        "INSERT OR IGNORE INTO executions (connection, execution_id, reference, symbol, side, quantity, price, fee, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            connection,
+            execution.execution_id,
+            execution.reference,
+            execution.symbol,
+            execution.side,
+            plain(execution.quantity),
+            plain(execution.price),
+            plain(execution.fee),
+            to_micros(execution.at),
+        ),
+    )
+
+
+def insert_key(client: ClientName, key: str, fingerprint: str, order_id: OrderId, at: datetime) -> Write:
+    """Write an idempotency key; conflicts where the client has used it."""
+    return Write(
+        "INSERT OR IGNORE INTO idempotency (client, key, fingerprint, order_id, at) VALUES (?, ?, ?, ?, ?)",
+        (client, key, fingerprint, order_id, to_micros(at)),
+        expect=1,
+    )
+
+
+def order_of(row: sqlite3.Row) -> Order:
+    """Read an order."""
+    request = OrderRequest(
+        row["symbol"],
+        Side(row["side"]),
+        Decimal(row["quantity"]),
+        OrderType(row["order_type"]),
+        _decimal(row["limit_price"]),
+        TimeInForce(row["time_in_force"]),
+    )
+    return Order(
+        OrderId(row["order_id"]),
+        OrderRef(row["reference"]),
+        row["version"],
+        ClientName(row["client"]),
+        GrantId(row["grant_id"]),
+        row["connection"],
+        request,
+        OrderState(row["state"]),
+        Decimal(row["filled"]),
+        _decimal(row["average_price"]),
+        Decimal(row["fees"]),
+        Safe(row["reason"]),
+        _read_checks(row["checks"]),
+        from_micros(row["made_at"]),
+        from_micros(row["changed_at"]),
+        None if row["decide_by"] is None else from_micros(row["decide_by"]),
+        _read_proposal(row["proposed"]),
+        _decimal(row["asked_at_price"]),
+    )
+
+
+def execution_of(row: sqlite3.Row) -> Execution:
+    """Read a fill."""
+    return Execution(
+        row["execution_id"],
+        OrderRef(row["reference"]),
+        row["symbol"],
+        Side(row["side"]),
+        Decimal(row["quantity"]),
+        Decimal(row["price"]),
+        Decimal(row["fee"]),
+        from_micros(row["at"]),
+    )
+
+
+def _row(order: Order) -> tuple[object, ...]:
+    request = order.request
+    return (
+        order.order_id,
+        order.reference,
+        order.version,
+        order.client,
+        order.grant_id,
+        order.connection,
+        request.symbol,
+        request.side,
+        plain(request.quantity),
+        request.order_type,
+        _price(request.limit_price),
+        request.time_in_force,
+        order.state,
+        plain(order.filled),
+        _price(order.average_price),
+        plain(order.fees),
+        order.reason,
+        _checks(order.checks),
+        to_micros(order.made_at),
+        to_micros(order.changed_at),
+        _time(order.decide_by),
+        _proposal(order.proposed),
+        _price(order.asked_at_price),
+    )
+
+
+def _price(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _time(value: datetime | None) -> int | None:
+    return None if value is None else to_micros(value)
+
+
+def _checks(checks: Sequence[CheckResult]) -> str:
+    return orjson.dumps(
+        [
+            [one.code, one.ok, one.limit, one.value, one.message, one.retryable, one.who_can_fix, one.applies]
+            for one in checks
+        ]
+    ).decode()
+
+
+def _read_checks(text: str) -> tuple[CheckResult, ...]:
+    return tuple(
+        CheckResult(code, ok, limit, value, message, retryable, Mender(who), Applies(applies))
+        for code, ok, limit, value, message, retryable, who, applies in orjson.loads(text)
+    )
+
+
+def _proposal(request: OrderRequest | None) -> str | None:
+    if request is None:
+        return None
+    parts = [
+        request.symbol,
+        request.side,
+        plain(request.quantity),
+        request.order_type,
+        _price(request.limit_price),
+        request.time_in_force,
+    ]
+    return orjson.dumps(parts).decode()
+
+
+def _read_proposal(text: str | None) -> OrderRequest | None:
+    if text is None:
+        return None
+    symbol, side, quantity, order_type, limit_price, time_in_force = orjson.loads(text)
+    return OrderRequest(
+        symbol, Side(side), Decimal(quantity), OrderType(order_type), _decimal(limit_price), TimeInForce(time_in_force)
+    )

@@ -1,0 +1,121 @@
+"""Where the trading switch stands: moved in memory first, then on disk, and found again after a restart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cockpit.model.clock import Clock
+from cockpit.model.events import Event, SwitchMoved
+from cockpit.model.text import Safe, safe
+from cockpit.model.trading import TradingState, TradingSwitch
+from cockpit.store.audit import AuditEntry
+from cockpit.store.database import Store
+from cockpit.store.times import from_micros, to_micros
+from cockpit.store.writes import Write
+
+MARKER: Final = "running"
+"""File that a cockpit which may act owns. Removing it needs no space on the disk; a start without it is KILLED."""
+
+_FREEDOM: Final = (TradingState.KILLED, TradingState.HALTED, TradingState.REDUCE_ONLY, TradingState.RUNNING)
+
+
+class Switch:
+    """The one switch. Lowering it takes effect before anything is awaited; raising it only once it is durable."""
+
+    def __init__(self, store: Store, folder: Path, clock: Clock, publish: Callable[[Event], None]) -> None:
+        self._store = store
+        self._marker = folder / MARKER
+        self._clock = clock
+        self._publish = publish
+        self._stands = TradingSwitch(TradingState.KILLED, clock.now(), safe("not read yet"))
+
+    @property
+    def stands(self) -> TradingSwitch:
+        """Where it stands now."""
+        return self._stands
+
+    @property
+    def state(self) -> TradingState:
+        """The state alone."""
+        return self._stands.state
+
+    async def load(self) -> None:
+        """Find the state again. A first start is RUNNING; a database whose marker is gone is KILLED."""
+        rows = await self._store.rows("SELECT state, since, reason FROM trading_switch")
+        if not rows:
+            self._stands = TradingSwitch(TradingState.RUNNING, self._clock.now(), safe("first start"))
+            self._make_marker()
+            await self._save("start", by="host")
+            return
+        row = rows[0]
+        found = TradingSwitch(TradingState(row["state"]), from_micros(row["since"]), Safe(row["reason"]))
+        if found.state is not TradingState.KILLED and not self._marker.exists():
+            found = TradingSwitch(TradingState.KILLED, self._clock.now(), safe("killed before the last stop"))
+        self._stands = found
+
+    def lower(self, state: TradingState, reason: str) -> bool:
+        """Move towards less freedom, at once and in memory; a kill also removes the marker. False: already there."""
+        if _FREEDOM.index(state) >= _FREEDOM.index(self._stands.state):
+            return False
+        self._stands = TradingSwitch(state, self._clock.now(), safe(reason))
+        if state is TradingState.KILLED:
+            self._drop_marker()
+        self._publish(SwitchMoved(self._stands.since, self._stands))
+        return True
+
+    async def save(self, act: str, by: str) -> None:
+        """Make where it stands durable; StoreUnavailable leaves memory and marker as they are."""
+        await self._save(act, by)
+
+    async def resume(self, reason: str, by: str) -> None:
+        """Move to RUNNING: durable first, then the marker, then memory."""
+        before = self._stands
+        stands = TradingSwitch(TradingState.RUNNING, self._clock.now(), safe(reason))
+        self._make_marker()
+        try:
+            await self._save("resume", by, stands)
+        except BaseException:
+            if before.state is TradingState.KILLED:
+                self._drop_marker()
+            raise
+        self._stands = stands
+        self._publish(SwitchMoved(stands.since, stands))
+
+    async def _save(self, act: str, by: str, stands: TradingSwitch | None = None) -> None:
+        now = stands or self._stands
+        await self._store.commit(
+            [
+                Write(
+                    "INSERT INTO trading_switch (only, state, since, reason) VALUES (1, ?, ?, ?) "
+                    "ON CONFLICT (only) DO UPDATE SET state=excluded.state, since=excluded.since, reason=excluded.reason",
+                    (now.state, to_micros(now.since), now.reason),
+                )
+            ],
+            [
+                AuditEntry(
+                    self._clock.now(), "switch", tool=act, outcome=now.state, detail={"by": by, "reason": now.reason}
+                )
+            ],
+        )
+
+    def _make_marker(self) -> None:
+        descriptor = os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._sync_folder()
+
+    def _drop_marker(self) -> None:
+        self._marker.unlink(missing_ok=True)
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self._marker.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,8 @@
+"""All tools that there are: importing this module declares them."""
+
+from __future__ import annotations
+
+from tools import account, market, orders, session
+from tools.registry import TOOLS
+
+__all__ = ["TOOLS", "account", "market", "orders", "session"]

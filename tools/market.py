@@ -1,0 +1,231 @@
+"""Prices, bars, instruments and hours: nothing here changes anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+
+from cockpit.desk.gate import Served
+from cockpit.model.identity import Scope
+from cockpit.model.instruments import Instrument
+from cockpit.model.money import plain
+from cockpit.model.quotes import Bar, Bars, Interval, MarketClock, Quote
+from cockpit.model.text import safe
+from tools.registry import Arguments, Call, Result, tool
+from tools.words import Symbol, iso, maybe
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) and len(value) < 10 else value
+
+
+class QuoteArguments(Arguments):
+    """Which instrument."""
+
+    symbol: Symbol
+
+
+class QuoteResult(Result):
+    """Best bid and ask, where they come from, and how old they are."""
+
+    symbol: str
+    bid: str | None
+    ask: str | None
+    bid_size: str | None
+    ask_size: str | None
+    last: str | None
+    as_of: str
+    age_ms: int
+    source: str
+    data_type: str
+
+    @classmethod
+    def of(cls, quote: Quote, now: datetime) -> QuoteResult:
+        """Write a quote."""
+        return cls(
+            symbol=quote.symbol,
+            bid=maybe(quote.bid),
+            ask=maybe(quote.ask),
+            bid_size=maybe(quote.bid_size),
+            ask_size=maybe(quote.ask_size),
+            last=maybe(quote.last),
+            as_of=quote.as_of.isoformat(timespec="milliseconds"),
+            age_ms=quote.age_ms(now),
+            source=quote.source,
+            data_type=quote.data_type,
+        )
+
+
+@tool("get_quote", scope=Scope.READ_MARKET, title="Quote", arguments=QuoteArguments, result=QuoteResult)
+async def get_quote(call: Call, asked: QuoteArguments) -> Served[QuoteResult]:
+    """Best bid and ask of one instrument, with source, data type (live, delayed, frozen, simulated or unknown) and
+    age in milliseconds. A price that is missing is the error MARKET_DATA_MISSING; nothing is taken from elsewhere.
+    """
+    market = call.market
+    instrument = await market.resolve(asked.symbol)
+    quote = await market.quote(instrument)
+    result = QuoteResult.of(quote, call.rooms.clock.now())
+    return Served(result, symbol=quote.symbol, summary=safe(f"{quote.symbol} {result.bid} / {result.ask}"))
+
+
+class BarsArguments(Arguments):
+    """Which bars."""
+
+    symbol: Symbol
+    interval: Annotated[Interval, BeforeValidator(_lower)] = Field(Interval.MIN_1, description="Length of a bar")
+    count: int = Field(100, ge=1, le=1000, description="How many bars at most")
+    end: AwareDatetime | None = Field(None, description="Only bars that open before this (ISO 8601 with offset); now")
+
+
+class BarRow(Result):
+    """One bar."""
+
+    opens_at: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+    @classmethod
+    def of(cls, bar: Bar) -> BarRow:
+        """Write a bar."""
+        return cls(
+            opens_at=iso(bar.opens_at) or "",
+            open=plain(bar.open),
+            high=plain(bar.high),
+            low=plain(bar.low),
+            close=plain(bar.close),
+            volume=plain(bar.volume),
+        )
+
+
+class BarsResult(Result):
+    """Bars, oldest first, with their source."""
+
+    symbol: str
+    interval: str
+    bars: list[BarRow]
+    source: str
+    data_type: str
+
+    @classmethod
+    def of(cls, bars: Bars) -> BarsResult:
+        """Write bars."""
+        return cls(
+            symbol=bars.symbol,
+            interval=bars.interval,
+            bars=[BarRow.of(bar) for bar in bars.bars],
+            source=bars.source,
+            data_type=bars.data_type,
+        )
+
+
+@tool("get_bars", scope=Scope.READ_MARKET, title="Bars", arguments=BarsArguments, result=BarsResult)
+async def get_bars(call: Call, asked: BarsArguments) -> Served[BarsResult]:
+    """Finished bars (open, high, low, close, volume) of one instrument, oldest first, at most 1000, with source and
+    data type. The interval is 1m, 5m, 15m, 30m, 1h or 1d.
+    """
+    market = call.market
+    instrument = await market.resolve(asked.symbol)
+    bars = await market.bars(instrument, asked.interval, asked.count, asked.end)
+    summary = safe(f"{bars.symbol} {bars.interval} x{len(bars.bars)}")
+    return Served(BarsResult.of(bars), symbol=bars.symbol, summary=summary)
+
+
+class SearchArguments(Arguments):
+    """What to look for."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)] = Field(
+        description="Part of a symbol or name"
+    )
+    limit: int = Field(20, ge=1, le=100, description="How many at most")
+
+
+class InstrumentRow(Result):
+    """One tradable thing."""
+
+    symbol: str
+    name: str
+    kind: str
+    exchange: str
+    currency: str
+    tick: str
+    lot: str
+    multiplier: str
+    simulated: bool
+
+    @classmethod
+    def of(cls, instrument: Instrument) -> InstrumentRow:
+        """Write an instrument."""
+        return cls(
+            symbol=instrument.symbol,
+            name=instrument.name,
+            kind=instrument.kind,
+            exchange=instrument.exchange,
+            currency=instrument.currency,
+            tick=plain(instrument.tick),
+            lot=plain(instrument.lot),
+            multiplier=plain(instrument.multiplier),
+            simulated=instrument.simulated,
+        )
+
+
+class SearchResult(Result):
+    """What was found, best first."""
+
+    instruments: list[InstrumentRow]
+    says: str
+
+
+@tool(
+    "search_instruments",
+    scope=Scope.READ_MARKET,
+    title="Search instruments",
+    arguments=SearchArguments,
+    result=SearchResult,
+)
+async def search_instruments(call: Call, asked: SearchArguments) -> Served[SearchResult]:
+    """Instruments whose symbol or name contains a text, best first, with tick (price step) and lot (quantity step).
+    Instruments that are marked simulated are invented: they exist at no venue.
+    """
+    found = [InstrumentRow.of(one) for one in await call.market.search(asked.text, asked.limit)]
+    text = safe(asked.text, 40)
+    says = f"{len(found)} found." if found else "Nothing found; try a shorter text."
+    return Served(SearchResult(instruments=found, says=says), summary=safe(f"{text}: {len(found)}"))
+
+
+class ClockArguments(Arguments):
+    """Nothing to say."""
+
+
+class ClockResult(Result):
+    """Whether the market trades now."""
+
+    now: str
+    is_open: bool
+    opens_at: str | None
+    closes_at: str | None
+    source: str
+    note: str
+
+    @classmethod
+    def of(cls, clock: MarketClock) -> ClockResult:
+        """Write a market's hours."""
+        return cls(
+            now=iso(clock.now) or "",
+            is_open=clock.is_open,
+            opens_at=iso(clock.opens_at),
+            closes_at=iso(clock.closes_at),
+            source=clock.source,
+            note=clock.note,
+        )
+
+
+@tool("get_clock", scope=Scope.READ_MARKET, title="Market hours", arguments=ClockArguments, result=ClockResult)
+async def get_clock(call: Call, asked: ClockArguments) -> Served[ClockResult]:
+    """The host's time, whether the connection's market is open now, and when that changes next (null: it doesn't)."""
+    clock = await call.market.clock()
+    return Served(ClockResult.of(clock), summary=safe("open" if clock.is_open else "closed"))

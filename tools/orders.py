@@ -1,0 +1,322 @@
+"""Orders: look, check, preview, place, change, cancel and wait. Each new risk waits for the operator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from cockpit.desk.gate import Served
+from cockpit.desk.observer import Judged
+from cockpit.model.events import Outcome
+from cockpit.model.identity import Scope
+from cockpit.model.money import cents
+from cockpit.model.orders import OPEN, Order, OrderId, OrderRequest, OrderState, OrderType, Side, TimeInForce
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import safe
+from tools.account import check_account
+from tools.registry import Arguments, Call, Hints, Result, tool
+from tools.words import (
+    AccountWord,
+    Amount,
+    CheckRow,
+    OrderIdWord,
+    OrderResult,
+    OrderTypeWord,
+    Price,
+    SideWord,
+    Symbol,
+    TimeInForceWord,
+    iso,
+)
+
+_PLACES = Hints(read_only=False, destructive=True, idempotent=True)
+_CANCELS = Hints(read_only=False, destructive=False, idempotent=True)
+
+
+class OrderArguments(Arguments):
+    """The terms of one order."""
+
+    symbol: Symbol
+    side: SideWord = Field(description="buy or sell")
+    quantity: Amount
+    order_type: OrderTypeWord = Field(description="market or limit")
+    limit_price: Price | None = Field(None, description="Needed by a limit order, forbidden for a market order")
+    time_in_force: TimeInForceWord = Field(TimeInForce.DAY, description="day, gtc, ioc or fok")
+    account: AccountWord = None
+
+    @model_validator(mode="after")
+    def _price_fits_type(self) -> Self:
+        if (self.order_type is OrderType.LIMIT) != (self.limit_price is not None):
+            raise ValueError("a limit order needs limit_price; a market order must not have one")
+        return self
+
+    def request(self) -> OrderRequest:
+        """Return the terms as the desk takes them."""
+        return OrderRequest(
+            self.symbol.upper(), self.side, self.quantity, self.order_type, self.limit_price, self.time_in_force
+        )
+
+
+class RiskResult(Result):
+    """Every check of an order that was not placed."""
+
+    ok: bool
+    symbol: str
+    worst_case_value: str | None
+    currency: str
+    checks: list[CheckRow]
+    says: str
+
+    @classmethod
+    def of(cls, judged: Judged) -> RiskResult:
+        """Write what the checks found."""
+        failed = [check.code for check in judged.checks if not check.ok]
+        return cls(
+            ok=not failed,
+            symbol=judged.seen.instrument.symbol,
+            worst_case_value=None if judged.notional is None else cents(judged.notional),
+            currency=judged.seen.instrument.currency,
+            checks=[CheckRow.of(check) for check in judged.checks],
+            says=f"Would be refused: {', '.join(failed)}." if failed else "Every check passes; nothing was placed.",
+        )
+
+
+@tool("check_risk", scope=Scope.PREVIEW_ORDERS, title="Check risk", arguments=OrderArguments, result=RiskResult)
+async def check_risk(call: Call, asked: OrderArguments) -> Served[RiskResult]:
+    """Run every risk check on an order as if it were placed now: code, limit, value and verdict of each. Nothing is
+    placed and nothing changes.
+    """
+    check_account(call, asked.account)
+    judged = await call.orders.judge(call.connection, asked.request())
+    result = RiskResult.of(judged)
+    return Served(
+        result, symbol=result.symbol, summary=safe(f"{asked.request().words()}: {'ok' if result.ok else 'no'}")
+    )
+
+
+class PreviewResult(Result):
+    """An order that was judged but not placed."""
+
+    preview_id: str
+    expires_at: str
+    ok: bool
+    order: str
+    worst_case_value: str | None
+    estimated_fee: str | None
+    estimated_margin: str | None
+    currency: str
+    position_now: str
+    checks: list[CheckRow]
+    says: str
+
+
+@tool(
+    "preview_order", scope=Scope.PREVIEW_ORDERS, title="Preview order", arguments=OrderArguments, result=PreviewResult
+)
+async def preview_order(call: Call, asked: OrderArguments) -> Served[PreviewResult]:
+    """Costs, margin, worst-case value and every risk check of an order, with a preview_id that place_order takes for
+    two minutes. Nothing is placed.
+    """
+    check_account(call, asked.account)
+    preview = await call.orders.preview(call.admitted, asked.request())
+    estimate = await call.connection.ask(call.connection.broker.estimate(preview.request))
+    risk = RiskResult.of(preview.judged)
+    result = PreviewResult(
+        preview_id=preview.preview_id,
+        expires_at=iso(preview.expires_at) or "",
+        ok=risk.ok,
+        order=preview.request.words(),
+        worst_case_value=risk.worst_case_value,
+        estimated_fee=None if estimate is None else cents(estimate.fee),
+        estimated_margin=None if estimate is None else cents(estimate.margin),
+        currency=risk.currency,
+        position_now=str(preview.judged.seen.position),
+        checks=risk.checks,
+        says=risk.says,
+    )
+    return Served(result, symbol=risk.symbol, summary=safe(result.order))
+
+
+IdempotencyKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\x21-\x7e]{8,100}$"),
+    Field(description="8 to 100 visible ASCII characters, new for each new order, the same when you repeat a call"),
+]
+
+
+class PlaceArguments(Arguments):
+    """A previewed order, or all the terms of one."""
+
+    idempotency_key: IdempotencyKey
+    preview_id: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        None, description="From preview_order; then leave out the terms"
+    )
+    symbol: Symbol | None = None
+    side: SideWord | None = Field(None, description="buy or sell")
+    quantity: Amount | None = None
+    order_type: OrderTypeWord | None = Field(None, description="market or limit")
+    limit_price: Price | None = Field(None, description="Needed by a limit order, forbidden for a market order")
+    time_in_force: TimeInForceWord = Field(TimeInForce.DAY, description="day, gtc, ioc or fok")
+    account: AccountWord = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        terms = (self.symbol, self.side, self.quantity, self.order_type)
+        if self.preview_id is not None:
+            if any(term is not None for term in (*terms, self.limit_price)):
+                raise ValueError("give preview_id or the terms, not both")
+        elif any(term is None for term in terms):
+            raise ValueError("give preview_id, or symbol, side, quantity and order_type")
+        elif (self.order_type is OrderType.LIMIT) != (self.limit_price is not None):
+            raise ValueError("a limit order needs limit_price; a market order must not have one")
+        return self
+
+
+@tool(
+    "place_order",
+    scope=Scope.WRITE_ORDERS,
+    title="Place order",
+    arguments=PlaceArguments,
+    result=OrderResult,
+    hints=_PLACES,
+    is_order=True,
+    writes=True,
+)
+async def place_order(call: Call, asked: PlaceArguments) -> Served[OrderResult]:
+    """Put an order before the human operator, who approves, edits or rejects it. The answer comes at once, usually
+    with state `pending`: nothing was sent and nothing is filled. Then call wait_for_order. Repeating a call with the
+    same idempotency_key never makes a second order. A check that fails is an error with its code.
+    """
+    check_account(call, asked.account)
+    if asked.preview_id is not None:
+        request = call.orders.previewed(call.admitted, asked.preview_id)
+    else:
+        request = _terms(asked)
+    order = await call.orders.place(call.admitted, request, asked.idempotency_key)
+    return _served(call, order)
+
+
+class OrderIdArguments(Arguments):
+    """Which order."""
+
+    order_id: OrderIdWord
+
+
+class WaitArguments(Arguments):
+    """Which order, and how long."""
+
+    order_id: OrderIdWord
+    wait_seconds: float = Field(30, ge=0, le=45, description="Answer after this many seconds at the latest")
+    seen_state: Annotated[OrderState | None, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)] = Field(
+        None, description="State that you know; answers at once when it is another by now"
+    )
+
+
+@tool("wait_for_order", scope=Scope.READ_ORDERS, title="Wait for order", arguments=WaitArguments, result=OrderResult)
+async def wait_for_order(call: Call, asked: WaitArguments) -> Served[OrderResult]:
+    """Answer when the order's state changes, when it has ended, or after wait_seconds (at most 45), whichever is
+    first. Call it again while the state is `pending` or `working`.
+    """
+    order = await call.orders.wait(call.admitted, OrderId(asked.order_id), asked.wait_seconds, asked.seen_state)
+    return _served(call, order)
+
+
+@tool("get_order", scope=Scope.READ_ORDERS, title="Order", arguments=OrderIdArguments, result=OrderResult)
+async def get_order(call: Call, asked: OrderIdArguments) -> Served[OrderResult]:
+    """One order of this connection as it is now, with its checks and a sentence that says what is filled."""
+    return _served(call, await call.orders.get(call.admitted, OrderId(asked.order_id)))
+
+
+class ListArguments(Arguments):
+    """Which orders."""
+
+    only_open: bool = Field(False, description="Leave out the ended ones")
+    only_mine: bool = Field(False, description="Leave out other clients' orders")
+    limit: int = Field(50, ge=1, le=200, description="How many at most")
+
+
+class OrdersResult(Result):
+    """Orders, newest first."""
+
+    orders: list[OrderResult]
+
+
+@tool("list_orders", scope=Scope.READ_ORDERS, title="Orders", arguments=ListArguments, result=OrdersResult)
+async def list_orders(call: Call, asked: ListArguments) -> Served[OrdersResult]:
+    """The orders of this connection, newest first, your own marked with `yours`. get_order has the checks."""
+    client = call.admitted.grant.client
+    rows = [
+        OrderResult.of(order, client, simulated=_simulated(call), checks=False)
+        for order in await call.orders.list(call.admitted, 1000)
+        if (not asked.only_open or order.state in OPEN) and (not asked.only_mine or order.client == client)
+    ]
+    return Served(OrdersResult(orders=rows[: asked.limit]), summary=safe(f"{min(len(rows), asked.limit)} orders"))
+
+
+class ModifyArguments(Arguments):
+    """What to change."""
+
+    order_id: OrderIdWord
+    quantity: Amount | None = None
+    limit_price: Price | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.quantity is None and self.limit_price is None:
+            raise ValueError("give quantity, limit_price or both")
+        return self
+
+
+@tool(
+    "modify_order",
+    scope=Scope.WRITE_ORDERS,
+    title="Change order",
+    arguments=ModifyArguments,
+    result=OrderResult,
+    hints=_PLACES,
+    is_order=True,
+    writes=True,
+)
+async def modify_order(call: Call, asked: ModifyArguments) -> Served[OrderResult]:
+    """Change quantity (the new total) or limit price of your own order. What lowers the risk is done at once; what
+    raises it waits for the operator while the order works as it was.
+    """
+    order = await call.orders.modify(call.admitted, OrderId(asked.order_id), asked.quantity, asked.limit_price)
+    return _served(call, order)
+
+
+@tool(
+    "cancel_order",
+    scope=Scope.WRITE_ORDERS,
+    title="Cancel order",
+    arguments=OrderIdArguments,
+    result=OrderResult,
+    hints=_CANCELS,
+    writes=True,
+)
+async def cancel_order(call: Call, asked: OrderIdArguments) -> Served[OrderResult]:
+    """Cancel your own order, or withdraw it while it waits for the operator. Needs no approval. Read `filled` in
+    the answer: an order may fill before its cancel arrives.
+    """
+    return _served(call, await call.orders.cancel(call.admitted, OrderId(asked.order_id)))
+
+
+def _terms(asked: PlaceArguments) -> OrderRequest:
+    if asked.symbol is None or asked.side is None or asked.quantity is None or asked.order_type is None:
+        raise Refused(refuse("BAD_ARGUMENTS", "Give preview_id, or symbol, side, quantity and order_type."))
+    side: Side = asked.side
+    return OrderRequest(
+        asked.symbol.upper(), side, asked.quantity, asked.order_type, asked.limit_price, asked.time_in_force
+    )
+
+
+def _simulated(call: Call) -> bool:
+    return call.connection.broker.status().kind == "paper"
+
+
+def _served(call: Call, order: Order) -> Served[OrderResult]:
+    result = OrderResult.of(order, call.admitted.grant.client, simulated=_simulated(call))
+    outcome = Outcome.WAIT if order.waits else Outcome.OK
+    summary = safe(f"{order.request.words()} {order.state}")
+    return Served(result, outcome, symbol=order.request.symbol, order_id=order.order_id, summary=summary)

@@ -1,0 +1,135 @@
+"""The catalogue of tools: each declared once, with its scope, its arguments, its result and what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cockpit.desk.budgets import Budgets
+from cockpit.desk.connections import Connection
+from cockpit.desk.gate import Admitted, Rule, Served
+from cockpit.desk.market import Market
+from cockpit.desk.orders import OrderDesk
+from cockpit.desk.switch import Switch
+from cockpit.model.clock import Clock
+from cockpit.model.identity import Scope
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import safe
+from cockpit.settings.model import ApprovalSettings
+from cockpit.store.database import Store
+
+
+class Arguments(BaseModel):
+    """Base of all arguments: what isn't declared is refused, nothing is changed silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Result(BaseModel):
+    """Base of all results: plain JSON values, money and prices as decimal strings."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+A = TypeVar("A", bound=Arguments)
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the tools stand on."""
+
+    orders: OrderDesk
+    switch: Switch
+    budgets: Budgets
+    approval: ApprovalSettings
+    store: Store
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One admitted call, with everything that a tool may use."""
+
+    admitted: Admitted
+    rooms: Rooms
+
+    @property
+    def market(self) -> Market:
+        """Prices of the caller's connection."""
+        return Market(self.admitted.connection)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the caller's grant is bound to."""
+        return self.admitted.connection
+
+    @property
+    def orders(self) -> OrderDesk:
+        """The client's side of the order path."""
+        return self.rooms.orders
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a client may show or ask before it calls (MCP tool annotations)."""
+
+    read_only: bool = True
+    destructive: bool = False
+    idempotent: bool = True
+    open_world: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[A, R]):
+    """One tool."""
+
+    rule: Rule
+    title: str
+    description: str
+    arguments: type[A]
+    result: type[R]
+    hints: Hints
+    run: Callable[[Call, A], Awaitable[Served[R]]]
+
+    def read(self, arguments: Mapping[str, Any]) -> A:
+        """Validate what came from outside; Refused with BAD_ARGUMENTS names every mistake."""
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            mistakes = {
+                safe(".".join(str(part) for part in one["loc"]) or "arguments", 60): safe(one["msg"], 160)
+                for one in error.errors(include_url=False, include_context=False, include_input=False)[:12]
+            }
+            told = "; ".join(f"{name}: {what}" for name, what in mistakes.items())
+            raise Refused(refuse("BAD_ARGUMENTS", safe(told, 400), **mistakes)) from None
+
+
+TOOLS: Final[dict[str, Tool[Any, Any]]] = {}
+"""Every tool by name, in the order of declaration."""
+
+
+def tool(
+    name: str,
+    *,
+    scope: Scope | None,
+    title: str,
+    arguments: type[A],
+    result: type[R],
+    hints: Hints = Hints(),
+    is_order: bool = False,
+    writes: bool = False,
+) -> Callable[[Callable[[Call, A], Awaitable[Served[R]]]], Callable[[Call, A], Awaitable[Served[R]]]]:
+    """Declare a tool; its docstring is what clients read."""
+
+    def declare(run: Callable[[Call, A], Awaitable[Served[R]]]) -> Callable[[Call, A], Awaitable[Served[R]]]:
+        description = " ".join((run.__doc__ or "").split())
+        TOOLS[name] = Tool(
+            Rule(name, scope, is_order=is_order, writes=writes), title, description, arguments, result, hints, run
+        )
+        return run
+
+    return declare

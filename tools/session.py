@@ -1,0 +1,157 @@
+"""Who the caller is, what it may do now, and how much of it is left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from cockpit.desk.gate import Served
+from cockpit.model.identity import Scope
+from cockpit.model.money import plain
+from cockpit.model.text import safe
+from cockpit.store.times import from_micros
+from tools.registry import Arguments, Call, Result, tool
+from tools.words import iso
+
+_OWN_CALLS: Final = (
+    "SELECT number, at, tool, outcome, code, symbol, order_id, duration_us FROM audit "
+    "WHERE kind = 'call' AND client = ? ORDER BY number DESC LIMIT ?"
+)
+
+
+class NoArguments(Arguments):
+    """Nothing to say."""
+
+
+class Limits(Result):
+    """What one order may be on this connection."""
+
+    max_quantity: str
+    max_notional: str
+    price_collar_percent: str
+    max_quote_age_seconds: int
+    approval_seconds: int
+    max_waiting_orders: int
+
+
+class BudgetLeft(Result):
+    """Calls and orders left now; both fill up with time."""
+
+    calls: int
+    calls_per_second: float
+    orders: int
+    orders_per_minute: float
+
+
+class SessionResult(Result):
+    """The caller's session."""
+
+    client: str
+    scopes: list[str]
+    connection: str
+    broker: str
+    account: str
+    mode: str
+    simulated: bool
+    may_trade: bool
+    state: str
+    state_reason: str
+    link: str
+    expires_at: str | None
+    limits: Limits
+    budget: BudgetLeft
+    now: str
+    says: str
+
+
+@tool("get_session", scope=None, title="Session", arguments=NoArguments, result=SessionResult)
+async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
+    """Who you are here: client name, scopes, connection, paper or live, whether trading is running, the limits of
+    one order, and the calls and orders that you have left. Every order waits for the human operator, who may
+    approve, edit or reject it; approval can't be asked for in any other way.
+    """
+    admitted, rooms = call.admitted, call.rooms
+    connection = call.connection
+    status, policy = connection.broker.status(), connection.settings.policy
+    left = rooms.budgets.left(admitted.grant.client)
+    stands = rooms.switch.stands
+    may_trade = connection.settings.trade and Scope.WRITE_ORDERS in admitted.scopes
+    result = SessionResult(
+        client=admitted.grant.client,
+        scopes=sorted(admitted.scopes),
+        connection=connection.name,
+        broker=status.kind,
+        account=status.account,
+        mode=connection.settings.mode,
+        simulated=status.kind == "paper",
+        may_trade=may_trade,
+        state=stands.state,
+        state_reason=stands.reason,
+        link=status.link,
+        expires_at=iso(admitted.grant.expires_at),
+        limits=Limits(
+            max_quantity=plain(policy.max_quantity),
+            max_notional=plain(policy.max_notional),
+            price_collar_percent=plain(policy.price_collar * 100),
+            max_quote_age_seconds=policy.max_quote_age_seconds,
+            approval_seconds=policy.approval_seconds,
+            max_waiting_orders=rooms.approval.max_pending_per_client,
+        ),
+        budget=BudgetLeft(
+            calls=left.calls,
+            calls_per_second=left.calls_per_second,
+            orders=left.orders,
+            orders_per_minute=left.orders_per_minute,
+        ),
+        now=iso(rooms.clock.now()) or "",
+        says=f"Trading is {stands.state}; orders wait for the operator." if may_trade else "You may not place orders.",
+    )
+    return Served(result, summary=safe(f"{connection.name} {connection.settings.mode}"))
+
+
+class TailAudit(Arguments):
+    """How far to look back."""
+
+    count: int = Field(20, ge=1, le=200, description="How many of your newest calls")
+
+
+class AuditRow(Result):
+    """One of the caller's own calls."""
+
+    number: int
+    at: str
+    tool: str
+    outcome: str
+    code: str
+    symbol: str
+    order_id: str
+    duration_ms: float | None
+
+
+class AuditResult(Result):
+    """The caller's own calls, oldest first."""
+
+    calls: list[AuditRow]
+
+
+@tool("tail_audit", scope=Scope.READ_AUDIT, title="Own calls", arguments=TailAudit, result=AuditResult)
+async def tail_audit(call: Call, asked: TailAudit) -> Served[AuditResult]:
+    """Your own newest calls as the host recorded them, oldest first, with outcome and refusal code. Calls of
+    other clients are never shown.
+    """
+    rows = await call.rooms.store.rows(_OWN_CALLS, (call.admitted.grant.client, asked.count))
+    calls = [
+        AuditRow(
+            number=row["number"],
+            at=iso(from_micros(row["at"])) or "",
+            tool=row["tool"],
+            outcome=row["outcome"],
+            code=row["code"],
+            symbol=row["symbol"],
+            order_id=row["order_id"],
+            duration_ms=None if row["duration_us"] is None else row["duration_us"] / 1000,
+        )
+        for row in reversed(rows)
+    ]
+    return Served(AuditResult(calls=calls), summary=safe(f"{len(calls)} records"))

@@ -1,0 +1,189 @@
+"""The words of arguments and results that several tools share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+from cockpit.model.checks import Applies, CheckResult
+from cockpit.model.money import plain
+from cockpit.model.orders import DONE, Order, OrderState, OrderType, Side, TimeInForce
+from tools.registry import Result
+
+_LARGEST: Final = Decimal("1e12")
+_FINEST: Final = -10
+
+
+def _decimal(value: Any) -> Decimal:
+    """Read a number as people and programs write it; never by way of a binary fraction's digits."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise ValueError("must be a number or a decimal string")
+    text = repr(value) if isinstance(value, float) else str(value).strip()
+    if len(text) > 40:
+        raise ValueError("has too many digits")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("must be a number or a decimal string") from None
+    if not number.is_finite():
+        raise ValueError("must be finite")
+    exponent = number.normalize().as_tuple().exponent
+    if number <= 0 or number > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST):
+        raise ValueError("must be above 0, at most 1e12, and have at most 10 decimal places")
+    return number
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) and len(value) <= 40 else value
+
+
+def _number(description: str) -> dict[str, Any]:
+    return {"type": ["string", "number"], "description": description}
+
+
+Symbol = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=32),
+    Field(description="Symbol of exactly one instrument; search_instruments finds it. It is never guessed."),
+]
+Amount = Annotated[
+    Decimal, BeforeValidator(_decimal), WithJsonSchema(_number("How much, as a decimal string or number"))
+]
+Price = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema(_number("Price, as a decimal string or number"))]
+SideWord = Annotated[Side, BeforeValidator(_lower)]
+OrderTypeWord = Annotated[OrderType, BeforeValidator(_lower)]
+TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_lower)]
+OrderIdWord = Annotated[
+    str, StringConstraints(pattern=r"^o-[0-9A-Z]{26}$"), Field(description="order_id of an order result")
+]
+AccountWord = Annotated[
+    str | None,
+    StringConstraints(max_length=32),
+    Field(default=None, description="Must be the connection's account; leave it out to use that."),
+]
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write an instant as ISO 8601 with offset and milliseconds."""
+    return None if at is None else at.isoformat(timespec="milliseconds")
+
+
+def maybe(value: Decimal | None) -> str | None:
+    """Write a number, or None."""
+    return None if value is None else plain(value)
+
+
+class CheckRow(Result):
+    """One risk check."""
+
+    code: str
+    ok: bool
+    applies: bool
+    limit: str
+    value: str
+    message: str
+    retryable: bool
+    who_can_fix: str
+
+    @classmethod
+    def of(cls, check: CheckResult) -> CheckRow:
+        """Write a check."""
+        return cls(
+            code=check.code,
+            ok=check.ok,
+            applies=check.applies is Applies.YES,
+            limit=check.limit,
+            value=check.value,
+            message=check.message,
+            retryable=check.retryable,
+            who_can_fix=check.who_can_fix,
+        )
+
+
+class OrderResult(Result):
+    """An order, with a sentence that says plainly whether anything was filled."""
+
+    order_id: str
+    state: str
+    says: str
+    client: str
+    yours: bool
+    symbol: str
+    side: str
+    quantity: str
+    order_type: str
+    limit_price: str | None
+    time_in_force: str
+    filled: str
+    average_price: str | None
+    fees: str
+    reason: str
+    version: int
+    made_at: str
+    changed_at: str
+    expires_at: str | None
+    """Until when the operator may decide."""
+    proposed_quantity: str | None
+    proposed_limit_price: str | None
+    simulated: bool
+    checks: list[CheckRow]
+
+    @classmethod
+    def of(cls, order: Order, client: str, *, simulated: bool, checks: bool = True) -> OrderResult:
+        """Write an order for a client."""
+        request, proposed = order.request, order.proposed
+        return cls(
+            order_id=order.order_id,
+            state=order.state,
+            says=says(order),
+            client=order.client,
+            yours=order.client == client,
+            symbol=request.symbol,
+            side=request.side,
+            quantity=plain(request.quantity),
+            order_type=request.order_type,
+            limit_price=maybe(request.limit_price),
+            time_in_force=request.time_in_force,
+            filled=plain(order.filled),
+            average_price=None if order.average_price is None else plain(round(order.average_price, 6)),
+            fees=plain(order.fees),
+            reason=order.reason,
+            version=order.version,
+            made_at=iso(order.made_at) or "",
+            changed_at=iso(order.changed_at) or "",
+            expires_at=iso(order.decide_by),
+            proposed_quantity=None if proposed is None else plain(proposed.quantity),
+            proposed_limit_price=None if proposed is None else maybe(proposed.limit_price),
+            simulated=simulated,
+            checks=[CheckRow.of(check) for check in order.checks] if checks else [],
+        )
+
+
+_SENTENCES: Final = {
+    OrderState.PENDING: "Waits for the operator. Nothing was sent and nothing is filled.",
+    OrderState.APPROVED: "Approved, not sent yet. Nothing is filled.",
+    OrderState.SENDING: "On its way to the broker. Nothing is known to be filled.",
+    OrderState.WORKING: "Works at the broker. Nothing is filled.",
+    OrderState.FILLED: "Filled completely.",
+    OrderState.REFUSED: "Refused before it was sent. Nothing is filled.",
+    OrderState.REJECTED: "Rejected by the broker. Nothing is filled.",
+    OrderState.UNKNOWN: "Nobody can say yet what became of it. Don't send it again; ask the operator.",
+}
+
+
+def says(order: Order) -> str:
+    """Say in one sentence what became of an order and how much of it is filled."""
+    amount = f"{plain(order.filled)} of {plain(order.request.quantity)}"
+    if order.waits and order.proposed is not None:
+        return f"A change waits for the operator; the order works as it was, {amount} filled."
+    if order.state is OrderState.PARTLY_FILLED:
+        return f"Partly filled: {amount}; the rest works."
+    if order.state in {OrderState.CANCELLED, OrderState.EXPIRED}:
+        ended = "Cancelled" if order.state is OrderState.CANCELLED else "Expired"
+        return f"{ended}. {amount} filled." if order.filled else f"{ended}. Nothing is filled."
+    if order.state in DONE and order.filled and order.state is not OrderState.FILLED:
+        return f"Ended with {amount} filled."
+    return _SENTENCES[order.state]
