@@ -1,1 +1,1 @@
-"""The command line: made from the operator's acts, talking to the running cockpit over its control socket."""
+"""The command line: process commands start a cockpit, all others are made from the acts and talk to a running one."""

@@ -71,6 +71,8 @@ class Act:
     """Whether it changes anything; what doesn't is allowed to a read-only screen."""
     word: str = ""
     """What has to be typed, for TYPED acts."""
+    adds_risk_with: tuple[str, ...] = ()
+    """Arguments without which the act is SAFE; empty where it always has its danger."""
 
 
 def _need(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
@@ -118,6 +120,7 @@ SCOPES = Act(
         _may("drop", "Scope to take away, repeatable", Kind.SCOPES),
     ),
     when=When.CLIENT,
+    adds_risk_with=("add",),
 )
 REVOKE = Act(
     "client.revoke",
@@ -244,6 +247,13 @@ ACTS: Final[Mapping[str, Act]] = {
         AUDIT_VERIFY,
     )
 }
+
+
+def danger_of(act: Act, arguments: Mapping[str, str]) -> Danger:
+    """Return how an act is confirmed with these arguments."""
+    if act.adds_risk_with and not any(name in arguments for name in act.adds_risk_with):
+        return Danger.SAFE
+    return act.danger
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def load(given: Given | None = None, environ: Mapping[str, str] | None = None) -
     merged: _Table = {"data_dir": str(default_data_folder()), "config_dir": str(file.parent)}
     origins: _Origins = {}
     try:
-        _merge(merged, read_file(file, named), safe(str(file), 300), origins)
+        if not given.ignore_file:
+            _merge(merged, read_file(file, named), safe(str(file), 300), origins)
     except BadSettings as bad:
         mistakes += bad.mistakes
     for name in sorted(environ):

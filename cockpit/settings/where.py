@@ -35,6 +35,8 @@ class Given:
     data_dir: Path | None = None
     host: str | None = None
     port: int | None = None
+    ignore_file: bool = False
+    """Take no settings from the file; its folder still holds the operator's themes."""
 
 
 def config_file(given: Given, environ: Mapping[str, str]) -> tuple[Path, bool]:
@@ -51,7 +53,8 @@ def data_folder(given: Given, environ: Mapping[str, str]) -> Path:
         return absolute(given.data_dir)
     if environ.get(f"{PREFIX}DATA_DIR"):
         return absolute(Path(environ[f"{PREFIX}DATA_DIR"]))
-    said = read_file(*config_file(given, environ)).get("data_dir")
+    file = {} if given.ignore_file else read_file(*config_file(given, environ))
+    said = file.get("data_dir")
     return absolute(Path(said)) if isinstance(said, str) and said else default_data_folder()
 
 

@@ -1,0 +1,150 @@
+"""The commands to a running cockpit, made from the registry of acts: arguments, questions, answers, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Final
+
+import click
+
+from cockpit.cli.offline import verify_audit
+from cockpit.cli.processes import DONE, REFUSED, has_terminal, say_mistakes
+from cockpit.cli.show import in_words
+from cockpit.cli.socket_client import LostContact, NotRunning, ask
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.operator.acts import ACTS, AUDIT_VERIFY, Act, Answer, Argument, Command, Danger, Kind, danger_of
+from cockpit.operator.wire import argument_text, arguments_of, refusal_json
+from cockpit.settings.mistakes import BadSettings
+from cockpit.settings.where import SOCKET_NAME, Given, data_folder
+
+_GROUPS: Final = {
+    "key": "API keys: for scripts that can't show a browser.",
+    "audit": "The record of every call and decision.",
+}
+
+
+def add_acts(root: click.Group) -> None:
+    """Give ``root`` a command for every act."""
+    for act in ACTS.values():
+        *above, last = act.command.split()
+        group = root
+        for word in above:
+            below = group.commands.get(word)
+            if not isinstance(below, click.Group):
+                below = click.Group(word, help=_GROUPS.get(word))
+                group.add_command(below)
+            group = below
+        group.add_command(command_for(act, last))
+
+
+def command_for(act: Act, word: str) -> click.Command:
+    """Make the command of one act."""
+
+    @click.pass_context
+    def run(context: click.Context, as_json: bool, yes: bool = False, **values: Any) -> None:
+        context.exit(_run(act, _texts(act, values), context.obj or Given(), as_json=as_json, yes=yes))
+
+    parameters = [_parameter(argument) for argument in act.arguments]
+    if act.danger is not Danger.SAFE:
+        parameters.append(click.Option(["--yes", "-y"], is_flag=True, help="Don't ask back."))
+    parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Answer with JSON."))
+    return click.Command(word, callback=run, params=parameters, help=f"{act.help}.", short_help=act.help)
+
+
+class _Checked(click.ParamType):
+    """Reads an argument by its kind, with the same rules as the other end."""
+
+    def __init__(self, argument: Argument) -> None:
+        self.name = argument.kind.value
+        self._argument = argument
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return argument_text(self._argument, str(value))
+        except ValueError as error:
+            self.fail(f"must be {error}.", param, ctx)
+
+
+def _parameter(argument: Argument) -> click.Parameter:
+    variable = _variable(argument)
+    if argument.required:
+        return click.Argument([variable], type=_Checked(argument), metavar=argument.name.upper())
+    repeats = argument.kind is Kind.SCOPES
+    flags = [f"--{argument.name.replace('_', '-')}", variable]
+    return click.Option(flags, type=_Checked(argument), multiple=repeats, help=argument.help)
+
+
+def _variable(argument: Argument) -> str:
+    return f"given_{argument.name}"
+
+
+def _texts(act: Act, values: dict[str, Any]) -> dict[str, str]:
+    said = {argument.name: values[_variable(argument)] for argument in act.arguments}
+    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in said.items() if value}
+
+
+def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: bool) -> int:
+    arguments = arguments_of(act, texts)
+    if isinstance(arguments, Refusal):
+        raise click.UsageError(arguments.message)
+    try:
+        folder = data_folder(given, os.environ)
+    except BadSettings as bad:
+        return say_mistakes(bad)
+    unsure = None if yes else _confirm(act, arguments)
+    if unsure is not None:
+        return _say(act, unsure, as_json)
+    try:
+        answer = ask(folder / SOCKET_NAME, Command(act.name, arguments, by="socket"))
+    except NotRunning:
+        if act is not AUDIT_VERIFY:
+            click.echo(_how_to_start(given, str(folder)), err=True)
+            return REFUSED
+        answer = verify_audit(folder)
+    except LostContact as lost:
+        click.echo(f"{lost}. Whether {act.command} was carried out is not known; look with `cockpit status`.", err=True)
+        return REFUSED
+    return _say(act, answer, as_json)
+
+
+def _confirm(act: Act, arguments: dict[str, str]) -> Refusal | None:
+    """Ask back where the act adds risk; return why it isn't carried out, or None."""
+    danger = danger_of(act, arguments)
+    if danger is Danger.SAFE:
+        return None
+    if not has_terminal():
+        return refuse("WORD_MISSING", f"{act.command} adds risk and there is no terminal to ask at; say --yes.")
+    facts = ", ".join(f"{name} {text}" for name, text in arguments.items())
+    question = f"{act.help}{f' ({facts})' if facts else ''}"
+    if danger is Danger.TYPED:
+        typed = click.prompt(f"{question}. Type {act.word} to go on", default="", show_default=False, err=True)
+        return None if typed.strip() == act.word else refuse("WORD_MISSING")
+    if click.confirm(f"{question}?", default=False, err=True):
+        return None
+    return refuse("WORD_MISSING", f"{act.command} was not confirmed; nothing was done.")
+
+
+def _say(act: Act, answer: Answer, as_json: bool) -> int:
+    if isinstance(answer, Refusal):
+        click.echo(json.dumps(refusal_json(answer)) if as_json else _refusal_words(answer), err=True)
+        return REFUSED
+    click.echo(json.dumps(answer.data) if as_json else in_words(act, answer))
+    found_bad = act is AUDIT_VERIFY and isinstance(answer.data, dict) and answer.data.get("ok") is False
+    return REFUSED if found_bad else DONE
+
+
+def _refusal_words(refusal: Refusal) -> str:
+    facts = ", ".join(f"{safe(name)} {safe(value)}" for name, value in refusal.details.items())
+    who = "nobody" if refusal.who_can_fix == "nobody" else f"the {refusal.who_can_fix}"
+    again = "; the same may work later" if refusal.retryable else ""
+    return f"Refused, {refusal.code}: {safe(refusal.message, 500)}{f' ({facts})' if facts else ''} Who can mend it: {who}{again}."
+
+
+def _how_to_start(given: Given, folder: str) -> str:
+    where = f" --data-dir {safe(folder, 300)}" if given.data_dir is not None else ""
+    return (
+        f"No cockpit is running on {safe(folder, 300)}. "
+        f"Start one with `cockpit{where}` in a terminal, or `cockpit{where} serve` without a screen."
+    )

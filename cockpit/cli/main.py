@@ -1,0 +1,77 @@
+"""The command ``cockpit`` with its global options: what starts a process stands here, the rest is made from the acts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cockpit.cli.act_commands import add_acts
+from cockpit.cli.processes import run_demo, run_process
+from cockpit.settings.where import Given
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, and needed here alone
+
+    try:
+        click.echo(f"cockpit {version('trading-cockpit')}")
+    except PackageNotFoundError:
+        click.echo("cockpit, not installed: run from its source")
+    context.exit()
+
+
+class _InOrder(click.Group):
+    """Lists its commands as they were declared, not by the alphabet: what starts a process comes first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage or settings.",
+)
+@click.option("--config", type=_FILE, help="Settings file.")
+@click.option("--data-dir", type=_FOLDER, help="Folder of database, keys and socket.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
+@click.pass_context
+def cockpit(
+    context: click.Context, config: Path | None, data_dir: Path | None, host: str | None, port: int | None
+) -> None:
+    """Let AI clients work on your broker account, and keep the last word.
+
+    Without a command: server and screen, in one process. Commands that start nothing talk to the running process.
+    """
+    context.obj = Given(config, data_dir, host, port)
+    if context.invoked_subcommand is None:
+        context.exit(run_process(context.obj, wants_screen=True))
+
+
+@cockpit.command(short_help="Run without a screen.")
+@click.pass_context
+def serve(context: click.Context) -> None:
+    """Run without a screen: one line `ready URL` on stdout, logs on stderr."""
+    context.exit(run_process(context.obj, wants_screen=False))
+
+
+@cockpit.command(short_help="Try it in a temporary folder, with a small AI client.")
+@click.pass_context
+def demo(context: click.Context) -> None:
+    """Server and screen in a temporary folder, with a small AI client that really connects.
+
+    The client comes over HTTP and OAuth like any other: let it in, and it proposes orders on invented prices.
+    """
+    context.exit(run_demo(context.obj))
+
+
+add_acts(cockpit)

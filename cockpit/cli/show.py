@@ -1,0 +1,87 @@
+"""Answers for people: the sentence, and aligned tables of what ``--json`` would print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cockpit.model.text import safe
+from cockpit.operator.acts import Act, Done
+
+MAX_CELL: Final = 80
+_GAP: Final = "  "
+
+
+def in_words(act: Act, done: Done) -> str:
+    """Say what was done, or show what was asked for."""
+    said = "\n".join(safe(line, 500) for line in done.says.split("\n"))
+    if act.changes:
+        return "\n".join(part for part in (said, _secret(done)) if part)
+    return "\n\n".join(part for part in (said, *_tables(done.data)) if part)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Align rows under their names; columns in the order in which they first appear."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    right = [all(_is_number(row.get(name)) for row in rows) for name in names]
+    heads = [safe(name.replace("_", " ").upper(), MAX_CELL) for name in names]
+    widths = [max(len(line[at]) for line in (heads, *cells)) for at in range(len(names))]
+    lines = (
+        _GAP.join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        )
+        for line in (heads, *cells)
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _tables(data: object) -> list[str]:
+    if isinstance(data, list):
+        return [_rows(data)] if data else []
+    if not isinstance(data, dict):
+        return []
+    plain = {name: value for name, value in data.items() if not isinstance(value, list)}
+    parts = [_pairs(plain)] if plain else []
+    for name, value in data.items():
+        if isinstance(value, list) and value:
+            parts.append(f"{name.replace('_', ' ').capitalize()}\n{_rows(value)}")
+    return parts
+
+
+def _rows(values: list[Any]) -> str:
+    if all(isinstance(value, dict) for value in values):
+        return table(values)
+    return "\n".join(_cell(value) for value in values)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    width = max(len(name) for name in values)
+    return "\n".join(f"{name.replace('_', ' ').ljust(width)}{_GAP}{_cell(value)}" for name, value in values.items())
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return safe(" ".join(_cell(part) for part in value) or "-", MAX_CELL)
+    if isinstance(value, dict):
+        return safe(", ".join(f"{name} {_cell(part)}" for name, part in value.items()) or "-", MAX_CELL)
+    return safe(str(value), MAX_CELL)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float):
+        return True
+    return isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def _secret(done: Done) -> str:
+    """A key that was made just now is in the answer alone: it is shown here or nowhere."""
+    key = done.data.get("key") if isinstance(done.data, dict) else None
+    return safe(key, 500) if isinstance(key, str) and key not in done.says else ""

@@ -1,0 +1,180 @@
+"""How a command and its answer become one line of JSON and back, and which arguments an act takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import orjson
+
+from cockpit.model.identity import Scope, scope_text, scopes_of
+from cockpit.model.money import plain
+from cockpit.model.refusals import Mender, Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.operator.acts import ACTS, Act, Answer, Argument, Command, Done, Kind
+
+MAX_REQUEST_BYTES: Final = 16_384
+MAX_ANSWER_BYTES: Final = 64 * 1_048_576
+MAX_TEXT: Final = 200
+"""Characters of one text argument."""
+MAX_NUMBER: Final = 2**31 - 1
+LONGEST: Final = timedelta(days=365)
+"""Longest duration that may be asked for."""
+
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
+_DECIMAL: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
+_SECONDS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ID: Final = re.compile(r"[A-Za-z0-9_\-]{0,64}")
+
+
+def duration(text: str) -> timedelta:
+    """Read ``90s``, ``30m``, ``8h``, ``7d`` or ``2w``; ValueError says what is allowed."""
+    found = _DURATION.fullmatch(text)
+    seconds = int(found.group(1)) * _SECONDS[found.group(2)] if found else 0
+    if not 0 < seconds <= LONGEST.total_seconds():
+        raise ValueError(f"a number and s, m, h, d or w, such as 30m, at most {LONGEST.days}d")
+    return timedelta(seconds=seconds)
+
+
+def decimal(text: str) -> Decimal:
+    """Read a number above zero without exponent; ValueError says what is allowed."""
+    try:
+        value = Decimal(text) if _DECIMAL.fullmatch(text) else Decimal(0)
+    except InvalidOperation:
+        value = Decimal(0)
+    if value <= 0:
+        raise ValueError("a number above zero, such as 100 or 0.05")
+    return value
+
+
+def number(text: str) -> int:
+    """Read a whole number; ValueError says what is allowed."""
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_NUMBER:
+        raise ValueError(f"a whole number, at most {MAX_NUMBER}")
+    return int(text)
+
+
+def argument_text(argument: Argument, text: str) -> str:
+    """Return an argument's value in its one spelling; ValueError says what is allowed."""
+    if argument.kind is Kind.TEXT:
+        if not text.strip():
+            raise ValueError("some text")
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"at most {MAX_TEXT} characters")
+        return safe(text.strip(), MAX_TEXT)
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"at most {MAX_TEXT} characters")
+    if argument.kind is Kind.SCOPES:
+        return _scopes(text)
+    if argument.kind is Kind.DECIMAL:
+        return plain(decimal(text))
+    if argument.kind is Kind.NUMBER:
+        return str(number(text))
+    duration(text)
+    return text
+
+
+def arguments_of(act: Act, given: Mapping[str, str]) -> dict[str, str] | Refusal:
+    """Check arguments against what the act takes; each value comes back in its one spelling."""
+    known = {argument.name: argument for argument in act.arguments}
+    for name in given:
+        if name not in known:
+            return _bad(f"{act.command} takes no argument {safe(name, 40)!r}.", argument=safe(name, 40))
+    for argument in act.arguments:
+        if argument.required and argument.name not in given:
+            return _bad(f"{act.command} needs {argument.name}.", argument=argument.name)
+    checked: dict[str, str] = {}
+    for name, text in given.items():
+        try:
+            checked[name] = argument_text(known[name], text)
+        except ValueError as error:
+            return _bad(f"{name} must be {error}.", argument=name)
+    return checked
+
+
+def encode_command(command: Command, request_id: str) -> bytes:
+    """Write a request line."""
+    said = {"id": request_id, "act": command.act, "arguments": dict(command.arguments), "by": command.by}
+    return orjson.dumps(said) + b"\n"
+
+
+def decode_command(line: bytes, by: str) -> tuple[str, Command | Refusal]:
+    """Read a request line: its id, and the command or why it is none.
+
+    ``by`` is who really sends it; what the line says about that is not believed.
+    """
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return "", _bad("The request is not a line of JSON.")
+    if not isinstance(said, dict):
+        return "", _bad("The request is not a JSON object.")
+    request_id = said.get("id")
+    if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
+        return "", _bad("The request's id must be at most 64 letters, digits, dashes or underscores.")
+    unknown = said.keys() - {"id", "act", "arguments", "by"}
+    if unknown:
+        return request_id, _bad(f"The request has an unknown member {safe(min(unknown), 40)!r}.")
+    name, given = said.get("act"), said.get("arguments", {})
+    if not isinstance(name, str) or name not in ACTS:
+        return request_id, refuse("ACT_UNKNOWN", act=safe(name, 40) if isinstance(name, str) else None)
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        return request_id, _bad("Arguments must be a JSON object of texts.")
+    checked = arguments_of(ACTS[name], given)
+    return request_id, checked if isinstance(checked, Refusal) else Command(name, checked, by)
+
+
+def encode_answer(answer: Answer, request_id: str) -> bytes:
+    """Write an answer line. Raises TypeError where the answer's data is not plain JSON."""
+    if isinstance(answer, Done):
+        said: dict[str, Any] = {"id": request_id, "done": {"says": answer.says, "data": answer.data}}
+    else:
+        said = {"id": request_id, "refusal": refusal_json(answer)}
+    return orjson.dumps(said) + b"\n"
+
+
+def decode_answer(line: bytes) -> tuple[str, Answer]:
+    """Read an answer line; ValueError where it is none."""
+    said = orjson.loads(line)
+    if not isinstance(said, dict) or not isinstance(said.get("id"), str):
+        raise ValueError("not an answer")
+    done, refusal = said.get("done"), said.get("refusal")
+    if isinstance(done, dict) and isinstance(done.get("says"), str):
+        return said["id"], Done(done["says"], done.get("data"))
+    if not isinstance(refusal, dict):
+        raise ValueError("not an answer")
+    try:
+        return said["id"], Refusal(
+            str(refusal["code"]),
+            str(refusal["message"]),
+            bool(refusal["retryable"]),
+            Mender(refusal["who_can_fix"]),
+            {str(name): str(value) for name, value in refusal["details"].items()},
+        )
+    except (KeyError, AttributeError) as error:
+        raise ValueError("not a refusal") from error
+
+
+def refusal_json(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as every face of the cockpit writes it."""
+    return asdict(refusal)
+
+
+def _scopes(text: str) -> str:
+    words = text.replace(",", " ")
+    try:
+        scopes = scopes_of(words)
+    except ValueError:
+        scopes = frozenset()
+    if not scopes:
+        raise ValueError(f"one or more of {', '.join(Scope)}")
+    return scope_text(scopes)
+
+
+def _bad(message: str, **details: object) -> Refusal:
+    return refuse("BAD_ACT_ARGUMENTS", message, **details)

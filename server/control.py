@@ -1,0 +1,157 @@
+"""The control socket: where the operator's command line reaches the running cockpit, and nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import stat
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.operator.acts import Answer
+from cockpit.operator.face import Face
+from cockpit.operator.wire import MAX_REQUEST_BYTES, decode_command, encode_answer
+
+MAX_CONNECTIONS: Final = 32
+IDLE_SECONDS: Final = 300
+HURRY_SECONDS: Final = 5
+"""How long a connection beyond the limit may take to say what it wants, before it is told that the host is busy."""
+_UCRED: Final = struct.Struct("=iII")
+_log = logging.getLogger(__name__)
+
+
+class ControlInUse(Exception):
+    """Another cockpit listens on the socket, or something that is no socket is in its place."""
+
+
+class ControlSocket:
+    """Serves commands of the same Unix user over a socket of mode 0600, one JSON line each way.
+
+    Requests of one connection are answered in order; a command is carried out even where its sender has gone.
+    """
+
+    def __init__(self, path: Path, face: Face) -> None:
+        self._path = path
+        self._face = face
+        self._server: asyncio.Server | None = None
+        self._inode: int | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        listener = _listen(self._path)
+        self._inode = self._path.stat().st_ino
+        self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_REQUEST_BYTES)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, TimeoutError):
+            pass
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not _is_same_user(writer.get_extra_info("socket")):
+            _log.warning("a process of another user was turned away from the control socket")
+            return
+        crowded = len(self._connections) > MAX_CONNECTIONS
+        while True:
+            try:
+                async with asyncio.timeout(HURRY_SECONDS if crowded else IDLE_SECONDS):
+                    line = await reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError:
+                return
+            except asyncio.LimitOverrunError:
+                too_long = f"A request is at most {MAX_REQUEST_BYTES} bytes."
+                await _send(writer, encode_answer(refuse("BAD_ACT_ARGUMENTS", too_long), ""))
+                return
+            if crowded:  # only after the request was read: closing on unread bytes would take the answer away too
+                await _send(writer, encode_answer(refuse("BUSY"), ""))
+                return
+            await _send(writer, await self._answer(line))
+
+    async def _answer(self, line: bytes) -> bytes:
+        request_id, command = decode_command(line, by="socket")
+        if isinstance(command, Refusal):
+            return encode_answer(command, request_id)
+        try:
+            answer: Answer = await self._face.run(command)
+            return encode_answer(answer, request_id)
+        except Exception:  # noqa: BLE001 - the outermost edge of a command: logged with an id that the operator gets
+            fault = secrets.token_hex(4)
+            _log.exception("command %s failed (fault %s)", command.act, fault)
+            return encode_answer(refuse("INTERNAL", fault=fault), request_id)
+
+
+def _listen(path: Path) -> socket.socket:
+    _clear(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # the socket must never exist with a looser mode, not even until a chmod
+    try:
+        listener.bind(os.fspath(path))
+        listener.listen(MAX_CONNECTIONS)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise ControlInUse(f"can't listen on {path}: {error.strerror or error}") from error
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that a dead process left behind; anything else stays, and is an error."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ControlInUse(f"{path} is in the way and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            raise ControlInUse(f"{path} is in use: {error.strerror or error}") from error
+    raise ControlInUse(f"another cockpit listens on {path}")
+
+
+def _is_same_user(peer: socket.socket) -> bool:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # where the system can't say who connects, the modes of folder and socket are the guard
+    _pid, uid, _gid = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return uid == os.getuid()
+
+
+async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
+    writer.write(line)
+    async with asyncio.timeout(IDLE_SECONDS):
+        await writer.drain()
