@@ -1,0 +1,94 @@
+"""The stateless era (2026-07-28): one POST is one request with its own envelope, and closing the answer calls it off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+from mcp.server.connection import Connection
+from mcp.server.lowlevel import Server
+from mcp.shared.inbound import (
+    InboundLadderRejection,
+    classify_inbound_request,
+    unsupported_protocol_version_rejection,
+)
+from mcp_types import HEADER_MISMATCH, RequestId
+
+from cockpit.model.clock import Clock
+from cockpit.model.identity import Caller
+from server.transport.calls import METHOD, ToolCalls
+from server.transport.kernel import ask_kernel
+from server.transport.results import ResultForm
+from server.transport.running import Exchange, Running
+from server.transport.wire import VERSION_HEADER, Malformed, accepts, error_response, read_message
+
+_ROUTING_HEADERS: Final = ("mcp-protocol-version", "mcp-method", "mcp-name")
+_LISTEN: Final = "subscriptions/listen"
+
+
+class ModernEra:
+    """Serves requests that carry the version header of this era."""
+
+    def __init__(self, server: Server[Any], calls: ToolCalls, running: Running, clock: Clock) -> None:
+        self._server = server
+        self._calls = calls
+        self._running = running
+        self._clock = clock
+        self._form = ResultForm.modern(server)
+
+    async def serve(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        """Answer one request; the order of the checks is the SDK's, so that a faulty one hears of the same fault."""
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"})
+        headers = request.headers
+        takes = accepts(headers.get("Accept", ""))
+        if not takes.json:
+            return web.Response(status=406)
+        message = read_message(await request.read())
+        if isinstance(message, Malformed):
+            return error_response(None, message.code, message.message)
+        request_id, method, params, body = message
+        if not method:
+            return error_response(None, -32600, "Responses are not part of this version of the protocol")
+        if request_id is None:
+            unsupported = unsupported_protocol_version_rejection(headers[VERSION_HEADER])
+            return web.Response(status=202) if unsupported is None else _rejected(None, unsupported)
+        if method == _LISTEN and not takes.stream:
+            return web.Response(status=406)
+        for name in _ROUTING_HEADERS:
+            if len(headers.getall(name, ())) > 1:
+                return error_response(request_id, HEADER_MISMATCH, f"{name} header appears more than once")
+        route = classify_inbound_request(body, headers=headers)
+        if isinstance(route, InboundLadderRejection):
+            return _rejected(request_id, route)
+        exchange = Exchange(
+            request,
+            caller,
+            now=self._clock.monotonic(),
+            may_stream=takes.stream,
+            modern=True,
+            is_call=method == METHOD,
+        )
+        if method == METHOD:
+            bad = self._calls.bad_params(caller, message, route.protocol_version)
+            if bad is not None:
+                return bad
+            assert params is not None
+            name, arguments = params["name"], params.get("arguments") or {}
+            mismatch = self._calls.bad_param_headers(name, arguments, headers)
+            if mismatch is not None:
+                return _rejected(request_id, mismatch)
+            return await self._calls.run(exchange, request_id, name, arguments, self._form)
+        connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
+        exchange.task = asyncio.current_task()
+        self._running.enter(exchange)
+        try:
+            answer, status = await ask_kernel(self._server, exchange, message, connection)
+        finally:
+            self._running.leave(exchange)
+        return await exchange.finish(answer, status)
+
+
+def _rejected(request_id: RequestId | None, rejection: InboundLadderRejection) -> web.Response:
+    return error_response(request_id, rejection.code, rejection.message, rejection.data)
