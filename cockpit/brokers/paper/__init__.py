@@ -1,1 +1,1 @@
-"""The embedded paper broker: a pure matching engine over a seeded market, whose account survives restarts."""
+"""An invented market and an account on it: a whole broker without a broker, everything it says marked as simulated."""

@@ -1,0 +1,100 @@
+"""How much of an account its positions and open orders take, and what is left for new ones.
+
+Counted for the worst case of each instrument: that all buy orders are filled and no sell order, or the other way
+round. Positions are valued at the middle of the quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.paper.book import PaperOrder, State
+from cockpit.model.money import ZERO
+from cockpit.model.orders import Side
+
+STANDARD: Final = Decimal("0.5")
+"""Share of a position's value that must be covered by equity when it is opened, long or short (Regulation T)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which an instrument is traded here."""
+
+    tick: Decimal
+    lot: Decimal
+    multiplier: Decimal = Decimal(1)
+    shortable: bool = True
+    margin: Decimal = STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an order would add to the open ones."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+
+
+def equity(state: State, terms: Mapping[str, Terms]) -> Decimal:
+    """Return cash and the value of all positions."""
+    return state.cash + sum(
+        (
+            held.quantity * state.shown[symbol].touch.mid * terms[symbol].multiplier
+            for symbol, held in state.holdings.items()
+        ),
+        ZERO,
+    )
+
+
+def unrealised(state: State, terms: Mapping[str, Terms]) -> Decimal:
+    """Return what closing all positions at the middle would gain, before fees."""
+    return equity(state, terms) - state.cash - sum((held.cost for held in state.holdings.values()), ZERO)
+
+
+def required(state: State, terms: Mapping[str, Terms], wish: Wish | None = None) -> Decimal:
+    """Return the equity that the worst case of positions, open orders and the wish takes."""
+    buys, sells = _open(state.open.values())
+    if wish is not None:
+        side = buys if wish.side is Side.BUY else sells
+        side[wish.symbol] = side.get(wish.symbol, ZERO) + wish.quantity
+    need = ZERO
+    for symbol in state.holdings.keys() | buys.keys() | sells.keys():
+        held = state.holdings.get(symbol)
+        quantity = ZERO if held is None else held.quantity
+        worst = max(abs(quantity + buys.get(symbol, ZERO)), abs(quantity - sells.get(symbol, ZERO)))
+        term = terms[symbol]
+        need += worst * state.shown[symbol].touch.mid * term.multiplier * term.margin
+    return need
+
+
+def buying_power(state: State, terms: Mapping[str, Terms]) -> Decimal:
+    """Return the value at the middle up to which an order that opens a position of standard margin is taken."""
+    return max(ZERO, equity(state, terms) - required(state, terms)) / STANDARD
+
+
+def affordable(state: State, terms: Mapping[str, Terms], wish: Wish) -> bool:
+    """Whether the account can carry the wish: it adds nothing to the worst case, or equity covers it."""
+    need = required(state, terms, wish)
+    return need <= equity(state, terms) or need <= required(state, terms)
+
+
+def deliverable(state: State, wish: Wish) -> bool:
+    """Whether a sale, with those already open, sells no more than is held."""
+    held = state.holdings.get(wish.symbol)
+    _, sells = _open(state.open.values())
+    return (ZERO if held is None else held.quantity) - sells.get(wish.symbol, ZERO) >= wish.quantity
+
+
+def _open(orders: Iterable[PaperOrder]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return the quantities that may still be bought and sold, by symbol."""
+    buys: dict[str, Decimal] = {}
+    sells: dict[str, Decimal] = {}
+    for order in orders:
+        side = buys if order.request.side is Side.BUY else sells
+        symbol = order.request.symbol
+        side[symbol] = side.get(symbol, ZERO) + order.left
+    return buys, sells
