@@ -1,0 +1,66 @@
+"""Our transport without the product behind it: one fake tool, any token. Shows what the door itself costs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mcp_types import Tool
+
+from bench.peer import QUOTE, TOOL
+from cockpit.model.clock import SystemClock
+from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.text import safe
+from server.app import build_app
+from server.door import Challenge
+from server.guard import Policy
+from server.host import ToolAnswer
+from server.listener import bind, serve
+from server.transport.kernel import About
+from server.transport.transport import Transport
+
+_GRANT = Grant(
+    GrantId("bench"),
+    ClientName("bench"),
+    "bench",
+    frozenset({Scope.READ_MARKET}),
+    "paper",
+    Via.KEY,
+    datetime.now(UTC),
+    None,
+    safe("key"),
+)
+
+
+class _Tools:
+    def listed(self, caller: Caller) -> Sequence[Tool]:
+        return [TOOL]
+
+    def input_schema(self, name: str) -> Mapping[str, Any] | None:
+        return TOOL.input_schema if name == TOOL.name else None
+
+    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+        return ToolAnswer(QUOTE)
+
+
+def _check(authorization: str | None, address: str) -> Caller:
+    return Caller(_GRANT, None, address)
+
+
+async def _run(port: int) -> None:
+    origin = f"http://127.0.0.1:{port}"
+    challenge = Challenge.at(origin)
+    async with Transport(_Tools(), SystemClock(), challenge, About("cockpit", "1", "Cockpit", "")) as transport:
+        app = build_app(transport, _check, challenge, Policy.of("", (), (), 1_048_576), lambda: "running")
+        async with serve(app, bind("127.0.0.1", port)):
+            gc.collect()
+            gc.freeze()
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(int(sys.argv[1])))
