@@ -139,15 +139,22 @@ def void(lost: Draft, why: str) -> Draft:
 
 
 def canonical(detail: Mapping[str, object]) -> bytes:
-    """Return the one JSON text of a detail: keys sorted, no spaces."""
+    """Return the one JSON text of a detail: keys sorted, no spaces. Whatever a client sent, it never raises."""
     try:
         text = orjson.dumps(detail, default=_plain_value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # Integers beyond 64 bits and lone surrogates come from clients and must still be recorded.
-        text = json.dumps(detail, default=str, sort_keys=True, separators=(",", ":")).encode()
+        text = _unusual(detail)
     if len(text) > LARGEST_DETAIL:
         return orjson.dumps({"left_out_bytes": len(text)})
     return text
+
+
+def _unusual(detail: Mapping[str, object]) -> bytes:
+    """Write what orjson can't: integers beyond 64 bits, lone surrogates, deep nesting; clients send all of these."""
+    try:
+        return json.dumps(detail, default=str, sort_keys=True, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        return orjson.dumps({"left_out": type(error).__name__})
 
 
 def _plain_value(value: object) -> object:

@@ -44,8 +44,17 @@ class StoreConnection(aiosqlite.Connection):
     A batch of a thousand statements then costs one hop between threads, not a thousand.
     """
 
+    def __init__(self, path: Path, configure: Callable[[sqlite3.Connection], None]) -> None:
+        super().__init__(lambda: _connect(path), iter_chunk_size=64)
+        self._configure = configure
+
     async def __aenter__(self) -> Self:
         await self
+        try:
+            await self.run(self._configure)
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def run(
@@ -57,29 +66,12 @@ class StoreConnection(aiosqlite.Connection):
 
 def writing(path: Path) -> StoreConnection:
     """Prepare the connection of the one writer: WAL, an fsync at each commit, transactions begun by hand."""
-
-    def connect() -> sqlite3.Connection:
-        connection = _connect(path)
-        try:
-            _configure(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    return StoreConnection(connect, iter_chunk_size=64)
+    return StoreConnection(path, _for_writing)
 
 
 def reading(path: Path) -> StoreConnection:
     """Prepare a connection that can only read, and sees each commit as soon as it is durable."""
-
-    def connect() -> sqlite3.Connection:
-        connection = _connect(path)
-        connection.execute("PRAGMA query_only = ON")
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    return StoreConnection(connect, iter_chunk_size=64)
+    return StoreConnection(path, _for_reading)
 
 
 def is_store_fault(error: Exception) -> bool:
@@ -88,18 +80,37 @@ def is_store_fault(error: Exception) -> bool:
     return code is not None and code & 0xFF in _STORE_FAULTS
 
 
+def cannot_use(path: Path, error: sqlite3.Error) -> StoreCannotOpen:
+    """Say why SQLite can't use the database, and what mends it."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        mend = "Close the other program that has it open."
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        mend = "Make the file and its folder writable for your user."
+    elif code == sqlite3.SQLITE_FULL:
+        mend = "Free some space on its disk."
+    else:
+        mend = "Restore it from a backup, or move it away to begin anew."
+    return StoreCannotOpen(f"The database {path} can't be used: {error}.", mend)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, cached_statements=512)
 
 
-def _configure(connection: sqlite3.Connection, path: Path) -> None:
+def _for_writing(connection: sqlite3.Connection) -> None:
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreCannotOpen(
-            f"The file system of {path} can't keep a write-ahead log.", "Put the data folder on a local disk."
+            "The data folder's file system can't keep a write-ahead log.", "Put the data folder on a local disk."
         )
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+
+
+def _for_reading(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.row_factory = sqlite3.Row

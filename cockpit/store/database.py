@@ -17,8 +17,15 @@ from cockpit.model.clock import Clock
 from cockpit.store.audit import AuditEntry, AuditQuery, AuditRecord, AuditVerdict
 from cockpit.store.batch import load_head
 from cockpit.store.chain import KEY_NAME, Head, Sealer, new_audit_key
-from cockpit.store.connection import DATABASE_NAME, StoreConnection, is_store_fault, reading, writing
-from cockpit.store.folder import FolderLock, StoreCannotOpen, private_file, private_folder, refuse_strangers
+from cockpit.store.connection import DATABASE_NAME, StoreConnection, cannot_use, is_store_fault, reading, writing
+from cockpit.store.folder import (
+    FolderLock,
+    StoreCannotOpen,
+    private_file,
+    private_folder,
+    refuse_strangers,
+    sync_folder,
+)
 from cockpit.store.keys import secret_file
 from cockpit.store.reads import find_records
 from cockpit.store.schema import Migration, migrate, shipped_migrations
@@ -92,6 +99,7 @@ class Store:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._reader = None
         await self._open.aclose()
 
     async def commit(self, writes: Sequence[Write], audit: Sequence[AuditEntry] = ()) -> tuple[int, ...]:
@@ -162,6 +170,7 @@ class Store:
             path = self._path.with_name(self._path.name + beside)
             with suppress(FileNotFoundError):
                 refuse_strangers(path, path.lstat())
+        sync_folder(self._folder)
         self._inode = self._path.stat().st_ino
 
     async def _open_database(self, opening: AsyncExitStack, sealer: Sealer) -> Head:
@@ -171,9 +180,7 @@ class Store:
             migrations = shipped_migrations(self._migrations)
             return await self._connection.run(_inspect, migrations, to_micros(self._clock.now()), sealer)
         except sqlite3.Error as error:
-            raise StoreCannotOpen(
-                f"The database {self._path} can't be used: {error}.", "Restore it from a backup, or move it away."
-            ) from error
+            raise cannot_use(self._path, error) from error
 
     async def _start_writer(self, opening: AsyncExitStack, head: Head, sealer: Sealer) -> None:
         writer = Writer(self._connection, head, sealer, self._clock, self._pace, self._check_file)

@@ -53,6 +53,15 @@ def private_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files in a folder durable."""
+    listing = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(listing)
+    finally:
+        os.close(listing)
+
+
 def refuse_strangers(path: Path, found: os.stat_result) -> None:
     """Refuse what belongs to another user, or gives any right to the group or to others."""
     if found.st_uid != os.geteuid():

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cockpit.store.folder import StoreCannotOpen, cannot_write, private_folder, refuse_strangers
+from cockpit.store.folder import StoreCannotOpen, cannot_write, private_folder, refuse_strangers, sync_folder
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _LARGEST: Final = 65_536
@@ -69,8 +69,4 @@ def _create(folder: Path, path: Path, secret: bytes) -> None:
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    listing = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(listing)
-    finally:
-        os.close(listing)
+    sync_folder(folder)

@@ -40,7 +40,7 @@ def find_records(
 def _record(row: sqlite3.Row, sealer: Sealer) -> AuditRecord:
     number, at, *texts, duration, sealed, digest = row
     kind, client, tool, outcome, code, symbol, order_id, grant_id = texts
-    opened = sealer.open(sealed, clear_bytes(tuple(row)[:11]))
+    detail = _opened(sealer.open(sealed, clear_bytes(tuple(row)[:11])))
     return AuditRecord(
         number=number,
         at=from_micros(at),
@@ -53,7 +53,16 @@ def _record(row: sqlite3.Row, sealer: Sealer) -> AuditRecord:
         order_id=order_id,
         grant_id=grant_id,
         duration_us=duration,
-        detail={} if opened is None else json.loads(opened),
-        readable=opened is not None,
+        detail=detail or {},
+        readable=detail is not None,
         hash=digest,
     )
+
+
+def _opened(text: bytes | None) -> dict[str, object] | None:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

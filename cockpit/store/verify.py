@@ -61,16 +61,29 @@ def verify_offline(folder: Path, *, structure: bool = False) -> AuditVerdict:
     ``structure`` also has SQLite check the whole file. What can't be read is a verdict, never an exception.
     """
     path = folder / DATABASE_NAME
-    if not path.is_file():
-        return AuditVerdict(0, False, None, f"There is no database {path}.")
     try:
+        if not path.is_file():
+            return AuditVerdict(0, False, None, f"There is no database {path}.")
         secret = read_secret(folder / "keys" / KEY_NAME)
-        connection = _open_read_only(path)
+        stopped = not _log_of(path).exists()
+        verdict = _verify_file(path, secret, structure, immutable=stopped)
+        if not verdict.ok and stopped and _log_of(path).exists():
+            # A cockpit was started meanwhile, and the file changed under a reader that took it for still.
+            verdict = _verify_file(path, secret, structure, immutable=False)
     except (StoreCannotOpen, OSError) as error:
         return AuditVerdict(0, False, None, str(error))
     except sqlite3.Error as error:
         return AuditVerdict(0, False, None, f"{path} can't be read as a database: {error}.")
+    return verdict
+
+
+def _verify_file(path: Path, secret: bytes | None, structure: bool, *, immutable: bool) -> AuditVerdict:
+    how = "immutable=1" if immutable else "mode=ro"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_MS / 1000, isolation_level=None
+    )
     try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         damage = quick_check(connection) if structure else ""
         verdict = _check_all(connection, Sealer(secret) if secret else None)
     finally:
@@ -89,21 +102,9 @@ def _check_all(connection: sqlite3.Connection, sealer: Sealer | None) -> AuditVe
     return checked.verdict
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    """Open without writing; a cleanly stopped database on a medium that can't be written is opened as immutable."""
-    name = path.absolute().as_uri()
-    connection = sqlite3.connect(f"{name}?mode=ro", uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.OperationalError:
-        connection.close()
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        return sqlite3.connect(f"{name}?immutable=1", uri=True, isolation_level=None)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+def _log_of(path: Path) -> Path:
+    """Return where the write-ahead log is while the database is in use, or after a crash."""
+    return path.with_name(path.name + "-wal")
 
 
 def _check_snapshot(connection: sqlite3.Connection, end: Head, sealer: Sealer | None) -> Checked:

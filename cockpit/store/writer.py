@@ -110,9 +110,12 @@ class Writer:
                 batch = self._take()
                 if batch and not await self._write(batch) and await self._pause():
                     break
+        except Exception:  # noqa: BLE001 - the outermost edge of the writer's task
+            _log.exception("the store's writer broke")
+            self._fail("the store's writer broke; the log has the details")
         finally:
             self.close()
-            self._trouble = self._trouble or "the writer has ended"
+            self._trouble = self._trouble or "the store is closed"
             self._refuse_callers(self._trouble)
             if self._queue:
                 _log.error("%d audit records could not be written before the stop", self._held)
@@ -151,6 +154,9 @@ class Writer:
             self._queue.extendleft(reversed(batch))
             self._fail(f"the database can't be written: {error}")
             return False
+        except BaseException:
+            self._queue.extendleft(reversed(batch))
+            raise
         self._head = written.head
         self._log_grew = True
         self._settle(batch, written)
@@ -222,6 +228,8 @@ class Writer:
                 await self._closing.wait()
         except TimeoutError:
             pass
+        # On a full disk an emptied log gives its own space back.
+        await self._checkpoint()
         return False
 
     async def _checkpoint(self) -> None:
@@ -229,7 +237,7 @@ class Writer:
         try:
             await self._connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
-            _log.warning("the write-ahead log can't be moved into the database now: %s", error)
+            _log.info("the write-ahead log can't be moved into the database now: %s", error)
 
     def _note(self, event: str, outcome: str, reason: str) -> AuditEntry:
         return AuditEntry(self._clock.now(), "host", tool=event, outcome=outcome, detail={"reason": reason})

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cockpit.store.folder import StoreCannotOpen
+from cockpit.store.schema import Migration, migrate, shipped_migrations
+
+FIRST = Migration(1, "first", "CREATE TABLE a (x INTEGER) STRICT;")
+SECOND = Migration(2, "second", "CREATE TABLE b (x INTEGER) STRICT; CREATE TABLE c (x INTEGER) STRICT;")
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def tables(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def test_migrations_run_once_and_later_ones_are_added(database: sqlite3.Connection) -> None:
+    migrate(database, [FIRST], 1)
+    migrate(database, [FIRST, SECOND], 2)
+    assert tables(database) == {"migrations", "a", "b", "c"}
+    assert database.execute("SELECT number, name, applied_at FROM migrations").fetchall() == [
+        (1, "first", 1),
+        (2, "second", 2),
+    ]
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(database: sqlite3.Connection) -> None:
+    broken = Migration(2, "broken", "CREATE TABLE b (x INTEGER) STRICT; CREATE TABLE a (x INTEGER) STRICT;")
+    with pytest.raises(StoreCannotOpen, match="0002_broken failed"):
+        migrate(database, [FIRST, broken], 1)
+    assert tables(database) == {"migrations", "a"}
+
+
+def test_a_database_of_a_newer_version_is_refused(database: sqlite3.Connection) -> None:
+    migrate(database, [FIRST, SECOND], 1)
+    with pytest.raises(StoreCannotOpen, match="newer version"):
+        migrate(database, [FIRST], 2)
+
+
+def test_an_applied_migration_that_reads_otherwise_now_is_refused(database: sqlite3.Connection) -> None:
+    migrate(database, [FIRST], 1)
+    with pytest.raises(StoreCannotOpen, match="0001_first is not the one"):
+        migrate(database, [Migration(1, "first", FIRST.sql + "\n")], 2)
+
+
+def test_another_programs_database_is_refused_untouched(database: sqlite3.Connection) -> None:
+    database.execute("CREATE TABLE bookmarks (url TEXT)")
+    with pytest.raises(StoreCannotOpen, match="another program"):
+        migrate(database, [FIRST], 1)
+    assert tables(database) == {"bookmarks"}
+
+
+def test_two_migrations_of_one_number_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "0001_a.sql").touch()
+    (tmp_path / "0001_b.sql").touch()
+    with pytest.raises(ValueError, match="number 0001"):
+        shipped_migrations(tmp_path)
+
+
+def test_migrations_are_read_in_order_and_other_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("0010_b.sql", "0002_a.sql", "notes.txt", "0003_a.sql~"):
+        (tmp_path / name).write_text(name)
+    assert [each.number for each in shipped_migrations(tmp_path)] == [2, 10]
+
+
+def test_every_shipped_table_is_strict(database: sqlite3.Connection) -> None:
+    migrate(database, shipped_migrations(), 1)
+    loose = database.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0").fetchall()
+    assert {name for (name,) in loose} <= {"sqlite_schema", "sqlite_sequence"}
+
+
+def test_no_shipped_constraint_waits_for_the_commit() -> None:
+    # A deferred constraint would fail the whole batch instead of the unit that broke it.
+    assert not [each.name for each in shipped_migrations() if "DEFERR" in each.sql.upper()]
