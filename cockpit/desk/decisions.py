@@ -20,6 +20,7 @@ from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
+from cockpit.model.identity import GrantId
 from cockpit.model.orders import AT_BROKER, Execution, Order, OrderId, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -163,9 +164,9 @@ class Decisions:
         results = await asyncio.gather(*(self.cancel(order.order_id, by) for order in working), return_exceptions=True)
         return [result for result in results if isinstance(result, Order)]
 
-    async def void_waiting(self, code: str, by: str) -> int:
-        """End every wait for the operator: nothing that was asked before may be sent any more."""
-        waiting = self._book.waiting()
+    async def void_waiting(self, code: str, by: str, grant_id: GrantId | None = None) -> int:
+        """End every wait for the operator, or those of one grant: what was asked before may not be sent any more."""
+        waiting = [order for order in self._book.waiting() if grant_id in {None, order.grant_id}]
         for order in waiting:
             await self._undisturbed.do(
                 self._end_wait(order.order_id, OrderState.REFUSED, refuse(code).message, "order.voided", code, by)

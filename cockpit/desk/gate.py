@@ -142,6 +142,25 @@ class Gate:
         refused = await self._finish(caller, rule, name, arguments, started, result)
         return refused or result
 
+    def turned_away(self, caller: Caller, name: str, refusal: Refusal) -> None:
+        """Record a call that was refused before it came to the gate, so that it is seen like the others."""
+        now, tool, client = self._clock.now(), safe(name, 64), caller.grant.client
+        entry = AuditEntry(
+            now,
+            "call",
+            client=client,
+            tool=tool,
+            outcome=Outcome.DENIED,
+            code=refusal.code,
+            grant_id=caller.grant.grant_id,
+            detail={"address": caller.address, "says": refusal.message},
+        )
+        try:
+            place = self._store.record(entry)
+        except (StoreBusy, StoreUnavailable):
+            place = 0
+        self._publish(CallFinished(now, place, client, tool, Outcome.DENIED, refusal.code, 0.0, safe(refusal.message)))
+
     async def _serve(
         self,
         caller: Caller,

@@ -116,6 +116,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("WORD_MISSING", "That act must be confirmed by typing its word.", False, _O),
     ("READ_ONLY", "This screen may look but not act.", False, _O),
     ("ACT_UNKNOWN", "There is no such command.", False, _O),
+    ("AUDIT_BROKEN", "The audit's hash chain is broken.", False, Mender.NOBODY),
     ("BAD_ACT_ARGUMENTS", "The command's arguments don't fit.", False, _O),
 )
 

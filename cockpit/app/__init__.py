@@ -1,0 +1,5 @@
+"""The only place that wires: every part is built, started in order and stopped in reverse here."""
+
+from cockpit.app.process import run
+
+__all__ = ["run"]

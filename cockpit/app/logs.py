@@ -1,0 +1,52 @@
+"""Where the host's log goes: to stderr, or to a file while a screen has the terminal. Writing never blocks the loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+FILE_NAME: Final = "cockpit.log"
+_FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_MOST_BYTES: Final = 2_000_000
+_QUIET: Final = ("aiohttp.access", "aiosqlite", "asyncio", "authlib", "mcp", "httpx", "httpx2")
+
+
+class Logs:
+    """A context in which everything that is logged ends up in the right place."""
+
+    def __init__(self, folder: Path, *, to_file: bool) -> None:
+        self._folder = folder
+        self._to_file = to_file
+        self._queue: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+        self._listener: QueueListener | None = None
+
+    def __enter__(self) -> Logs:
+        root = logging.getLogger()
+        root.handlers[:] = [QueueHandler(self._queue)]
+        root.setLevel(logging.INFO)
+        for name in _QUIET:
+            # At lower levels these write tokens, statements and every request.
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._listen(self._file() if self._to_file else logging.StreamHandler(sys.stderr))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._listener is not None:
+            self._listener.stop()
+        logging.getLogger().handlers[:] = []
+
+    def _listen(self, handler: logging.Handler) -> None:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        self._listener = QueueListener(self._queue, handler, respect_handler_level=True)
+        self._listener.start()
+
+    def _file(self) -> logging.Handler:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / FILE_NAME
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        return RotatingFileHandler(path, maxBytes=_MOST_BYTES, backupCount=3, encoding="utf-8")

@@ -1,0 +1,100 @@
+"""One cockpit as one process: with or without a screen, until a signal or the operator stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from typing import Final
+
+import click
+
+from cockpit.app.demo import DemoClient
+from cockpit.app.logs import Logs
+from cockpit.app.wiring import Cockpit, running
+from cockpit.brokers.base import BrokerUnavailable
+from cockpit.model.clock import SystemClock
+from cockpit.model.screen import ScreenSettings
+from cockpit.settings.model import Settings
+from cockpit.store.folder import StoreCannotOpen
+from server.control import ControlInUse
+from server.listener import CannotListen, bind
+
+log = logging.getLogger("cockpit")
+
+_DONE: Final = 0
+_FAILED: Final = 1
+
+
+def run(settings: Settings, *, screen: bool, demo: bool) -> int:
+    """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting."""
+    try:
+        return asyncio.run(_run(settings, screen=screen, demo=demo))
+    except (StoreCannotOpen, CannotListen, ControlInUse, BrokerUnavailable) as problem:
+        click.echo(f"cockpit: {problem}", err=True)
+        return _FAILED
+
+
+async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
+    stopping = asyncio.Event()
+    taken = bind(settings.server.host, settings.server.port)
+    with Logs(settings.data_dir, to_file=screen) as logs, contextlib.closing(taken):
+        async with running(settings, taken, SystemClock(), stopping) as cockpit:
+            _take_signals(cockpit)
+            async with contextlib.AsyncExitStack() as beside:
+                if demo:
+                    await beside.enter_async_context(DemoClient(cockpit.url, cockpit.face.hint))
+                _settle_memory()
+                if screen:
+                    await _show(cockpit, settings, logs)
+                else:
+                    click.echo(f"ready {cockpit.url}")
+                    await stopping.wait()
+            log.info("stopping")
+    return _DONE
+
+
+async def _show(cockpit: Cockpit, settings: Settings, logs: Logs) -> None:
+    """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
+    from tui.supervise import ScreenEnd, supervise  # the screen's library is loaded only where there is a screen
+
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    section = settings.screen
+    looks = ScreenSettings(
+        theme=section.theme,
+        rate_hz=section.rate_hz or 8,
+        rate_is_set=section.rate_hz is not None,
+        ascii=section.ascii,
+        mouse=section.mouse,
+        history=section.history,
+        theme_folder=settings.config_dir / "themes",
+    )
+    screen = asyncio.get_running_loop().create_task(supervise(cockpit.face, looks, log), name="screen")
+    stopped = asyncio.get_running_loop().create_task(cockpit.stopping.wait())
+    await asyncio.wait({screen, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if screen.done():
+        stopped.cancel()
+        ended = screen.result()
+        if ended.end is ScreenEnd.QUIT:
+            return
+        log.warning("the screen is gone (%s); serving without one", ended)
+        logs.to_stderr_if_possible()
+        await cockpit.stopping.wait()
+        return
+    screen.cancel()
+    await asyncio.wait({screen}, timeout=2)
+
+
+def _take_signals(cockpit: Cockpit) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, cockpit.stopping.set)
+
+
+def _settle_memory() -> None:
+    """Keep the collector away from what lives as long as the process: its long pauses would freeze the screen."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)

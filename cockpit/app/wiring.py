@@ -1,0 +1,222 @@
+"""Builds every part of a cockpit, starts them in order, and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from cockpit.brokers.base import Broker
+from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.book import Book
+from cockpit.desk.budgets import Budgets
+from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.decisions import Decisions
+from cockpit.desk.gate import Gate
+from cockpit.desk.idempotency import Keys
+from cockpit.desk.observer import Observer
+from cockpit.desk.orders import OrderDesk
+from cockpit.desk.sending import Sender
+from cockpit.desk.switch import Switch
+from cockpit.desk.undisturbed import Undisturbed
+from cockpit.model.clock import Clock
+from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
+from cockpit.model.identity import Scope
+from cockpit.model.text import safe
+from cockpit.operator.desk_face import OperatorFace
+from cockpit.operator.feed import Feed
+from cockpit.operator.rooms import OperatorRooms
+from cockpit.settings.model import Settings
+from cockpit.settings.where import SOCKET_NAME
+from cockpit.store.database import Store
+from oauth.authority import Authority
+from oauth.config import AuthorityConfig
+from server.app import build_app
+from server.control import ControlSocket
+from server.door import Challenge
+from server.guard import Policy
+from server.listener import port_of, serve
+from server.oauth_routes import oauth_routes
+from server.tool_host import DeskTools
+from server.transport.kernel import About
+from server.transport.transport import Limits, Transport
+from tools.registry import Rooms
+
+log = logging.getLogger("cockpit")
+
+_INSTRUCTIONS = (
+    "A trading account behind a human operator. Orders that you place wait until the operator approves, edits or "
+    "rejects them: `pending` is not filled. Call wait_for_order after place_order. Symbols are resolved, never "
+    "guessed. Prices say where they come from and how old they are; `simulated` ones are invented."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cockpit:
+    """A cockpit that runs: what its screen and its tests may hold on to."""
+
+    face: OperatorFace
+    url: str
+    """Where clients connect."""
+    stopping: asyncio.Event
+    """Set it to stop."""
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, taken: socket.socket, clock: Clock, stopping: asyncio.Event
+) -> AsyncIterator[Cockpit]:
+    """Build and start every part on a bound socket; yields once clients and commands are served."""
+    origin = settings.server.public_url or _local_origin(settings.server.host, port_of(taken))
+    feed = Feed()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(settings.data_dir, clock, queue=settings.audit.queue))
+        store.on_trouble = lambda why: feed.publish(
+            Notice(clock.now(), safe(f"The database can't be written: {why}"), True)
+        )
+        store.on_recovery = lambda: feed.publish(Notice(clock.now(), safe("The database can be written again."), False))
+        switch = Switch(store, settings.data_dir, clock, feed.publish)
+        await switch.load()
+        authority = await stack.enter_async_context(
+            Authority(_authority_config(settings, origin), store, clock, store.keys, feed.publish)
+        )
+        brokers = {name: PaperBroker(name, one, store, clock) for name, one in settings.connections.items()}
+        connections = Connections(
+            {name: Connection(name, settings.connections[name], broker) for name, broker in brokers.items()}
+        )
+        book = Book(store, feed.publish)
+        await book.load()
+        sender = Sender(authority, connections, switch, book, clock, feed.publish)
+        tasks = await stack.enter_async_context(_Services(stopping))
+        tasks.start("facts", sender.run())
+        for broker in brokers.values():
+            await stack.enter_async_context(_listening(broker, sender))
+        observer, undisturbed = Observer(book, switch, clock), Undisturbed()
+        orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, settings.approval, clock)
+        decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
+        await decisions.reconcile()
+        budgets = Budgets(settings.budget, clock)
+        gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish)
+        desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))
+        challenge = Challenge.at(origin)
+        transport = await stack.enter_async_context(
+            Transport(
+                desk_tools,
+                clock,
+                challenge,
+                About("cockpit", version("trading-cockpit"), "Cockpit", _INSTRUCTIONS),
+                Limits(
+                    settings.server.max_sessions,
+                    settings.server.session_idle_seconds,
+                    settings.server.max_calls_in_flight,
+                ),
+                desk_tools.turned_away,
+            )
+        )
+        rooms = OperatorRooms(settings, store, authority, connections, switch, book, decisions, feed, clock)
+        face = OperatorFace(rooms, f"{origin}/mcp")
+        feed.listen(_Ends(transport, authority, decisions, tasks))
+        tasks.start("expiry", decisions.watch_time())
+        tasks.start("accounts", face.watch_accounts())
+        stack.push_async_callback(undisturbed.drain)
+        await stack.enter_async_context(ControlSocket(settings.data_dir / SOCKET_NAME, face))
+        policy = Policy.of(
+            settings.server.public_url,
+            (settings.server.host, *settings.server.allowed_hosts),
+            settings.server.allowed_origins,
+            settings.server.max_body_bytes,
+        )
+        app = build_app(
+            transport, authority.check, challenge, policy, lambda: switch.state.lower(), oauth_routes(authority)
+        )
+        await stack.enter_async_context(serve(app, taken))
+        log.info("serving %s, %s", face.snapshot().url, switch.state)
+        yield Cockpit(face, f"{origin}/mcp", stopping)
+
+
+class _Services:
+    """The tasks that run as long as the cockpit does. One that fails stops it: half a cockpit is none."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> _Services:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def start(self, name: str, work: object) -> None:
+        """Run ``work``, a coroutine that never returns."""
+        task = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def once(self, work: object) -> None:
+        """Run ``work`` beside everything else; that it ends is no failure."""
+        task = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            log.critical("%s ended: stopping", task.get_name(), exc_info=task.exception())
+            self._stopping.set()
+
+
+class _Ends:
+    """Carries the end or the change of an authority to streams and to orders that wait."""
+
+    def __init__(self, transport: Transport, authority: Authority, decisions: Decisions, tasks: _Services) -> None:
+        self._transport = transport
+        self._authority = authority
+        self._decisions = decisions
+        self._tasks = tasks
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, GrantEnded):
+            self._transport.grant_ended(event.grant_id)
+            self._tasks.once(self._decisions.void_waiting("GRANT_ENDED", "the end of its authority", event.grant_id))
+        elif isinstance(event, GrantChanged):
+            self._transport.tools_changed(event.grant_id)
+            grant = self._authority.live(event.grant_id)
+            if grant is None or Scope.WRITE_ORDERS not in grant.scopes:
+                self._tasks.once(self._decisions.void_waiting("SCOPE_MISSING", "a change of scopes", event.grant_id))
+
+
+@contextlib.asynccontextmanager
+async def _listening(broker: Broker, sender: Sender) -> AsyncIterator[None]:
+    async with broker:
+        broker.listen(sender.sink())
+        yield
+
+
+def _local_origin(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
+    if ":" in reachable and not reachable.startswith("["):
+        reachable = f"[{reachable}]"
+    return f"http://{reachable}:{port}"
+
+
+def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
+    section = settings.oauth
+    return AuthorityConfig(
+        issuer=origin,
+        resource=f"{origin}/mcp",
+        access_seconds=section.access_seconds,
+        refresh_days=section.refresh_days,
+        code_seconds=section.code_seconds,
+        ask_seconds=section.ask_seconds,
+        max_waiting=section.max_waiting,
+        max_waiting_per_address=section.max_waiting_per_address,
+        max_unapproved_clients=section.max_unapproved_clients,
+        scopes_by_connection={name: one.scopes for name, one in settings.connections.items()},
+    )

@@ -1,0 +1,323 @@
+"""The operator's door onto this process: snapshots from memory, commands by the registry of acts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.base import BrokerStatus
+from cockpit.desk.connections import Connection
+from cockpit.model.events import CallFinished, Event
+from cockpit.model.identity import Grant, Scope
+from cockpit.model.money import cents, plain
+from cockpit.model.orders import DONE, Order, OrderId
+from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import Safe, safe
+from cockpit.model.trading import TradingState
+from cockpit.operator import listing
+from cockpit.operator.acts import ACTS, Answer, Command, Danger, Done
+from cockpit.operator.counters import CallCounter
+from cockpit.operator.feed import FeedSubscription
+from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
+from cockpit.operator.rooms import OperatorRooms
+from cockpit.operator.stopping import Stopping
+from cockpit.operator.view import (
+    ClientTicket,
+    ClientView,
+    ConnectionView,
+    HeldBalances,
+    HeldPosition,
+    OrderTicket,
+    PendingOrder,
+    Snapshot,
+)
+from cockpit.operator.wire import arguments_of, decimal, duration, number
+from cockpit.store.writes import StoreBusy, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+_ORDERS_SHOWN: Final = 200
+_REFRESH_SECONDS: Final = 1.0
+
+Handler = Callable[[dict[str, str], str], Awaitable[Answer]]
+
+
+class OperatorFace:
+    """Implements ``cockpit.operator.face.Face`` for screen, control socket and tests alike."""
+
+    def __init__(self, rooms: OperatorRooms, url: str) -> None:
+        self._rooms = rooms
+        self._url = url
+        self._counter = CallCounter(rooms.clock)
+        self._letting_in = LettingIn(rooms)
+        self._stopping = Stopping(rooms)
+        self._version = 0
+        self._cached: Snapshot | None = None
+        self._positions: tuple[HeldPosition, ...] = ()
+        self._balances: tuple[HeldBalances, ...] = ()
+        self._hint: Safe | None = None
+        rooms.feed.listen(self._happened)
+        self._handlers: dict[str, Handler] = {
+            "status": self._status,
+            "pending": self._pending,
+            "clients": self._clients,
+            "orders": self._orders,
+            "positions": self._show_positions,
+            "client.approve": self._approve_client,
+            "client.deny": lambda given, by: self._letting_in.deny(given["code"], by),
+            "client.scopes": lambda given, by: self._letting_in.change_scopes(
+                given["client"], given.get("add"), given.get("drop"), by
+            ),
+            "client.revoke": lambda given, by: self._letting_in.revoke(given["client"], by),
+            "order.approve": self._approve_order,
+            "order.deny": self._deny_order,
+            "order.cancel": self._cancel_order,
+            "order.cancel_all": self._cancel_all,
+            "kill": lambda given, by: self._stopping.kill(given.get("reason", ""), by),
+            "halt": lambda given, by: self._stopping.lower(TradingState.HALTED, "halt", given.get("reason", ""), by),
+            "reduce": lambda given, by: self._stopping.lower(
+                TradingState.REDUCE_ONLY, "reduce", given.get("reason", ""), by
+            ),
+            "resume": lambda given, by: self._stopping.resume(by),
+            "key.create": lambda given, by: self._letting_in.create_key(_wanted(given, "name"), by),
+            "key.list": self._list_keys,
+            "key.enable": lambda given, by: self._letting_in.enable_key(given["name"], by),
+            "key.revoke": lambda given, by: self._letting_in.revoke_key(given["name"], by),
+            "audit.tail": self._audit_tail,
+            "audit.verify": self._audit_verify,
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that the screen shows, from memory."""
+        if self._cached is None or self._cached.version != self._version:
+            self._cached = self._build()
+        return self._cached
+
+    def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> FeedSubscription:
+        """Start receiving events."""
+        return self._rooms.feed.subscribe(size, wake)
+
+    def hint(self, text: str | None) -> None:
+        """Show a line to the operator; the demo shows its client's code so."""
+        self._hint = None if text is None else safe(text, 120)
+        self._version += 1
+
+    async def run(self, command: Command) -> Answer:
+        """Carry out an act. Arguments are checked here too, whoever sent them."""
+        act = ACTS.get(command.act)
+        handler = self._handlers.get(command.act)
+        if act is None or handler is None:
+            return refuse("ACT_UNKNOWN", act=safe(command.act, 40))
+        given = arguments_of(act, command.arguments)
+        if isinstance(given, Refusal):
+            return given
+        try:
+            answer = await handler(given, command.by)
+        except Refused as refused:
+            answer = refused.refusal
+        except (StoreUnavailable, StoreBusy):
+            answer = refuse("AUDIT_UNAVAILABLE")
+        except Exception:  # the outermost edge of an act
+            log.exception("the act %s failed", act.name)
+            answer = refuse("INTERNAL")
+        if act.changes:
+            self._version += 1
+        if isinstance(answer, Refusal) and act.danger is not Danger.SAFE:
+            log.info("%s refused: %s", act.name, answer.code)
+        return answer
+
+    async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
+        """Price and check an order for the operator's eyes."""
+        look = await self._rooms.decisions.look(order_id)
+        if isinstance(look, Refusal):
+            return look
+        request, held = look.judged.request, look.judged.seen.position
+        left = request.quantity - look.order.filled
+        return OrderTicket(
+            look.order,
+            look.judged.seen.quote,
+            look.judged.notional,
+            held,
+            held + request.side.sign * left,
+            look.drift,
+            look.judged.checks,
+            tuple((one.at, one.quantity, one.price) for one in look.executions),
+        )
+
+    async def client_ticket(self, code: str) -> ClientTicket | Refusal:
+        """Select the one request whose browser shows the code."""
+        return self._letting_in.ticket(code)
+
+    async def watch_accounts(self) -> None:
+        """Keep positions, balances and links of the snapshot young, for ever."""
+        while True:
+            await self._refresh_accounts()
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+    async def _refresh_accounts(self) -> None:
+        positions: list[HeldPosition] = []
+        balances: list[HeldBalances] = []
+        for connection in self._rooms.connections:
+            try:
+                held = await connection.ask(connection.broker.positions())
+                money = await connection.ask(connection.broker.balances())
+            except Refused:
+                continue
+            positions.extend(HeldPosition(connection.name, one) for one in held if one.quantity)
+            balances.append(HeldBalances(connection.name, money))
+        self._positions, self._balances = tuple(positions), tuple(balances)
+        self._version += 1
+
+    def _happened(self, event: Event) -> None:
+        if isinstance(event, CallFinished):
+            self._counter.count(event)
+        self._version += 1
+
+    def _build(self) -> Snapshot:
+        rooms = self._rooms
+        known = list(rooms.book.all())
+        open_orders = sorted((one for one in known if one.state not in DONE), key=_made, reverse=True)
+        today = rooms.clock.now().date()
+        ended = sorted((one for one in known if one.state in DONE and one.changed_at.date() == today), key=_made)
+        return Snapshot(
+            self._version,
+            rooms.clock.now(),
+            self._url,
+            rooms.switch.stands,
+            tuple(_connection_view(one, one.broker.status()) for one in rooms.connections),
+            tuple(pending_of(one) for one in rooms.authority.waiting()),
+            tuple(self._pending_order(one) for one in sorted(rooms.book.waiting(), key=_asked)),
+            tuple(self._client_view(grant) for grant in rooms.authority.grants()),
+            (*open_orders, *reversed(ended))[:_ORDERS_SHOWN],
+            self._positions,
+            self._balances,
+            self._counter.counters(),
+            self._counter.recent(),
+            self._hint,
+        )
+
+    def _pending_order(self, order: Order) -> PendingOrder:
+        request = order.proposed or order.request
+        price = request.limit_price or order.asked_at_price
+        notional = None if price is None else price * request.quantity
+        why = "a change that raises risk" if order.proposed is not None else "every order asks you"
+        return PendingOrder(order, Safe(why), notional, order.decide_by or order.changed_at)
+
+    def _client_view(self, grant: Grant) -> ClientView:
+        authority = self._rooms.authority
+        tally = self._counter.of(grant.client)
+        return ClientView(
+            grant.client,
+            grant.client_id,
+            grant.grant_id,
+            grant.via,
+            grant.host,
+            tuple(scope for scope in Scope if scope in grant.scopes),
+            grant.connection,
+            grant.made_at,
+            grant.expires_at,
+            authority.touched(grant.grant_id),
+            tally.calls,
+            tally.denied,
+            grant.suspended,
+        )
+
+    async def _status(self, given: dict[str, str], by: str) -> Answer:
+        return listing.status(self.snapshot())
+
+    async def _pending(self, given: dict[str, str], by: str) -> Answer:
+        return listing.pending(self.snapshot())
+
+    async def _clients(self, given: dict[str, str], by: str) -> Answer:
+        return listing.clients(self.snapshot())
+
+    async def _orders(self, given: dict[str, str], by: str) -> Answer:
+        return listing.orders(self.snapshot().orders)
+
+    async def _show_positions(self, given: dict[str, str], by: str) -> Answer:
+        await self._refresh_accounts()
+        return listing.positions(self.snapshot())
+
+    async def _approve_client(self, given: dict[str, str], by: str) -> Answer:
+        return await self._letting_in.approve(given["code"], _wanted(given, "as"), by)
+
+    async def _approve_order(self, given: dict[str, str], by: str) -> Answer:
+        version = given.get("version")
+        result = await self._rooms.decisions.approve(
+            OrderId(given["order_id"]),
+            None if version is None else number(version),
+            _maybe_decimal(given.get("quantity")),
+            _maybe_decimal(given.get("limit")),
+            by,
+        )
+        return _order_answer(result)
+
+    async def _deny_order(self, given: dict[str, str], by: str) -> Answer:
+        return _order_answer(await self._rooms.decisions.deny(OrderId(given["order_id"]), given.get("reason", ""), by))
+
+    async def _cancel_order(self, given: dict[str, str], by: str) -> Answer:
+        return _order_answer(await self._rooms.decisions.cancel(OrderId(given["order_id"]), by))
+
+    async def _cancel_all(self, given: dict[str, str], by: str) -> Answer:
+        cancelled = await self._rooms.decisions.cancel_all(by)
+        return Done(f"{len(cancelled)} orders cancelled.", {"cancelled": [order.order_id for order in cancelled]})
+
+    async def _list_keys(self, given: dict[str, str], by: str) -> Answer:
+        return self._letting_in.list_keys()
+
+    async def _audit_tail(self, given: dict[str, str], by: str) -> Answer:
+        count = min(1000, number(given.get("count", "20")) or 1)
+        return listing.audit(await self._rooms.store.audit_tail(count))
+
+    async def _audit_verify(self, given: dict[str, str], by: str) -> Answer:
+        verdict = await self._rooms.store.audit_verify(structure=True)
+        data = {"records": verdict.records, "ok": verdict.ok, "first_bad": verdict.first_bad}
+        if verdict.ok:
+            return Done(f"{verdict.records} records, the chain is whole.", data)
+        return refuse("AUDIT_BROKEN", verdict.reason or None, records=verdict.records, first_bad=verdict.first_bad)
+
+
+def _wanted(given: dict[str, str], name: str) -> Wanted:
+    lives = given.get("for")
+    return Wanted(
+        given.get(name), given.get("scope"), given.get("connection"), None if lives is None else duration(lives)
+    )
+
+
+def _maybe_decimal(text: str | None) -> Decimal | None:
+    return None if text is None else decimal(text)
+
+
+def _order_answer(result: Order | Refusal) -> Answer:
+    if isinstance(result, Refusal):
+        return result
+    filled = f", {plain(result.filled)} filled" if result.filled else ""
+    at = "" if result.average_price is None else f" at {cents(result.average_price)}"
+    reason = f" ({result.reason})" if result.reason and result.state in DONE else ""
+    return Done(f"{result.request.words()}: {result.state}{filled}{at}{reason}", listing.order_json(result))
+
+
+def _connection_view(connection: Connection, status: BrokerStatus) -> ConnectionView:
+    settings = connection.settings
+    return ConnectionView(
+        connection.name,
+        status.kind,
+        settings.mode,
+        status.account,
+        status.link,
+        status.latency_ms,
+        settings.trade,
+        safe(status.note),
+    )
+
+
+def _made(order: Order) -> tuple[datetime, str]:
+    return order.made_at, order.order_id
+
+
+def _asked(order: Order) -> tuple[datetime, str]:
+    return order.changed_at if order.proposed is not None else order.made_at, order.order_id

@@ -1,0 +1,165 @@
+"""The lists that the command line prints: a sentence for people and plain JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from cockpit.model.money import cents, plain
+from cockpit.model.orders import OPEN, Order
+from cockpit.operator.acts import Done
+from cockpit.operator.view import Snapshot
+from cockpit.store.audit import AuditRecord
+
+
+def status(snapshot: Snapshot) -> Done:
+    """State, connections, and how many of everything."""
+    switch, counters = snapshot.switch, snapshot.counters
+    data = {
+        "state": switch.state,
+        "since": _iso(switch.since),
+        "reason": switch.reason,
+        "url": snapshot.url,
+        "connections": [
+            {
+                "name": one.name,
+                "broker": one.broker,
+                "mode": one.mode,
+                "link": one.link,
+                "account": one.account,
+                "trade": one.trade,
+            }
+            for one in snapshot.connections
+        ],
+        "clients": len({one.client for one in snapshot.clients}),
+        "pending": len(snapshot.pending_clients) + len(snapshot.pending_orders),
+        "open_orders": sum(1 for one in snapshot.orders if one.state in OPEN),
+        "calls": counters.calls,
+        "denied": counters.denied,
+        "errors": counters.errors,
+    }
+    return Done(f"{switch.state} since {_iso(switch.since)} ({switch.reason}).", data)
+
+
+def pending(snapshot: Snapshot) -> Done:
+    """What waits for the operator. Never a code: a code is only in its browser."""
+    clients = [
+        {
+            "request_id": one.request_id,
+            "name": one.claimed_name,
+            "host": one.host,
+            "address": one.address,
+            "asked": list(one.asked),
+            "decide_by": _iso(one.decide_by),
+        }
+        for one in snapshot.pending_clients
+    ]
+    waiting = [
+        {**order_json(one.order), "why": one.why, "decide_by": _iso(one.decide_by)} for one in snapshot.pending_orders
+    ]
+    return Done(f"{len(clients)} clients and {len(waiting)} orders wait.", {"clients": clients, "orders": waiting})
+
+
+def clients(snapshot: Snapshot) -> Done:
+    """The clients that were let in."""
+    rows = [
+        {
+            "client_id": one.client_id,
+            "name": one.client,
+            "host": one.host,
+            "via": one.via,
+            "scopes": list(one.scopes),
+            "connection": one.connection,
+            "last_used": None if one.last_used is None else _iso(one.last_used),
+            "expires_at": None if one.expires_at is None else _iso(one.expires_at),
+            "calls": one.calls,
+            "denied": one.denied,
+            "suspended": one.suspended,
+        }
+        for one in snapshot.clients
+    ]
+    return Done(f"{len(rows)} authorities.", rows)
+
+
+def orders(of: Sequence[Order]) -> Done:
+    """Orders, newest first."""
+    return Done(f"{len(of)} orders.", [order_json(one) for one in of])
+
+
+def positions(snapshot: Snapshot) -> Done:
+    """What the accounts hold."""
+    held = [
+        {
+            "connection": one.connection,
+            "symbol": one.position.symbol,
+            "quantity": plain(one.position.quantity),
+            "average_price": plain(round(one.position.average_price, 6)),
+            "mark": None if one.position.mark is None else plain(one.position.mark),
+            "unrealised": None if one.position.unrealised is None else cents(one.position.unrealised),
+        }
+        for one in snapshot.positions
+    ]
+    money = [
+        {
+            "connection": one.connection,
+            "account": one.balances.account,
+            "currency": one.balances.currency,
+            "cash": cents(one.balances.cash),
+            "equity": cents(one.balances.equity),
+            "buying_power": cents(one.balances.buying_power),
+            "realised": cents(one.balances.realised),
+            "unrealised": cents(one.balances.unrealised),
+            "fees": cents(one.balances.fees),
+        }
+        for one in snapshot.balances
+    ]
+    return Done(f"{len(held)} positions.", {"positions": held, "balances": money})
+
+
+def order_json(order: Order) -> dict[str, object]:
+    """Return an order as ``--json`` shows it."""
+    request = order.request
+    return {
+        "order_id": order.order_id,
+        "state": order.state,
+        "client": order.client,
+        "connection": order.connection,
+        "symbol": request.symbol,
+        "side": request.side,
+        "quantity": plain(request.quantity),
+        "order_type": request.order_type,
+        "limit_price": None if request.limit_price is None else plain(request.limit_price),
+        "time_in_force": request.time_in_force,
+        "filled": plain(order.filled),
+        "average_price": None if order.average_price is None else plain(round(order.average_price, 6)),
+        "reference": order.reference,
+        "version": order.version,
+        "reason": order.reason,
+        "proposed": None if order.proposed is None else order.proposed.words(),
+        "made_at": _iso(order.made_at),
+    }
+
+
+def audit(records: Iterable[AuditRecord]) -> Done:
+    """Records of the audit, newest last."""
+    rows = [
+        {
+            "number": one.number,
+            "at": _iso(one.at),
+            "kind": one.kind,
+            "client": one.client,
+            "tool": one.tool,
+            "outcome": one.outcome,
+            "code": one.code,
+            "symbol": one.symbol,
+            "order_id": one.order_id,
+            "duration_ms": None if one.duration_us is None else one.duration_us / 1000,
+            "detail": one.detail,
+        }
+        for one in records
+    ]
+    return Done(f"{len(rows)} records.", rows)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")

@@ -1,0 +1,31 @@
+"""The rooms behind the operator's door, handed over by whoever built them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oauth.authority import Authority
+
+from cockpit.desk.book import Book
+from cockpit.desk.connections import Connections
+from cockpit.desk.decisions import Decisions
+from cockpit.desk.switch import Switch
+from cockpit.model.clock import Clock
+from cockpit.operator.feed import Feed
+from cockpit.settings.model import Settings
+from cockpit.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRooms:
+    """What the operator's acts stand on."""
+
+    settings: Settings
+    store: Store
+    authority: Authority
+    connections: Connections
+    switch: Switch
+    book: Book
+    decisions: Decisions
+    feed: Feed
+    clock: Clock
