@@ -9,6 +9,16 @@ from cockpit.model.text import safe
 from cockpit.operator.acts import Act, Done
 
 MAX_CELL: Final = 80
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "orders": (
+        *("order_id", "state", "client", "connection", "symbol", "side", "quantity", "limit_price", "filled"),
+        *("average_price", "why", "decide_by"),
+    ),
+    "clients": ("name", "request_id", "client_id", "host", "address", "asked", "scopes", "connection", "last_used"),
+    "key.list": ("name", "client_id", "scopes", "connection", "expires_at", "last_used", "suspended"),
+    "audit.tail": ("number", "at", "kind", "client", "tool", "outcome", "code", "symbol", "order_id"),
+}
+"""What people need of the longer lists, by act or by name of the list; ``--json`` has everything."""
 _GAP: Final = "  "
 
 
@@ -17,12 +27,17 @@ def in_words(act: Act, done: Done) -> str:
     said = "\n".join(safe(line, 500) for line in done.says.split("\n"))
     if act.changes:
         return "\n".join(part for part in (said, _secret(done)) if part)
-    return "\n\n".join(part for part in (said, *_tables(done.data)) if part)
+    return "\n\n".join(part for part in (said, *_tables(act.name, done.data)) if part)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Align rows under their names; columns in the order in which they first appear."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Align rows under their names: the given columns, or all in the order in which they first appear.
+
+    A column in which nothing stands is left out.
+    """
+    found = list(dict.fromkeys(name for row in rows for name in row))
+    names = [name for name in columns if name in found] or found
+    names = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)] or names
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     right = [all(_is_number(row.get(name)) for row in rows) for name in names]
     heads = [safe(name.replace("_", " ").upper(), MAX_CELL) for name in names]
@@ -37,22 +52,22 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _tables(data: object) -> list[str]:
+def _tables(about: str, data: object) -> list[str]:
     if isinstance(data, list):
-        return [_rows(data)] if data else []
+        return [_rows(about, data)] if data else []
     if not isinstance(data, dict):
         return []
     plain = {name: value for name, value in data.items() if not isinstance(value, list)}
     parts = [_pairs(plain)] if plain else []
     for name, value in data.items():
         if isinstance(value, list) and value:
-            parts.append(f"{name.replace('_', ' ').capitalize()}\n{_rows(value)}")
+            parts.append(f"{name.replace('_', ' ').capitalize()}\n{_rows(name, value)}")
     return parts
 
 
-def _rows(values: list[Any]) -> str:
+def _rows(about: str, values: list[Any]) -> str:
     if all(isinstance(value, dict) for value in values):
-        return table(values)
+        return table(values, COLUMNS.get(about, ()))
     return "\n".join(_cell(value) for value in values)
 
 

@@ -1,0 +1,58 @@
+# `make run` tries it, `make test` tests it: both set themselves up. They need Python 3.11 or newer with its venv
+# module, and nothing else that isn't here.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.installed
+TESTS ?=
+
+.PHONY: help setup run test check bench lock docs
+
+help:
+	@echo "make run     try it: the demo, in this terminal"
+	@echo "make test    run the tests (TESTS=tests/cli runs some)"
+	@echo "make check   style, types and the floors of the house"
+	@echo "make bench   measure the figures of the README"
+	@echo "make docs    write the pages of docs/ that are made from the code"
+	@echo "make lock    resolve the dependencies anew and lock them by hash"
+
+setup: $(DONE)
+
+$(DONE): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), once; each package is checked against its hash."
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt && \
+		uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+run: $(DONE)
+	@$(BIN)/cockpit demo
+
+test: $(DONE)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(DONE)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: $(DONE)
+	@for program in bench/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+docs: $(DONE)
+	@$(BIN)/python docs/make.py
+
+lock: $(DONE)
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml \
+		-o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev \
+		-o requirements/dev.txt
+	@! grep -nE '^--|https?://|file:|^/|@ ' requirements/*.txt
