@@ -1,0 +1,150 @@
+"""Access tokens: signed JWTs (RFC 9068) that say which grant is presented; whether it lives is asked elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from cockpit.model.identity import GrantId, Scope, scope_text, scopes_of
+from cockpit.store.keys import secret_file
+from oauth.config import AuthorityConfig
+
+LONGEST_TOKEN: Final = 4096
+_ALGORITHM: Final = "RS256"
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
+_CLOCK_SKEW: Final = 60
+_KEPT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a genuine token says that matters here."""
+
+    grant_id: GrantId
+    client_id: str
+    narrowed: frozenset[Scope] | None
+    expires: int
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minting:
+    """What goes into one token."""
+
+    grant_id: GrantId
+    client: str
+    client_id: str
+    scopes: frozenset[Scope]
+    narrowed: bool
+    """The client asked for less than it could have."""
+    issued: int
+    expires: int
+    token_id: str = field(repr=False)
+
+
+class TokenSigner:
+    """Signs access tokens, and recognises its own."""
+
+    def __init__(self, config: AuthorityConfig, keys: Path) -> None:
+        self._config = config
+        self._key = RSAKey.import_key(secret_file(keys, "oauth_signing.pem", _new_key))
+        self._kid = self._key.thumbprint()
+        self._header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._kid}
+        self._first_part = jwt.encode(self._header, {}, self._key, algorithms=[_ALGORITHM]).partition(".")[0]
+        self._known: OrderedDict[bytes, Claims] = OrderedDict()
+
+    def jwks(self) -> Mapping[str, object]:
+        """Return the public half, as a JWK set."""
+        public = self._key.as_dict(private=False)
+        return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": _ALGORITHM}]}
+
+    def mint(self, token: Minting) -> str:
+        """Sign a token."""
+        scope = scope_text(token.scopes)
+        claims: dict[str, object] = {
+            "iss": self._config.issuer,
+            "aud": self._config.resource,
+            "sub": token.client,
+            "client_id": token.client_id,
+            "scope": scope,
+            "gid": token.grant_id,
+            "iat": token.issued,
+            "exp": token.expires,
+            "jti": token.token_id,
+        }
+        if token.narrowed:
+            claims["narrowed"] = scope
+        return jwt.encode(self._header, claims, self._key, algorithms=[_ALGORITHM])
+
+    def recognise(self, token: str, now: datetime) -> Claims | None:
+        """Return what a token of ours says, None for any other and for one that has expired.
+
+        What was verified once is remembered by its digest until it expires. That says nothing about its grant: the
+        caller asks for that every time.
+        """
+        seconds = now.timestamp()
+        if len(token) > LONGEST_TOKEN or not token.startswith(self._first_part) or not token.isascii():
+            return None
+        digest = hashlib.sha256(token.encode("ascii")).digest()
+        known = self._known.get(digest)
+        if known is None:
+            known = self._verify(token, seconds)
+            if known is None:
+                return None
+            self._known[digest] = known
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        if known.expires <= seconds:
+            self._known.pop(digest, None)
+            return None
+        return known
+
+    def own(self, token: str) -> Claims | None:
+        """Return what a token of ours says although it may have expired: for its revocation."""
+        return self._verify(token, None) if len(token) <= LONGEST_TOKEN else None
+
+    def _verify(self, token: str, now: float | None) -> Claims | None:
+        # Our own header is one constant text, so every foreign algorithm, type, key and extension fails here, cheaply.
+        if token.partition(".")[0] != self._first_part or not _COMPACT.fullmatch(token):
+            return None
+        try:
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
+            return self._claims(claims, now)
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def _claims(self, claims: Mapping[str, object], now: float | None) -> Claims | None:
+        if claims["iss"] != self._config.issuer or claims["aud"] != self._config.resource:
+            return None
+        times = (claims["exp"], claims["iat"])
+        if any(type(at) is not int for at in times):
+            return None
+        expires, issued = int(str(times[0])), int(str(times[1]))
+        if now is not None and issued > now + _CLOCK_SKEW:
+            return None
+        texts = (claims["gid"], claims["client_id"], claims["sub"], claims["jti"], claims["scope"])
+        if any(type(text) is not str for text in texts):
+            return None
+        narrowed = claims.get("narrowed")
+        if narrowed is not None and type(narrowed) is not str:
+            return None
+        return Claims(
+            GrantId(str(texts[0])), str(texts[1]), None if narrowed is None else scopes_of(str(narrowed)), expires
+        )
+
+
+def _new_key() -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
