@@ -40,7 +40,7 @@ def run(settings: Settings, *, screen: bool, demo: bool) -> int:
 async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
     stopping = asyncio.Event()
     taken = bind(settings.server.host, settings.server.port)
-    with Logs(settings.data_dir, to_file=screen) as logs, contextlib.closing(taken):
+    with Logs(settings.data_dir, to_file=screen), contextlib.closing(taken):
         async with running(settings, taken, SystemClock(), stopping) as cockpit:
             _take_signals(cockpit)
             async with contextlib.AsyncExitStack() as beside:
@@ -48,7 +48,7 @@ async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
                     await beside.enter_async_context(DemoClient(cockpit.url, cockpit.face.hint))
                 _settle_memory()
                 if screen:
-                    await _show(cockpit, settings, logs)
+                    await _show(cockpit, settings)
                 else:
                     click.echo(f"ready {cockpit.url}")
                     await stopping.wait()
@@ -56,7 +56,7 @@ async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
     return _DONE
 
 
-async def _show(cockpit: Cockpit, settings: Settings, logs: Logs) -> None:
+async def _show(cockpit: Cockpit, settings: Settings) -> None:
     """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
     from tui.supervise import ScreenEnd, supervise  # the screen's library is loaded only where there is a screen
 
@@ -80,7 +80,6 @@ async def _show(cockpit: Cockpit, settings: Settings, logs: Logs) -> None:
         if ended.end is ScreenEnd.QUIT:
             return
         log.warning("the screen is gone (%s); serving without one", ended)
-        logs.to_stderr_if_possible()
         await cockpit.stopping.wait()
         return
     screen.cancel()
@@ -91,6 +90,9 @@ def _take_signals(cockpit: Cockpit) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, cockpit.stopping.set)
+    # A terminal that hangs up takes its screen with it, never the host. A handler instead of SIG_IGN, which
+    # child processes would inherit.
+    loop.add_signal_handler(signal.SIGHUP, log.info, "the terminal hung up")
 
 
 def _settle_memory() -> None:

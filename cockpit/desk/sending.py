@@ -18,8 +18,8 @@ from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, effective
-from cockpit.model.orders import BrokerFact, Executed, LinkLost, Order, OrderState, ReplaceRefused
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.orders import BrokerFact, Executed, LinkLost, Order, OrderState, Rejected, ReplaceRefused
+from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
 from cockpit.store.audit import AuditEntry
@@ -63,7 +63,7 @@ class Sender:
         refusal = self._last_look(order, connection)
         if refusal is not None:
             return await self._refuse(order, refusal)
-        await self._send(order, connection.broker.submit(order.reference, order.request))
+        await self._send(order, connection.broker.submit(order.reference, order.request), Rejected)
         return self._now(order)
 
     async def replace(self, order: Order) -> Order:
@@ -75,13 +75,13 @@ class Sender:
             self._facts.put_nowait(ReplaceRefused(order.reference, self._clock.now(), reason))
             await self._settled()
             return self._now(order)
-        await self._send(order, connection.broker.replace(order.reference, order.proposed))
+        await self._send(order, connection.broker.replace(order.reference, order.proposed), ReplaceRefused)
         return self._now(order)
 
     async def cancel(self, order: Order) -> Order:
         """Ask the broker to cancel. Needs no authority and no state: less risk is always allowed."""
         connection = self._connections.need(order.connection)
-        await self._send(order, connection.broker.cancel(order.reference))
+        await self._send(order, connection.broker.cancel(order.reference), None)
         return self._now(order)
 
     async def learn(self, facts: list[BrokerFact]) -> None:
@@ -117,14 +117,20 @@ class Sender:
             return refuse("CONNECTION_UNKNOWN", "The client was moved to another connection.")
         return None
 
-    async def _send(self, order: Order, call: Awaitable[None]) -> None:
-        """Do it once. No answer in time leaves the order unknown; it is never tried again from here."""
+    async def _send(
+        self, order: Order, call: Awaitable[None], refused: type[Rejected] | type[ReplaceRefused] | None
+    ) -> None:
+        """Do it once. A refusal is a fact; no answer in time leaves the order unknown. It is never tried again."""
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 await call
         except (BrokerUnavailable, TimeoutError) as error:
             reason = safe(str(error) or "no answer from the broker")
             self._facts.put_nowait(LinkLost(order.reference, self._clock.now(), reason))
+        except Refused as error:
+            if refused is not None:
+                says = safe(f"{error.refusal.code}: {error.refusal.message}")
+                self._facts.put_nowait(refused(order.reference, self._clock.now(), says))
         await self._settled()
 
     async def _settled(self) -> None:

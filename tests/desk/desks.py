@@ -1,0 +1,154 @@
+"""A desk over a real store and the real paper broker, with a clock that stands still until told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from cockpit.brokers.base import Broker
+from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.book import Book
+from cockpit.desk.budgets import Budgets
+from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.decisions import Decisions
+from cockpit.desk.gate import Admitted, Gate
+from cockpit.desk.idempotency import Keys
+from cockpit.desk.observer import Observer
+from cockpit.desk.orders import OrderDesk
+from cockpit.desk.sending import Sender
+from cockpit.desk.switch import Switch
+from cockpit.desk.undisturbed import Undisturbed
+from cockpit.model.events import Event
+from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.orders import Order, OrderRequest, OrderType, Side, TimeInForce
+from cockpit.model.text import Safe
+from cockpit.settings.model import ApprovalSettings, BudgetSettings, ConnectionSettings
+from cockpit.store.database import Store
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def pass_time(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+class GrantBook:
+    """Authorities as the desk sees them; a test takes them away."""
+
+    def __init__(self) -> None:
+        self.grants: dict[GrantId, Grant] = {}
+
+    def live(self, grant_id: GrantId) -> Grant | None:
+        return self.grants.get(grant_id)
+
+    def give(self, client: str, scopes: frozenset[Scope] = frozenset(Scope), connection: str = "paper") -> Caller:
+        grant = Grant(
+            GrantId(f"g-{client}-{len(self.grants)}"),
+            ClientName(client),
+            f"c-{client}",
+            scopes,
+            connection,
+            Via.OAUTH,
+            NOON,
+            None,
+            Safe("127.0.0.1"),
+        )
+        self.grants[grant.grant_id] = grant
+        return Caller(grant, None, "127.0.0.1")
+
+
+@dataclass
+class Desk:
+    store: Store
+    clock: HandClock
+    grants: GrantBook
+    connections: Connections
+    switch: Switch
+    book: Book
+    sender: Sender
+    orders: OrderDesk
+    decisions: Decisions
+    gate: Gate
+    budgets: Budgets
+    events: list[Event] = field(default_factory=list)
+
+    def admitted(self, caller: Caller) -> Admitted:
+        grant = self.grants.grants[caller.grant.grant_id]
+        return Admitted(caller, grant, grant.scopes, self.connections.need(grant.connection))
+
+    async def touch(self, symbol: str, side: Side) -> Decimal:
+        connection = self.connections.need("paper")
+        (instrument,) = await connection.broker.find(symbol)
+        quote = await connection.broker.quote(instrument)
+        assert quote is not None
+        price = quote.touch(side)
+        assert price is not None
+        return price
+
+
+def market(symbol: str = "ALFA", quantity: str = "1", side: Side = Side.BUY) -> OrderRequest:
+    return OrderRequest(symbol, side, Decimal(quantity), OrderType.MARKET, None, TimeInForce.DAY)
+
+
+def limit(price: Decimal, symbol: str = "ALFA", quantity: str = "1", side: Side = Side.BUY) -> OrderRequest:
+    return OrderRequest(symbol, side, Decimal(quantity), OrderType.LIMIT, price, TimeInForce.GTC)
+
+
+async def place(desk: Desk, caller: Caller, request: OrderRequest, key: str = "key-00000001") -> Order:
+    return await desk.orders.place(desk.admitted(caller), request, key)
+
+
+@asynccontextmanager
+async def open_desk(
+    folder: Path,
+    *,
+    clock: HandClock | None = None,
+    grants: GrantBook | None = None,
+    settings: ConnectionSettings | None = None,
+    approval: ApprovalSettings | None = None,
+    budget: BudgetSettings | None = None,
+    broker: Broker | None = None,
+) -> AsyncIterator[Desk]:
+    """Start everything up to the gate; a second call on the same folder is a restart."""
+    clock, grants, settings = clock or HandClock(), grants or GrantBook(), settings or ConnectionSettings()
+    events: list[Event] = []
+    async with Store(folder, clock, probe_seconds=0.01) as store:
+        switch = Switch(store, folder, clock, events.append)
+        await switch.load()
+        book = Book(store, events.append)
+        await book.load()
+        async with broker or PaperBroker("paper", settings, store, clock, tick_seconds=3600) as opened:
+            connections = Connections({"paper": Connection("paper", settings, opened)})
+            sender = Sender(grants, connections, switch, book, clock, events.append)
+            facts = asyncio.create_task(sender.run())
+            opened.listen(sender.sink())
+            observer, undisturbed = Observer(book, switch, clock), Undisturbed()
+            orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, approval or ApprovalSettings(), clock)
+            decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, events.append)
+            await decisions.reconcile()
+            budgets = Budgets(budget or BudgetSettings(), clock)
+            gate = Gate(grants, connections, switch, budgets, store, clock, events.append)
+            yield Desk(
+                store, clock, grants, connections, switch, book, sender, orders, decisions, gate, budgets, events
+            )
+            await undisturbed.drain()
+            facts.cancel()

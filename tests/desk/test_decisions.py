@@ -1,0 +1,193 @@
+"""What the operator decides, and what time and the switch decide for him."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.desk.approvals import lowers_risk
+from cockpit.model.identity import Caller, Scope
+from cockpit.model.orders import Order, OrderRequest, OrderState, OrderType, Side, TimeInForce
+from cockpit.model.refusals import Refusal
+from cockpit.model.trading import TradingState
+from cockpit.settings.model import ConnectionSettings, PolicySettings
+from tests.desk.desks import Desk, HandClock, limit, market, open_desk, place
+
+
+async def test_an_approval_of_another_version_is_refused(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market(quantity="2"))
+    await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(3), None)
+    answer = await desk.decisions.approve(order.order_id, order.version, None, None, "test")
+    assert isinstance(answer, Refusal)
+    assert answer.code == "VERSION_CHANGED"
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_an_order_is_approved_once_however_often_the_key_is_pressed(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market(quantity="2"))
+    answers = await asyncio.gather(
+        *(desk.decisions.approve(order.order_id, order.version, None, None, "test") for _ in range(8))
+    )
+    assert sum(isinstance(answer, Order) for answer in answers) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"ALREADY_DECIDED"}
+    (position,) = await desk.connections.need("paper").broker.positions()
+    assert position.quantity == Decimal(2)
+
+
+async def test_an_edit_sends_less_and_never_more(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market(quantity="5"))
+    more = await desk.decisions.approve(order.order_id, None, Decimal(6), None, "test")
+    assert isinstance(more, Refusal)
+    assert more.code == "EDIT_ADDS_RISK"
+    less = await desk.decisions.approve(order.order_id, None, Decimal(2), None, "test")
+    assert isinstance(less, Order)
+    assert less.filled == Decimal(2)
+
+
+async def test_nobody_in_time_means_expired_and_nothing_sent(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    desk.clock.pass_time(119)
+    await desk.decisions.expire_due()
+    assert desk.book.waiting()
+    desk.clock.pass_time(1)
+    late = await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert isinstance(late, Refusal)
+    assert late.code == "APPROVAL_EXPIRED"
+    await desk.decisions.expire_due()
+    ended = desk.book.get(order.order_id)
+    assert ended is not None
+    assert ended.state is OrderState.EXPIRED
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_a_market_that_ran_away_stops_a_market_order_at_the_key_press(tmp_path: Path) -> None:
+    policy = PolicySettings(max_drift=Decimal("0.000001"), approval_seconds=3600)
+    async with open_desk(tmp_path / "data", settings=ConnectionSettings(policy=policy)) as desk:
+        claude = desk.grants.give("claude")
+        order = await place(desk, claude, market())
+        asked = await desk.touch("ALFA", Side.BUY)
+        for _ in range(600):
+            desk.clock.pass_time(1)
+            if await desk.touch("ALFA", Side.BUY) > asked:
+                break
+        answer = await desk.decisions.approve(order.order_id, None, None, None, "test")
+        assert isinstance(answer, Refusal)
+        assert answer.code == "PRICE_MOVED"
+        assert desk.book.waiting()
+
+
+async def test_an_order_dies_with_its_grant_before_the_broker_sees_it(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    del desk.grants.grants[claude.grant.grant_id]
+    ended = await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert isinstance(ended, Order)
+    assert ended.state is OrderState.REFUSED
+    assert "GRANT_ENDED" in ended.reason
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_an_approval_does_not_survive_the_loss_of_the_scope(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    grant = desk.grants.give("claude", frozenset({Scope.READ_MARKET})).grant
+    desk.grants.grants[claude.grant.grant_id] = grant
+    ended = await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert isinstance(ended, Order)
+    assert ended.state is OrderState.REFUSED
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_a_kill_between_key_press_and_broker_stops_the_order(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    approving = asyncio.create_task(desk.decisions.approve(order.order_id, None, None, None, "test"))
+    while (desk.book.get(order.order_id) or order).state is OrderState.PENDING:
+        await asyncio.sleep(0)
+    desk.switch.lower(TradingState.KILLED, "test")
+    ended = await approving
+    assert isinstance(ended, Order | Refusal)
+    now = desk.book.get(order.order_id)
+    assert now is not None
+    theirs = await desk.connections.need("paper").broker.orders()
+    if theirs:
+        # The kill came after the broker had it: then the order is what the broker says.
+        assert now.state is OrderState.FILLED
+    else:
+        assert now.state is OrderState.REFUSED
+
+
+async def test_a_halt_refuses_the_approval_and_still_lets_cancels_through(desk: Desk, claude: Caller) -> None:
+    price = (await desk.touch("ALFA", Side.BUY) * Decimal("0.98")).quantize(Decimal("0.01"))
+    working = await place(desk, claude, limit(price), "key-00000001")
+    await desk.decisions.approve(working.order_id, None, None, None, "test")
+    waiting = await place(desk, claude, market(), "key-00000002")
+    desk.switch.lower(TradingState.HALTED, "test")
+    answer = await desk.decisions.approve(waiting.order_id, None, None, None, "test")
+    assert isinstance(answer, Refusal)
+    assert answer.code == "HALTED"
+    ended = await desk.decisions.cancel(working.order_id, "test")
+    assert isinstance(ended, Order)
+    assert ended.state is OrderState.CANCELLED
+
+
+async def test_reduce_only_lets_closing_pass_and_opening_not(desk: Desk, claude: Caller) -> None:
+    bought = await place(desk, claude, market(quantity="4"), "key-00000001")
+    await desk.decisions.approve(bought.order_id, None, None, None, "test")
+    desk.switch.lower(TradingState.REDUCE_ONLY, "test")
+    closing = await place(desk, claude, market(quantity="4", side=Side.SELL), "key-00000002")
+    sent = await desk.decisions.approve(closing.order_id, None, None, None, "test")
+    assert isinstance(sent, Order)
+    assert sent.state is OrderState.FILLED
+    judged = await desk.orders.judge(desk.connections.need("paper"), market())
+    assert [check.code for check in judged.checks if not check.ok] == ["REDUCE_ONLY"]
+
+
+async def test_cancel_all_rejects_what_waits_and_cancels_what_works(desk: Desk, claude: Caller) -> None:
+    price = (await desk.touch("ALFA", Side.BUY) * Decimal("0.98")).quantize(Decimal("0.01"))
+    working = await place(desk, claude, limit(price), "key-00000001")
+    await desk.decisions.approve(working.order_id, None, None, None, "test")
+    waiting = await place(desk, claude, market(), "key-00000002")
+    await desk.decisions.cancel_all("test")
+    states = {one.order_id: one.state for one in desk.book.all()}
+    assert states == {working.order_id: OrderState.CANCELLED, waiting.order_id: OrderState.REFUSED}
+
+
+async def test_orders_waits_and_fills_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path / "data", clock=clock) as desk:
+        claude = desk.grants.give("claude")
+        filled = await place(desk, claude, market(quantity="3"), "key-00000001")
+        await desk.decisions.approve(filled.order_id, None, None, None, "test")
+        price = (await desk.touch("BRVO", Side.BUY) * Decimal("0.98")).quantize(Decimal("0.1"))
+        working = await place(desk, claude, limit(price, "BRVO"), "key-00000002")
+        await desk.decisions.approve(working.order_id, None, None, None, "test")
+        await place(desk, claude, market(), "key-00000003")
+        before = {one.order_id: one for one in desk.book.all()}
+        balances = await desk.connections.need("paper").broker.balances()
+        grants = desk.grants
+    async with open_desk(tmp_path / "data", clock=clock, grants=grants) as desk:
+        assert {one.order_id: one for one in desk.book.all()} == before
+        assert await desk.connections.need("paper").broker.balances() == balances
+        again = await place(desk, claude, market(quantity="3"), "key-00000001")
+        assert again.order_id == filled.order_id
+
+
+_PRICES = st.one_of(st.none(), st.integers(1, 50).map(Decimal))
+
+
+@given(st.sampled_from(Side), st.integers(1, 20), _PRICES, st.integers(1, 20), _PRICES)
+def test_an_edit_that_lowers_risk_never_pays_more_nor_buys_more(
+    side: Side, quantity: int, price: Decimal | None, other: int, other_price: Decimal | None
+) -> None:
+    def order(amount: int, at: Decimal | None) -> OrderRequest:
+        kind = OrderType.MARKET if at is None else OrderType.LIMIT
+        return OrderRequest("ALFA", side, Decimal(amount), kind, at, TimeInForce.DAY)
+
+    allowed = lowers_risk(order(quantity, price), order(other, other_price))
+    if price is None or other_price is None:
+        assert allowed == (price is other_price and other <= quantity)
+    else:
+        worse = (other_price - price) * side.sign > 0
+        assert allowed == (other <= quantity and not worse)
