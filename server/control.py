@@ -17,7 +17,8 @@ from typing import Final, Self
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.operator.acts import Answer
 from cockpit.operator.face import Face
-from cockpit.operator.wire import MAX_REQUEST_BYTES, decode_command, encode_answer
+from cockpit.operator.looks import Look, look
+from cockpit.operator.wire import MAX_REQUEST_BYTES, decode_request, encode_answer
 
 MAX_CONNECTIONS: Final = 32
 IDLE_SECONDS: Final = 300
@@ -96,15 +97,15 @@ class ControlSocket:
             await _send(writer, await self._answer(line))
 
     async def _answer(self, line: bytes) -> bytes:
-        request_id, command = decode_command(line, by="socket")
-        if isinstance(command, Refusal):
-            return encode_answer(command, request_id)
+        request_id, asked = decode_request(line, by="socket")
+        if isinstance(asked, Refusal):
+            return encode_answer(asked, request_id)
         try:
-            answer: Answer = await self._face.run(command)
+            answer: Answer = await (look(self._face, asked) if isinstance(asked, Look) else self._face.run(asked))
             return encode_answer(answer, request_id)
         except Exception:  # noqa: BLE001 - the outermost edge of a command: logged with an id that the operator gets
             fault = secrets.token_hex(4)
-            _log.exception("command %s failed (fault %s)", command.act, fault)
+            _log.exception("%s failed (fault %s)", asked.subject if isinstance(asked, Look) else asked.act, fault)
             return encode_answer(refuse("INTERNAL", fault=fault), request_id)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -14,7 +16,20 @@ from cockpit.cli.show import in_words
 from cockpit.cli.socket_client import LostContact, NotRunning, ask
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, AUDIT_VERIFY, Act, Answer, Argument, Command, Danger, Kind, danger_of
+from cockpit.operator.acts import (
+    ACTS,
+    APPROVE_ORDER,
+    AUDIT_VERIFY,
+    Act,
+    Answer,
+    Argument,
+    Command,
+    Danger,
+    Done,
+    Kind,
+    danger_of,
+)
+from cockpit.operator.looks import look_before
 from cockpit.operator.wire import argument_text, arguments_of, refusal_json
 from cockpit.settings.mistakes import BadSettings
 from cockpit.settings.where import SOCKET_NAME, Given, data_folder
@@ -93,11 +108,14 @@ def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: b
         folder = data_folder(given, os.environ)
     except BadSettings as bad:
         return say_mistakes(bad)
-    unsure = None if yes else _confirm(act, arguments)
-    if unsure is not None:
-        return _say(act, unsure, as_json)
+    command = Command(act.name, arguments, by="socket")
     try:
-        answer = ask(folder / SOCKET_NAME, Command(act.name, arguments, by="socket"))
+        if not yes and danger_of(act, arguments) is not Danger.SAFE:
+            confirmed = _confirm(act, command, folder / SOCKET_NAME)
+            if isinstance(confirmed, Refusal):
+                return _say(act, confirmed, as_json)
+            command = confirmed
+        answer = ask(folder / SOCKET_NAME, command)
     except NotRunning:
         if act is not AUDIT_VERIFY:
             click.echo(_how_to_start(given, str(folder)), err=True)
@@ -109,21 +127,33 @@ def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: b
     return _say(act, answer, as_json)
 
 
-def _confirm(act: Act, arguments: dict[str, str]) -> Refusal | None:
-    """Ask back where the act adds risk; return why it isn't carried out, or None."""
-    danger = danger_of(act, arguments)
-    if danger is Danger.SAFE:
-        return None
+def _confirm(act: Act, command: Command, socket: Path) -> Command | Refusal:
+    """Show what is decided on and ask; return the command bound to what was shown, or why it isn't carried out."""
     if not has_terminal():
         return refuse("WORD_MISSING", f"{act.command} adds risk and there is no terminal to ask at; say --yes.")
-    facts = ", ".join(f"{name} {text}" for name, text in arguments.items())
+    look = look_before(command)
+    if look is not None:
+        seen = ask(socket, look)
+        if isinstance(seen, Refusal):
+            return seen
+        click.echo(in_words(act, Done(seen.says)), err=True)
+        command = _bound(command, seen)
+    facts = ", ".join(f"{name} {text}" for name, text in command.arguments.items())
     question = f"{act.help}{f' ({facts})' if facts else ''}"
-    if danger is Danger.TYPED:
+    if act.danger is Danger.TYPED:
         typed = click.prompt(f"{question}. Type {act.word} to go on", default="", show_default=False, err=True)
-        return None if typed.strip() == act.word else refuse("WORD_MISSING")
+        return command if typed.strip() == act.word else refuse("WORD_MISSING")
     if click.confirm(f"{question}?", default=False, err=True):
-        return None
+        return command
     return refuse("WORD_MISSING", f"{act.command} was not confirmed; nothing was done.")
+
+
+def _bound(command: Command, seen: Done) -> Command:
+    """Bind a decision on an order to the version that was shown, where none was named."""
+    version = seen.data.get("version") if isinstance(seen.data, dict) else None
+    if command.act != APPROVE_ORDER.name or "version" in command.arguments or not isinstance(version, int):
+        return command
+    return replace(command, arguments={**command.arguments, "version": str(version)})
 
 
 def _say(act: Act, answer: Answer, as_json: bool) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from cockpit.operator.acts import Answer, Command
-from cockpit.operator.wire import MAX_ANSWER_BYTES, decode_answer, encode_command
+from cockpit.operator.looks import Look
+from cockpit.operator.wire import MAX_ANSWER_BYTES, decode_answer, encode_command, encode_look
 
 PATIENCE_SECONDS: Final = 600
 """How long an answer may take: checking a long audit is the slowest."""
@@ -22,8 +23,9 @@ class LostContact(Exception):
     """The cockpit took the command, and no answer came: what became of it is not known."""
 
 
-def ask(path: Path, command: Command) -> Answer:
-    """Have the running cockpit carry out one command. Raises NotRunning or LostContact."""
+def ask(path: Path, request: Command | Look) -> Answer:
+    """Have the running cockpit carry out one command, or look. Raises NotRunning or LostContact."""
+    said = encode_look(request, "1") if isinstance(request, Look) else encode_command(request, "1")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(PATIENCE_SECONDS)
         try:
@@ -33,7 +35,7 @@ def ask(path: Path, command: Command) -> Answer:
         except OSError as error:
             raise LostContact(f"can't reach {path}: {error.strerror or error}") from None
         try:
-            line.sendall(encode_command(command, "1"))
+            line.sendall(said)
             return _answer(line)
         except (OSError, ValueError) as error:
             raise LostContact(f"the cockpit did not answer: {error}") from None

@@ -16,6 +16,7 @@ from cockpit.model.money import plain
 from cockpit.model.refusals import Mender, Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.acts import ACTS, Act, Answer, Argument, Command, Done, Kind
+from cockpit.operator.looks import Look, Subject
 
 MAX_REQUEST_BYTES: Final = 16_384
 MAX_ANSWER_BYTES: Final = 64 * 1_048_576
@@ -103,8 +104,13 @@ def encode_command(command: Command, request_id: str) -> bytes:
     return orjson.dumps(said) + b"\n"
 
 
-def decode_command(line: bytes, by: str) -> tuple[str, Command | Refusal]:
-    """Read a request line: its id, and the command or why it is none.
+def encode_look(look: Look, request_id: str) -> bytes:
+    """Write a request line that only looks."""
+    return orjson.dumps({"id": request_id, "look": look.subject, "key": look.key}) + b"\n"
+
+
+def decode_request(line: bytes, by: str) -> tuple[str, Command | Look | Refusal]:
+    """Read a request line: its id, and the command or look, or why it is neither.
 
     ``by`` is who really sends it; what the line says about that is not believed.
     """
@@ -117,9 +123,11 @@ def decode_command(line: bytes, by: str) -> tuple[str, Command | Refusal]:
     request_id = said.get("id")
     if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
         return "", _bad("The request's id must be at most 64 letters, digits, dashes or underscores.")
-    unknown = said.keys() - {"id", "act", "arguments", "by"}
+    unknown = said.keys() - ({"id", "look", "key"} if "look" in said else {"id", "act", "arguments", "by"})
     if unknown:
         return request_id, _bad(f"The request has an unknown member {safe(min(unknown), 40)!r}.")
+    if "look" in said:
+        return request_id, _look(said["look"], said.get("key"))
     name, given = said.get("act"), said.get("arguments", {})
     if not isinstance(name, str) or name not in ACTS:
         return request_id, refuse("ACT_UNKNOWN", act=safe(name, 40) if isinstance(name, str) else None)
@@ -163,6 +171,17 @@ def decode_answer(line: bytes) -> tuple[str, Answer]:
 def refusal_json(refusal: Refusal) -> dict[str, Any]:
     """Return a refusal as every face of the cockpit writes it."""
     return asdict(refusal)
+
+
+def _look(subject: object, key: object) -> Look | Refusal:
+    if (
+        not isinstance(subject, str)
+        or subject not in set(Subject)
+        or not isinstance(key, str)
+        or not 0 < len(key) <= MAX_TEXT
+    ):
+        return _bad(f"A look names one of {', '.join(Subject)} and a key of 1 to {MAX_TEXT} characters.")
+    return Look(Subject(subject), safe(key.strip(), MAX_TEXT))
 
 
 def _scopes(text: str) -> str:

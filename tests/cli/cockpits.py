@@ -25,6 +25,8 @@ class TalkingCockpit:
         self.folder = folder
         self.ran: list[Command] = []
         self.answers: dict[str, Answer] = {}
+        self.order: OrderTicket | Refusal = refuse("ORDER_UNKNOWN")
+        self.client: ClientTicket | Refusal = refuse("CODE_UNKNOWN")
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -41,10 +43,10 @@ class TalkingCockpit:
         raise NotImplementedError
 
     async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
-        return refuse("ORDER_UNKNOWN")
+        return self.order
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
-        return refuse("CODE_UNKNOWN")
+        return self.client
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

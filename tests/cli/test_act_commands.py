@@ -11,6 +11,7 @@ from cockpit.model.refusals import refuse
 from cockpit.operator.acts import ACTS, Act, Command, Danger, Done
 from tests.cli.cockpits import TalkingCockpit
 from tests.cli.conftest import CommandLine
+from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET
 
 EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot"}
 
@@ -179,6 +180,33 @@ def test_narrowing_a_client_is_instant_and_widening_asks(command: CommandLine, r
     assert command("scopes", "claude", "--drop", "write:orders").exit_code == 0
     assert command("scopes", "claude", "--add", "write:orders", typed="n\n").exit_code == 1
     assert len(running.ran) == 1
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_an_order_is_shown_before_it_is_approved_and_bound_to_the_version_that_was_shown(
+    command: CommandLine, running: TalkingCockpit
+) -> None:
+    running.order = ORDER_TICKET
+    result = command("approve-order", "o-1", "--json", typed="y\n")
+    assert "BUY 100 ALFA LMT 412.3 DAY" in result.stderr
+    assert running.ran[0].arguments == {"order_id": "o-1", "version": "3"}
+    assert result.stdout == "null\n"
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_a_client_is_shown_before_it_is_let_in(command: CommandLine, running: TalkingCockpit) -> None:
+    running.client = CLIENT_TICKET
+    result = command("approve", "bcdfgh", typed="n\n")
+    assert "evil.example" in result.stderr
+    assert "WARNING" in result.stderr
+    assert running.ran == []
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_what_nobody_waits_for_is_refused_without_a_question(command: CommandLine, running: TalkingCockpit) -> None:
+    result = command("approve", "bcdfgh", typed="y\n")
+    assert "CODE_UNKNOWN" in result.stderr
+    assert running.ran == []
 
 
 def test_a_made_command_takes_no_yes_where_nothing_is_asked() -> None:

@@ -12,6 +12,7 @@ from cockpit.model.identity import Scope
 from cockpit.model.money import plain
 from cockpit.model.refusals import REFUSALS, Refusal, refuse
 from cockpit.operator.acts import ACTS, APPROVE_ORDER, KILL, Act, Argument, Command, Done, Kind
+from cockpit.operator.looks import Look, Subject
 from cockpit.operator.wire import (
     LONGEST,
     MAX_REQUEST_BYTES,
@@ -19,10 +20,11 @@ from cockpit.operator.wire import (
     arguments_of,
     decimal,
     decode_answer,
-    decode_command,
+    decode_request,
     duration,
     encode_answer,
     encode_command,
+    encode_look,
     number,
 )
 
@@ -54,11 +56,11 @@ def test_a_valid_command_survives_the_wire_and_a_second_trip_changes_nothing(com
     line = encode_command(command, "r1") if _encodable(command) else b""
     if not line:
         return
-    request_id, once = decode_command(line, "socket")
+    request_id, once = decode_request(line, "socket")
     assert request_id == "r1"
     assert isinstance(once, Command)
     assert once.arguments.keys() == command.arguments.keys()
-    assert decode_command(encode_command(once, "r1"), "socket")[1] == once
+    assert decode_request(encode_command(once, "r1"), "socket")[1] == once
 
 
 def _encodable(command: Command) -> bool:
@@ -67,15 +69,15 @@ def _encodable(command: Command) -> bool:
 
 @given(st.binary(max_size=300))
 def test_whatever_comes_over_the_wire_is_a_command_or_a_refusal(line: bytes) -> None:
-    _, read = decode_command(line, "socket")
-    assert isinstance(read, Command | Refusal)
+    _, read = decode_request(line, "socket")
+    assert isinstance(read, Command | Look | Refusal)
 
 
 @given(JSON, JSON, JSON)
 def test_whatever_json_comes_is_a_command_or_a_refusal(request_id: object, act: object, arguments: object) -> None:
     line = orjson.dumps({"id": request_id, "act": act, "arguments": arguments})
-    _, read = decode_command(line, "socket")
-    assert isinstance(read, Command | Refusal)
+    _, read = decode_request(line, "socket")
+    assert isinstance(read, Command | Look | Refusal)
 
 
 @given(st.text(st.characters(codec="utf-8")), JSON)
@@ -174,4 +176,25 @@ def test_every_kind_of_argument_can_be_read() -> None:
 
 def test_who_sends_is_not_what_the_line_says() -> None:
     line = encode_command(Command("status", {}, by="screen"), "1")
-    assert decode_command(line, "socket")[1] == Command("status", {}, by="socket")
+    assert decode_request(line, "socket")[1] == Command("status", {}, by="socket")
+
+
+@given(st.sampled_from(list(Subject)), st.text("ABCo-123", min_size=1, max_size=MAX_TEXT))
+def test_a_look_survives_the_wire(subject: Subject, key: str) -> None:
+    assert decode_request(encode_look(Look(subject, key), "1"), "socket") == ("1", Look(subject, key))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id":"1","look":"house","key":"a"}',
+        b'{"id":"1","look":["order"],"key":"a"}',
+        b'{"id":"1","look":"order"}',
+        b'{"id":"1","look":"order","key":""}',
+        b'{"id":"1","look":"order","key":"a","act":"kill"}',
+    ],
+)
+def test_what_is_no_look_is_refused(line: bytes) -> None:
+    _, read = decode_request(line, "socket")
+    assert isinstance(read, Refusal)
+    assert read.code == "BAD_ACT_ARGUMENTS"

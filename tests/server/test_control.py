@@ -21,6 +21,7 @@ from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from cockpit.operator.wire import MAX_REQUEST_BYTES
 from server import control
 from server.control import MAX_CONNECTIONS, ControlInUse, ControlSocket
+from tests.operator.tickets import ORDER_TICKET
 
 
 class RecordingFace:
@@ -48,7 +49,7 @@ class RecordingFace:
         raise NotImplementedError
 
     async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
-        raise NotImplementedError
+        return ORDER_TICKET if order_id == "o-1" else refuse("ORDER_UNKNOWN")
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         raise NotImplementedError
@@ -101,6 +102,17 @@ async def test_a_refusal_comes_back_with_all_its_parts(running: ControlSocket, p
         "who_can_fix": "operator",
         "details": {"client": "ABCDEF"},
     }
+
+
+async def test_a_look_shows_the_ticket_and_runs_nothing(
+    running: ControlSocket, path: Path, face: RecordingFace
+) -> None:
+    seen, unknown = await exchange(
+        path, b'{"id":"1","look":"order","key":"o-1"}\n', b'{"id":"2","look":"order","key":"o-2"}\n'
+    )
+    assert seen["done"]["data"]["version"] == 3  # type: ignore[index]
+    assert unknown["refusal"]["code"] == "ORDER_UNKNOWN"  # type: ignore[index]
+    assert face.ran == []
 
 
 @pytest.mark.parametrize(
