@@ -1,0 +1,294 @@
+"""The screen: a guest in the loop of the services. It draws the operator's view and sends commands, nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import locale
+import os
+import traceback
+from datetime import tzinfo
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+
+from cockpit.model.clock import Clock, SystemClock
+from cockpit.model.events import CallFinished, Event, Notice
+from cockpit.model.screen import ScreenSettings
+from cockpit.operator.face import Face, Subscription
+from cockpit.operator.view import PendingOrder
+from tui.attention import Attention, window_title
+from tui.calls import CallHistory
+from tui.controls import Controls
+from tui.decisions import still_holds
+from tui.driver import CockpitDriver
+from tui.errands import Errands
+from tui.key_map import KeyMap
+from tui.palette import DEFAULTS, Palette
+from tui.state import Place, ScreenState
+from tui.themes import found_in, shipped
+from tui.views import Views
+from tui.widgets.lines import Lines
+from tui.widgets.stream import Stream
+
+_DEFAULT_THEME = "cockpit-dark"
+_SNAPSHOT_SECONDS = 0.05
+_SMALLEST = (60, 16)
+_WIDE, _WIDEST, _TALL = 120, 150, 36
+
+
+def drawn_per_second(settings: ScreenSettings) -> int:
+    """Return how often the stream is drawn: what was set, otherwise less over SSH."""
+    if not settings.rate_is_set and os.environ.get("SSH_CONNECTION"):
+        return min(4, settings.rate_hz)
+    return settings.rate_hz
+
+
+class CockpitScreen(App[None], inherit_bindings=False):
+    """The operator's screen. It has no focus and no modal: every key goes through the controls, kill first."""
+
+    CSS_PATH = "cockpit.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "cockpit"
+
+    def __init__(
+        self, face: Face, settings: ScreenSettings, clock: Clock | None = None, zone: tzinfo | None = None
+    ) -> None:
+        super().__init__(driver_class=CockpitDriver)
+        self.animation_level = "none"
+        self._face = face
+        self._clock = clock or SystemClock()
+        self._rate = drawn_per_second(settings)
+        self.ascii_only = settings.ascii or "utf" not in locale.getpreferredencoding(False).lower()
+        self.state = ScreenState(face.snapshot(), CallHistory(settings.history))
+        keys = KeyMap(settings.keys)
+        self.errands = Errands(face, self.state, self._clock, self._take_and_paint)
+        self.controls = Controls(self.state, self.errands, self, self._clock, keys)
+        self.errands.told = self.controls
+        self._zone = zone
+        self._views = Views(self.state, keys, self._clock, zone)
+        self._attention = Attention()
+        self._subscription: Subscription | None = None
+        self._drain_timer: Timer | None = None
+        self._snapshot_due = False
+        self._snapshot_at = float("-inf")
+        self.crash = ""
+        """Traceback of what ended the screen, if anything did."""
+        self._notices = [*self._themes(settings), *keys.complaints]
+        self.palette = Palette(self.theme_variables)
+
+    # looks
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give themes that were not made for the cockpit its role variables."""
+        return dict(DEFAULTS)
+
+    def _themes(self, settings: ScreenSettings) -> list[str]:
+        own, notices = found_in(settings.theme_folder)
+        for theme in (*shipped(), *own):
+            self.register_theme(theme)
+        complaints: list[str] = [*notices]
+        known = settings.theme in self.available_themes
+        if not known:
+            complaints.append(f"theme {settings.theme} is not there; using {_DEFAULT_THEME}")
+        self.theme = settings.theme if known else _DEFAULT_THEME
+        return complaints
+
+    def _watch_theme(self, theme_name: str) -> None:
+        super()._watch_theme(theme_name)
+        self.call_later(self._new_palette)
+
+    def _new_palette(self) -> None:
+        self.palette = Palette(self.theme_variables)
+        self._repaint()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the parts, from top to bottom."""
+        views = self._views
+        yield Lines(views.status, self, id="status")
+        with Horizontal(id="main"):
+            with Vertical(id="left"):
+                yield Lines(views.queue, self, id="queue")
+                yield Lines(views.stream_title, self, id="stream-title")
+                yield Stream(self.state.calls, self, self._zone, id="stream")
+            yield Lines(views.rule, self, id="rule")
+            yield Lines(views.side, self, id="side")
+        yield Lines(views.full, self, id="full")
+        yield Lines(views.hint, self, id="hint")
+        yield Lines(views.prompt, self, id="prompt")
+        yield Lines(views.keys, self, id="keys")
+
+    # life
+
+    def on_mount(self) -> None:
+        """Start receiving, drawing and ticking."""
+        self.palette = Palette(self.theme_variables)
+        self._subscription = self._face.subscribe(wake=self._woken)
+        self._take()
+        self._draw_at(self._rate)
+        self.set_interval(1.0, self._tick)
+        for notice in self._notices:
+            self.controls.complain(notice)
+        self._repaint()
+
+    async def on_unmount(self) -> None:
+        """Stop receiving, and let commands that are under way come to their end."""
+        if self._subscription is not None:
+            self._subscription.close()
+        await self.errands.finish()
+
+    def leave(self) -> None:
+        """End the screen because the operator wants it."""
+        self.exit()
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = self.crash or "".join(traceback.format_exception(error))
+        super()._handle_exception(error)
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing: a traceback with local values belongs in no terminal; the log gets one without."""
+        self._exit_renderables.clear()
+
+    # events
+
+    def _woken(self, event: Event) -> None:
+        """Take a snapshot soon when something other than a call happened; the stream has its own pace."""
+        if isinstance(event, CallFinished) or self._snapshot_due:
+            return
+        self._snapshot_due = True
+        wait = max(0.0, self._snapshot_at + _SNAPSHOT_SECONDS - self._clock.monotonic())
+        asyncio.get_running_loop().call_later(min(wait, _SNAPSHOT_SECONDS), self.call_later, self._take_and_paint)
+
+    def _take_and_paint(self) -> None:
+        self._take()
+        self._repaint()
+
+    def _take(self) -> None:
+        self._snapshot_due = False
+        self._snapshot_at = self._clock.monotonic()
+        state = self.state
+        new = state.take(self._face.snapshot(), self._snapshot_at)
+        state.calls.extend(state.snapshot.recent)
+        if state.question is not None and (gone := still_holds(state, state.question)):
+            state.question = None
+            self.controls.complain(gone)
+        if state.form is not None and state.place is Place.CLIENT:
+            request = state.form.ticket.request.request_id
+            if all(item.request_id != request for item in state.snapshot.pending_clients):
+                state.entry = state.question = None
+                self.controls.escape()
+        if self._attention.rings(state.waiting.items, new, self._clock.now()):
+            self.bell()
+        title = window_title(len(state.waiting.items))
+        if title != self.title:
+            self.title = title
+            if isinstance(self._driver, CockpitDriver):
+                self._driver.set_title(title)
+
+    def _drain(self) -> None:
+        """Take what the stream has got since the last time, and draw it."""
+        source = self._subscription
+        if source is None:
+            return
+        if source.missed:
+            source.missed = 0
+            self._take()
+        fresh: list[CallFinished] = []
+        while source.events:
+            event = source.events.popleft()
+            if isinstance(event, CallFinished):
+                fresh.append(event)
+            elif isinstance(event, Notice):
+                self.controls.complain(event.text) if event.bad else self.controls.say(event.text)
+                self._repaint()
+        if fresh and self.state.calls.extend(fresh):
+            if self.state.calls.following:
+                self.query_one("#stream").refresh()
+            self.query_one("#stream-title").refresh()
+
+    def _tick(self) -> None:
+        """Once a second: clock, countdowns, counters, and the open ticket's price."""
+        state, now = self.state, self._clock.monotonic()
+        self._take()
+        if state.message is not None and now >= state.message.until:
+            state.message = None
+        asked = state.question
+        if asked is not None and asked.decide_by is not None and self._clock.now() >= asked.decide_by:
+            state.question = None
+            self.controls.complain("Too late: the time to decide is over.")
+        self._look_again(once_more=True)
+        self._repaint()
+
+    def _look_again(self, *, once_more: bool = False) -> None:
+        """Keep the ticket in view fresh: the open one, or beside the queue that of the chosen order."""
+        state = self.state
+        if state.place is Place.ORDER and state.order_id is not None:
+            self.errands.keep_looking_at(state.order_id, once_more=once_more)
+        elif state.place is Place.MAIN and self.size.width >= _WIDE and isinstance(state.waiting.chosen, PendingOrder):
+            self.errands.keep_looking_at(state.waiting.chosen.order.order_id, once_more=once_more)
+
+    def _draw_at(self, per_second: int) -> None:
+        if self._drain_timer is not None:
+            self._drain_timer.stop()
+        self._drain_timer = self.set_interval(1 / per_second, self._drain)
+
+    def on_app_blur(self) -> None:
+        """Draw the stream once a second while nobody looks."""
+        self._draw_at(1)
+
+    def on_app_focus(self) -> None:
+        """Draw at full pace again, and everything at once."""
+        self._draw_at(self._rate)
+        self._drain()
+        self.refresh()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Give every key to the controls, in the order in which they were pressed, before anything else sees it."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if not self.app_focus:
+                self.app_focus = True
+                self.on_app_focus()
+            before = self.state.waiting.chosen_key
+            self.controls.press(event.key, event.character)
+            if self.state.waiting.chosen_key != before:
+                self._look_again()
+            self._repaint()
+            self.query_one("#stream").refresh()
+        elif isinstance(event, events.Paste) and not event.is_forwarded:
+            self.controls.paste(event.text)
+            self._repaint()
+        else:
+            await super().on_event(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose what there is room for."""
+        width, height = event.size.width, event.size.height
+        root = self.screen
+        root.set_class(width < _SMALLEST[0] or height < _SMALLEST[1], "-small")
+        root.set_class(width >= _WIDE, "-wide")
+        root.set_class(width >= _WIDEST, "-widest")
+        root.set_class(height >= _TALL, "-tall")
+        self._look_again()
+        self.call_after_refresh(self._repaint)
+
+    # drawing
+
+    def stream_height(self) -> int:
+        """Return how many calls are in view."""
+        return max(1, self.query_one("#stream").size.height)
+
+    def _repaint(self) -> None:
+        """Draw everything but the stream; change the layout only where a part came, went or grew."""
+        if not self.is_running or not self.is_mounted:
+            return
+        state, root = self.state, self.screen
+        root.set_class(state.place is not Place.MAIN, "-full")
+        self.query_one("#hint").set_class(bool(state.snapshot.hint), "-shown")
+        prompt = self.query_one("#prompt")
+        rows = max(1, len(self._views.foot(self.size.width)))
+        if prompt.styles.height is None or prompt.styles.height.value != rows:
+            prompt.styles.height = rows
+        for part in self.query(Lines):
+            if part.display:
+                part.refresh()

@@ -1,0 +1,75 @@
+"""What the screen asks inline, above the keys: a question that takes ``y``, or a line to type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cockpit.operator.acts import Command
+from tui.cells import Span
+from tui.line_edit import LineEdit
+from tui.waiting import SETTLING_SECONDS
+
+
+@dataclass(slots=True)
+class Question:
+    """An act that adds risk, in words. ``y`` counts only once the words have been on the screen for a moment."""
+
+    verb: str
+    says: tuple[Span, ...]
+    command: Command | None
+    """What ``y`` sends; None leaves the screen."""
+    about: str = ""
+    """Key of the thing that it is bound to; empty when it is bound to nothing."""
+    version: int | None = None
+    """Version of the order that the words describe."""
+    decide_by: datetime | None = None
+    live: bool = False
+    """Whether real money is at stake."""
+    painted_at: float | None = None
+
+    def painted(self, monotonic: float) -> None:
+        """Note when the words were drawn for the first time."""
+        if self.painted_at is None:
+            self.painted_at = monotonic
+
+    def takes_yes(self, monotonic: float) -> bool:
+        """Whether ``y`` counts now."""
+        return self.painted_at is not None and monotonic - self.painted_at >= SETTLING_SECONDS
+
+
+class Asks(StrEnum):
+    """What a typed line is for."""
+
+    CODE = "code"
+    COMMAND = "command"
+    FILTER = "filter"
+    WORD = "word"
+    NAME = "name"
+    EDIT = "edit"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A line that is being typed."""
+
+    asks: Asks
+    label: str
+    edit: LineEdit = field(default_factory=LineEdit)
+    command: Command | None = None
+    """For a word: what the right word sends."""
+    word: str = ""
+    note: str = ""
+    """What is wrong with the last try; shown behind the line."""
+    history_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The one line that tells how the last act went, or what happened."""
+
+    text: str
+    role: str
+    until: float
+    """Monotonic second at which it goes."""

@@ -1,0 +1,127 @@
+"""The stream's memory: the newest calls, a filter over them, and where the operator looks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cockpit.model.events import CallFinished, Outcome
+
+_FIELDS: Final = ("client", "tool", "state", "code")
+
+
+class FilterUnfit(ValueError):
+    """A filter that can't be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are shown: every word must fit, ``!word`` must not, ``client:x`` and its like look at one column."""
+
+    text: str
+    words: tuple[tuple[str, str, bool], ...]
+    """Column or empty, lower-case text, whether it must be absent."""
+
+    def fits(self, call: CallFinished) -> bool:
+        """Whether the call is shown."""
+        columns = {
+            "client": call.client.casefold(),
+            "tool": call.tool.casefold(),
+            "state": call.outcome.value,
+            "code": call.code.casefold(),
+        }
+        everything = " ".join((*columns.values(), call.summary.casefold()))
+        return all(
+            (word in (columns[column] if column else everything)) is not absent for column, word, absent in self.words
+        )
+
+
+def filter_of(text: str) -> CallFilter | None:
+    """Read a filter; None when there is nothing to filter by."""
+    words: list[tuple[str, str, bool]] = []
+    for raw in text.split():
+        absent = raw.startswith("!")
+        column, colon, rest = raw.removeprefix("!").casefold().partition(":")
+        if not colon:
+            words.append(("", column, absent))
+        elif column not in _FIELDS:
+            raise FilterUnfit(f"no column {column!r}: use {', '.join(_FIELDS)}")
+        elif column == "state" and rest not in {outcome.value for outcome in Outcome}:
+            raise FilterUnfit(f"state is one of {', '.join(outcome.value for outcome in Outcome)}")
+        else:
+            words.append((column, rest, absent))
+    kept = tuple(word for word in words if word[1])
+    return CallFilter(" ".join(text.split()), kept) if kept else None
+
+
+class CallHistory:
+    """A ring of calls. Following shows the end; scrolled back, rows stay where they are while new ones come."""
+
+    def __init__(self, limit: int) -> None:
+        self._all: deque[CallFinished] = deque(maxlen=limit)
+        self._shown: deque[CallFinished] = self._all
+        self._count = 0
+        """How many calls have ever been shown: the place behind the newest."""
+        self._top: int | None = None
+        self._count_at_scroll = 0
+        self.filter: CallFilter | None = None
+        self.newest = -1
+        """Number of the newest call that is held."""
+
+    def extend(self, calls: Iterable[CallFinished]) -> int:
+        """Take calls, oldest first; those already held are passed over. Return how many can be seen."""
+        before = self._count
+        for call in calls:
+            if call.number <= self.newest:
+                continue
+            self.newest = call.number
+            self._all.append(call)
+            if self.filter is None:
+                self._count += 1
+            elif self.filter.fits(call):
+                self._shown.append(call)
+                self._count += 1
+        return self._count - before
+
+    def narrow(self, by: CallFilter | None) -> None:
+        """Show only what fits, and follow."""
+        self.filter = by
+        self._shown = self._all if by is None else deque((c for c in self._all if by.fits(c)), self._all.maxlen)
+        self._count = len(self._shown)
+        self.follow()
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest calls are shown."""
+        return self._top is None
+
+    @property
+    def fresh(self) -> int:
+        """Return how many calls came since the operator scrolled back."""
+        return 0 if self._top is None else self._count - self._count_at_scroll
+
+    def follow(self) -> None:
+        """Go to the end and stay there."""
+        self._top = None
+
+    def scroll(self, rows: int, height: int) -> None:
+        """Move the view; back at the end, it follows again."""
+        first = self._count - len(self._shown)
+        last_top = max(first, self._count - height)
+        if self._top is None:
+            self._count_at_scroll = self._count
+            top = last_top
+        else:
+            top = self._top
+        top = max(first, top + rows)
+        self._top = None if top >= last_top else top
+
+    def window(self, height: int) -> list[CallFinished]:
+        """Return the calls in view, oldest first."""
+        held = len(self._shown)
+        first = self._count - held
+        start = held - height if self._top is None else max(self._top, first) - first
+        start = max(0, start)
+        return [self._shown[place] for place in range(start, min(held, start + height))]

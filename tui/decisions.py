@@ -1,0 +1,116 @@
+"""The questions before acts that add risk: in words, bound to the thing and the version that the words describe."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from cockpit.model.identity import WRITE_SCOPES, Scope
+from cockpit.model.money import plain
+from cockpit.model.orders import Order, OrderRequest
+from cockpit.operator.acts import APPROVE_ORDER, Act, Command
+from tui.asking import Question
+from tui.cells import Span
+from tui.client_form import LIVES, ClientForm
+from tui.rows.waiting_row import currency_of
+from tui.state import ScreenState
+from tui.words import amount, money, order_sentence, plural, price
+
+
+def order_question(state: ScreenState, order: Order, changed: OrderRequest | None = None) -> Question:
+    """Ask whether to send an order, or a change of one, exactly as it is shown."""
+    asked = changed or order.proposed or order.request
+    pending = state.pending_order(order.order_id)
+    notional = _notional(state, order, pending.notional if pending else None)
+    arguments = {"order_id": str(order.order_id), "version": str(order.version)}
+    worth = f", about {money(notional, currency_of(state.snapshot, order.connection))}" if notional is not None else ""
+    verb = "APPROVE"
+    if changed is not None:
+        verb, worth = "APPROVE EDITED", ""
+        before = order.proposed or order.request
+        if changed.quantity != before.quantity:
+            arguments["quantity"] = plain(changed.quantity)
+        if changed.limit_price is not None and changed.limit_price != before.limit_price:
+            arguments["limit"] = plain(changed.limit_price)
+    if order.proposed is not None:
+        verb = f"{verb} CHANGE"
+    return Question(
+        verb,
+        (
+            Span(order_sentence(asked), "buy" if asked.side == "buy" else "sell"),
+            Span(_from(order) + worth),
+            Span(", for ", "dim"),
+            Span(order.client, "name"),
+            Span("?"),
+        ),
+        Command(APPROVE_ORDER.name, arguments),
+        about=str(order.order_id),
+        version=order.version,
+        decide_by=order.decide_by,
+        live=state.is_live(order.connection),
+    )
+
+
+def _from(order: Order) -> str:
+    if order.proposed is None:
+        return ""
+    now = order.request
+    limit = "" if now.limit_price is None else f" at {price(now.limit_price)}"
+    return f" (works {amount(now.quantity)}{limit})"
+
+
+def _notional(state: ScreenState, order: Order, pending: Decimal | None) -> Decimal | None:
+    ticket = state.ticket
+    if ticket is not None and ticket.order.order_id == order.order_id and ticket.order.version == order.version:
+        return ticket.notional if ticket.notional is not None else pending
+    return pending
+
+
+def client_question(state: ScreenState, form: ClientForm) -> Question:
+    """Ask whether to let a client in, with exactly what was chosen."""
+    words = [scope.value for scope in Scope if scope in form.chosen]
+    writes = any(scope in WRITE_SCOPES for scope in form.chosen)
+    life = f", for {LIVES[form.life_at][1]}" if form.life_at else ""
+    return Question(
+        "LET IN",
+        (
+            Span(form.ticket.request.host, "strong"),
+            Span(" as ", "dim"),
+            Span(form.name, "name"),
+            Span(" on ", "dim"),
+            Span(form.connection, "strong"),
+            Span(life + ": "),
+            Span(" ".join(words), "wait" if writes else ""),
+            Span("?"),
+        ),
+        form.command(),
+        about=form.ticket.request.request_id,
+        decide_by=form.ticket.request.decide_by,
+        live=writes and state.is_live(form.connection),
+    )
+
+
+def act_question(act: Act, command: Command) -> Question:
+    """Ask before an act that was typed behind the colon."""
+    given = " ".join(command.arguments.values())
+    return Question(act.command.upper(), (Span(f"{given}: " if given else ""), Span(act.help), Span("?")), command)
+
+
+def quit_question(state: ScreenState) -> Question:
+    """Ask before the screen, and with it the host, ends."""
+    clients = len({view.client for view in state.snapshot.clients})
+    waiting = len(state.waiting.items)
+    left = f", {plural(waiting, 'decision')} still open" if waiting else ""
+    return Question("QUIT", (Span(f"and cut off {plural(clients, 'client')}{left}?"),), None)
+
+
+def still_holds(state: ScreenState, question: Question) -> str:
+    """Return why a question has lost its ground since it was asked, or nothing."""
+    if not question.about:
+        return ""
+    if question.version is not None:
+        pending = state.pending_order(question.about)
+        if pending is None:
+            return "That order no longer waits; nothing was sent."
+        return "" if pending.order.version == question.version else "That order changed meanwhile; look again."
+    waits = any(item.request_id == question.about for item in state.snapshot.pending_clients)
+    return "" if waits else "That client no longer waits; nothing was granted."

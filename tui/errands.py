@@ -1,0 +1,142 @@
+"""What the screen asks of the face: commands and looks, each in a task of its own, so that no key ever waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Protocol, TypeVar
+
+from cockpit.model.clock import Clock
+from cockpit.model.orders import OrderId
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.operator.acts import ACTS, Command
+from cockpit.operator.face import Face
+from tui.asking import Asks
+from tui.client_form import ClientForm
+from tui.rows.result_rows import texts_of
+from tui.state import Place, ScreenState
+
+LOG = logging.getLogger(__name__)
+
+_TICKET_SECONDS = 2.0
+_PARTING_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class Told(Protocol):
+    """Who is told how an errand went."""
+
+    def say(self, text: str, role: str = "") -> None: ...
+
+    def complain(self, text: str) -> None: ...
+
+    def go(self, place: Place) -> None: ...
+
+    def open_client(self, form: ClientForm) -> None: ...
+
+
+class Errands:
+    """Runs commands and looks. A command is carried through even when the screen ends meanwhile."""
+
+    def __init__(self, face: Face, state: ScreenState, clock: Clock, changed: Callable[[], None]) -> None:
+        self._face = face
+        self._state = state
+        self._clock = clock
+        self._changed = changed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking = False
+        self._looked_at = float("-inf")
+        self.told: Told | None = None
+
+    def send(self, command: Command) -> None:
+        """Send a command."""
+        self._start(self._send(command))
+
+    def look_at_order(self, order_id: OrderId) -> None:
+        """Price and check an order for its ticket."""
+        self._state.order_id = order_id
+        self._start(self._look(order_id))
+
+    def keep_looking_at(self, order_id: OrderId, *, once_more: bool) -> None:
+        """Look at an order that isn't looked at yet, or once more when the last look has grown old."""
+        ticket = self._state.ticket
+        same = ticket is not None and ticket.order.order_id == order_id and self._state.order_id == order_id
+        fresh = self._clock.monotonic() - self._looked_at < _TICKET_SECONDS
+        if self._looking or (same and (fresh or not once_more)):
+            return
+        if not same:
+            self._state.ticket, self._state.ticket_complaint = None, ""
+        self.look_at_order(order_id)
+
+    def look_for_client(self, code: str) -> None:
+        """Select the request whose browser shows the code."""
+        self._state.code_sought = code
+        self._start(self._find(code))
+
+    async def finish(self) -> None:
+        """Give what is under way a moment to come to its end."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_PARTING_SECONDS)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, command: Command) -> None:
+        answer = await _guarded(self._face.run(command), command.act)
+        if self.told is None:
+            return
+        if isinstance(answer, Refusal):
+            self.told.complain(_words(answer))
+        elif texts := texts_of(ACTS[command.act].command, answer):
+            self._state.result = texts
+            self.told.go(Place.RESULT)
+        else:
+            self.told.say(answer.says, "ok")
+        self._changed()
+
+    async def _look(self, order_id: OrderId) -> None:
+        self._looking = True
+        try:
+            ticket = await _guarded(self._face.order_ticket(order_id), "order ticket")
+        finally:
+            self._looking = False
+            self._looked_at = self._clock.monotonic()
+        if self._state.order_id != order_id:
+            return
+        if isinstance(ticket, Refusal):
+            self._state.ticket_complaint = _words(ticket)
+        else:
+            self._state.ticket, self._state.ticket_complaint = ticket, ""
+        self._changed()
+
+    async def _find(self, code: str) -> None:
+        ticket = await _guarded(self._face.client_ticket(code), "client ticket")
+        state = self._state
+        if self.told is None or state.code_sought != code:
+            return
+        state.code_sought = ""
+        if not isinstance(ticket, Refusal):
+            self.told.open_client(ClientForm(code, ticket))
+        elif state.entry is not None and state.entry.asks is Asks.CODE:
+            state.entry.note = _words(ticket)
+        else:
+            self.told.complain(_words(ticket))
+        self._changed()
+
+
+async def _guarded(work: Awaitable[T | Refusal], what: str) -> T | Refusal:
+    """Wait for the face; what nobody planned is logged and shown as a refusal, and the screen lives on."""
+    try:
+        return await work
+    except Exception:
+        LOG.exception("%s failed", what)
+        return refuse("INTERNAL")
+
+
+def _words(refusal: Refusal) -> str:
+    """Say a refusal: its code, what is wrong, and who can mend it."""
+    return f"✗ {refusal.code}: {refusal.message} To be mended by: {refusal.who_can_fix}."

@@ -1,0 +1,141 @@
+"""Which key does what here: made from the acts, narrowed to what makes sense for the row at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cockpit.model.orders import OPEN, Order
+from cockpit.operator.acts import ACTS, KILL, Act, When
+from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from tui.client_form import ClientForm
+from tui.state import Place, ScreenState, Target
+
+SHORT: Final[Mapping[str, str]] = {
+    "client.approve": "let in",
+    "client.deny": "deny",
+    "order.approve": "approve",
+    "order.deny": "deny",
+    "order.cancel": "cancel",
+    "client.revoke": "revoke",
+}
+"""The word of an act beside its key, where its command is too long."""
+
+RESERVED: Final = frozenset({"y", "n", "escape", "enter", "q", "ctrl+q", "ctrl+c", "colon", "slash", "question_mark"})
+"""Keys that can't be given to an act: questions and ways out hang on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A key and its word, as the last row shows them."""
+
+    key: str
+    word: str
+    rank: int
+    """Low ranks stay when room is short."""
+
+
+def fits(act: Act, target: Target | None, stopped: bool) -> bool:
+    """Whether an act makes sense for what the keys act on."""
+    match act.when:
+        case When.ALWAYS:
+            return True
+        case When.WAITING_ORDER:
+            return isinstance(target, PendingOrder) or (isinstance(target, Order) and target.waits)
+        case When.WAITING_CLIENT:
+            return isinstance(target, PendingClient | ClientForm)
+        case When.CLIENT:
+            return isinstance(target, ClientView)
+        case When.OPEN_ORDER:
+            return isinstance(target, Order) and target.state in OPEN
+        case When.STOPPED:
+            return stopped
+        case When.COMMAND_LINE:
+            return False
+
+
+class KeyMap:
+    """Keys of all acts. The operator may move them; kill can get a second key but never lose its own."""
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        self.complaints: list[str] = []
+        self._keys: dict[str, str] = {act.name: act.key for act in ACTS.values() if act.key}
+        self._kill_keys = {KILL.key}
+        for name, key in wanted.items():
+            self._want(name, key)
+
+    def _want(self, name: str, key: str) -> None:
+        act = ACTS.get(name)
+        if act is None:
+            self.complaints.append(f"keys: there is no act {name!r}")
+        elif not key or key in RESERVED or key in self._kill_keys:
+            self.complaints.append(f"keys: {key!r} is taken")
+        elif any(taken == key and ACTS[other].when is act.when for other, taken in self._keys.items() if other != name):
+            self.complaints.append(f"keys: {key!r} has two acts in the same place")
+        elif act is KILL:
+            self._kill_keys.add(key)
+        else:
+            self._keys[name] = key
+
+    def kills(self, key: str) -> bool:
+        """Whether a key is the kill switch."""
+        return key in self._kill_keys
+
+    def act_for(self, key: str, state: ScreenState) -> Act | None:
+        """Return the act that a key means here and now."""
+        fitting = (ACTS[name] for name, bound in self._keys.items() if bound == key and name != KILL.name)
+        return next((act for act in fitting if fits(act, state.target, state.stopped)), None)
+
+    def is_bound(self, key: str) -> bool:
+        """Whether a key means some act in some place."""
+        return key in self._keys.values()
+
+    def key_of(self, act: Act) -> str:
+        """Return the key of an act as people write it, or nothing."""
+        return spoken(self._keys.get(act.name, ""))
+
+    def hints(self, state: ScreenState) -> list[KeyHint]:
+        """Return what can be pressed now, kill first."""
+        found = [KeyHint(spoken(KILL.key), "KILL", 0)]
+        if state.entry is not None:
+            return [*found, KeyHint("⏎", "go", 1), KeyHint("esc", "back", 1)]
+        if state.question is not None:
+            return [*found, KeyHint("y", "yes", 1), KeyHint("n", "no", 1)]
+        target = state.target
+        if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
+            found += [KeyHint("⏎", "open", 3)] if state.place is not Place.ORDER else []
+        for name, key in self._keys.items():
+            act = ACTS[name]
+            if act is not KILL and act.when is not When.ALWAYS and fits(act, target, state.stopped):
+                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 1))
+        found += _of_place(state)
+        if state.place is Place.MAIN:
+            for rank, name in ((4, "clients"), (4, "orders"), (5, "positions")):
+                found.append(KeyHint(spoken(self._keys.get(name, "")), ACTS[name].command, rank))
+            found += [
+                KeyHint("/", "filter", 5),
+                KeyHint(":", "command", 4),
+                KeyHint("?", "help", 2),
+                KeyHint("q", "quit", 3),
+            ]
+        else:
+            found += [KeyHint(":", "command", 4), KeyHint("?", "help", 5), KeyHint("esc", "back", 1)]
+        return found
+
+
+def _of_place(state: ScreenState) -> list[KeyHint]:
+    match state.place:
+        case Place.ORDER if state.shown_order is not None and state.shown_order.waits:
+            return [KeyHint("e", "edit down", 2)]
+        case Place.CLIENT:
+            return [KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
+        case Place.CLIENTS if state.clients.chosen is not None:
+            return [KeyHint("s", "scopes", 2)]
+    return []
+
+
+def spoken(key: str) -> str:
+    """Write a key the way people do: ``ctrl+k`` is ``^k``."""
+    names = {"question_mark": "?", "slash": "/", "colon": ":", "enter": "⏎", "escape": "esc"}
+    return f"^{key[5:]}" if key.startswith("ctrl+") else names.get(key, key)

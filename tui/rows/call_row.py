@@ -1,0 +1,69 @@
+"""How one call looks in the stream, and how the stream's title looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from cockpit.model.events import CallFinished, Outcome
+from cockpit.operator.view import Counters
+from tui.calls import CallHistory
+from tui.cells import Line, Span, heading, left, right
+from tui.glyphs import OUTCOME
+from tui.words import clock_time, duration, plural
+
+
+@dataclass(frozen=True, slots=True)
+class CallColumns:
+    """Widths of the stream's columns, in cells."""
+
+    client: int
+    tool: int
+    summary: int
+    fine: bool
+    """Whether the time is shown to the millisecond."""
+
+    @classmethod
+    def fit(cls, width: int) -> CallColumns:
+        """Share out a width: the summary gets what the fixed columns leave."""
+        fine = width >= 96
+        client, tool = (13, 16) if width < 96 else (18, 20)
+        time = 12 if fine else 8
+        fixed = 1 + time + 2 + client + 1 + tool + 1 + 8 + 1 + 6 + 2
+        return cls(client, tool, max(0, width - fixed), fine)
+
+
+def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = None) -> Line:
+    """Time, client, tool, outcome, how long it took, and what it was about."""
+    outcome = OUTCOME[call.outcome]
+    refused = call.outcome in (Outcome.DENIED, Outcome.ERROR)
+    about = " ".join(part for part in (call.code if refused else "", call.summary) if part)
+    return Line(
+        (
+            Span(f" {clock_time(call.at, zone, fine=columns.fine)}  ", "dim"),
+            Span(left(call.client, columns.client) + " ", "name"),
+            Span(left(call.tool, columns.tool) + " "),
+            Span(left(outcome.text, 8) + " ", outcome.role),
+            Span(right(duration(call.duration_ms), 6) + "  ", "dim"),
+            Span(left(about, columns.summary), outcome.role if refused else ""),
+        )
+    )
+
+
+def stream_title(calls: CallHistory, counters: Counters, active: bool, width: int) -> Line:
+    """Whether the stream follows or looks back, its filter, and the day in numbers."""
+    title = [Span(" LIVE", "title" if active else "title-off")]
+    if calls.following:
+        title.append(Span(" ▼ follow", "dim"))
+    else:
+        title.append(Span(f" ▲ {plural(calls.fresh, 'new call')} below, G follows", "wait"))
+    if calls.filter is not None:
+        title.append(Span(f"  / {calls.filter.text}", "wait"))
+    facts = [Span(f"{counters.calls:,} today", "dim")]
+    if counters.denied:
+        facts += [Span(" · ", "rule"), Span(f"{counters.denied:,} denied", "bad")]
+    if counters.errors:
+        facts += [Span(" · ", "rule"), Span(plural(counters.errors, "error"), "error")]
+    if counters.p95_ms is not None:
+        facts += [Span(" · ", "rule"), Span(f"p95 {duration(counters.p95_ms)}", "dim")]
+    return heading(title, facts, width)

@@ -1,0 +1,157 @@
+"""How the full lists look: clients, orders, positions and balances."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from cockpit.model.identity import WRITE_SCOPES, Via
+from cockpit.model.orders import Order
+from cockpit.operator.view import ClientView, HeldBalances, HeldPosition, Snapshot
+from tui.cells import Line, Span, clip, heading, left, right
+from tui.glyphs import CHOSEN, ORDER
+from tui.rows.waiting_row import currency_of, short_id
+from tui.stable_rows import StableRows
+from tui.words import ago, amount, clock_time, gain, masked, money, order_words, price
+
+
+def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, height: int) -> list[Line]:
+    """Every authority that was given: to whom, for which host, what it may do, and when it was used last."""
+    shown = rows.in_view(height - 2)
+    facts = [Span(f"{len(rows.items) - len(shown)} more", "wait")] if len(shown) < len(rows.items) else []
+    lines = [heading([Span(" CLIENTS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
+    wide = width >= 100
+    name, host = (20, 24) if wide else (15, 17)
+    head = f"  {left('name', name)} {left('host', host)} {left('on', 9)} {right('calls', 6)} {right('last', 10)}  may"
+    lines.append(Line(clip((Span(head, "dim"),), width)))
+    for view in shown:
+        chosen = view.grant_id == rows.chosen_key
+        lines.append(
+            Line(
+                clip(
+                    (
+                        Span(f"{CHOSEN if chosen else ' '} ", "key"),
+                        Span(left(view.client, name) + " ", "dim" if view.suspended else "name"),
+                        Span(left("API key" if view.via is Via.KEY else view.host, host) + " ", "dim"),
+                        Span(left(view.connection, 9) + " "),
+                        Span(right(f"{view.calls:,}", 6) + " ", "dim"),
+                        Span(right(ago(view.last_used, now).removesuffix(" ago"), 10) + "  ", "dim"),
+                        *_may(view),
+                    ),
+                    width,
+                ),
+                chosen=chosen,
+            )
+        )
+    if not rows.items:
+        lines.append(Line((Span("  No client has been let in.", "dim"),)))
+    return lines
+
+
+def _may(view: ClientView) -> list[Span]:
+    if view.suspended:
+        return [Span("■ suspended", "bad")]
+    reads = [scope.partition(":")[2] for scope in view.scopes if scope not in WRITE_SCOPES and scope.startswith("read")]
+    previews = any(scope.startswith("preview") for scope in view.scopes)
+    writes = [scope.partition(":")[2] for scope in view.scopes if scope in WRITE_SCOPES]
+    spans = [Span(f"write {'+'.join(writes)}", "wait"), Span(" · ", "rule")] if writes else []
+    parts = ([f"read {'+'.join(reads)}"] if reads else []) + (["preview"] if previews else [])
+    return [*spans, Span(" · ".join(parts) or "nothing more")]
+
+
+def order_list_rows(
+    rows: StableRows[Order], snapshot: Snapshot, now: datetime, width: int, height: int, zone: tzinfo | None = None
+) -> list[Line]:
+    """Open orders and those that ended today."""
+    shown = rows.in_view(height - 2)
+    facts = [Span(f"{len(rows.items) - len(shown)} more", "wait")] if len(shown) < len(rows.items) else []
+    lines = [heading([Span(" ORDERS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
+    wide = width >= 100
+    who, words = (18, 34) if wide else (12, 27)
+    head = f"  {left('changed', 8)} {left('client', who)} {left('order', words)} {left('state', 13)} {'filled'}"
+    lines.append(Line(clip((Span(head, "dim"),), width)))
+    for order in shown:
+        chosen = order.order_id == rows.chosen_key
+        state = ORDER[order.state]
+        role = "buy" if order.request.side == "buy" else "sell"
+        lines.append(
+            Line(
+                clip(
+                    (
+                        Span(f"{CHOSEN if chosen else ' '} ", "key"),
+                        Span(clock_time(order.changed_at, zone) + " ", "dim"),
+                        Span(left(order.client, who) + " ", "name"),
+                        Span(left(order_words(order.request), words) + " ", role),
+                        Span(left(state.text, 13) + " ", state.role),
+                        *_filled(order, currency_of(snapshot, order.connection), wide),
+                    ),
+                    width,
+                ),
+                chosen=chosen,
+            )
+        )
+    if not rows.items:
+        lines.append(Line((Span("  No orders today.", "dim"),)))
+    return lines
+
+
+def _filled(order: Order, currency: str, wide: bool) -> list[Span]:
+    if order.filled:
+        at = f"{amount(order.filled)} @ {price(order.average_price)}"
+        fees = f"  fees {money(order.fees, currency)}  {short_id(order.order_id)}" if wide else ""
+        return [Span(at, "ok"), Span(fees, "dim")]
+    return [Span(order.reason, "dim")]
+
+
+def holding_rows(
+    positions: tuple[HeldPosition, ...], balances: tuple[HeldBalances, ...], now: datetime, width: int
+) -> list[Line]:
+    """What the accounts hold, each price with its age."""
+    lines = [heading([Span(" BALANCES", "title")], (), width)]
+    labels = ("connection", "account", "equity", "cash", "buying power", "unrealised", "fees")
+    widths = (11, 9, 13, 13, 13, 11, 9) if width < 100 else (16, 14, 16, 16, 16, 14, 12)
+    lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
+    for held in balances:
+        sums = held.balances
+        unit = sums.currency
+        cells = [
+            (held.connection, "strong"),
+            (masked(sums.account), "dim"),
+            (money(sums.equity, unit), "strong"),
+            (money(sums.cash, unit), ""),
+            (money(sums.buying_power, unit), ""),
+            (gain(sums.unrealised, unit), _signed(sums.unrealised)),
+            (money(sums.fees, unit), "dim"),
+        ]
+        lines.append(_columns(cells, widths, 2, width))
+    lines += [Line(), heading([Span(" POSITIONS", "title"), Span(f" {len(positions)}", "strong")], (), width)]
+    labels = ("symbol", "connection", "quantity", "average", "mark", "value", "profit", "age")
+    widths = (9, 10, 10, 10, 10, 12, 11, 7) if width < 100 else (16, 16, 14, 14, 14, 16, 14, 10)
+    lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
+    for held in positions:
+        position = held.position
+        cells = [
+            (position.symbol, "strong"),
+            (held.connection, "dim"),
+            (amount(position.quantity), "buy" if position.quantity > 0 else "sell"),
+            (price(position.average_price), ""),
+            (price(position.mark), "" if position.mark is not None else "bad"),
+            (money(position.market_value, position.currency), ""),
+            (gain(position.unrealised, position.currency), _signed(position.unrealised)),
+            (ago(position.as_of, now).removesuffix(" ago"), "dim"),
+        ]
+        lines.append(_columns(cells, widths, 2, width))
+    if not positions:
+        lines.append(Line((Span("  Nothing is held.", "dim"),)))
+    return lines
+
+
+def _signed(value: object) -> str:
+    text = str(value)
+    return "" if value is None or not text.strip("-0.E") else "bad" if text.startswith("-") else "ok"
+
+
+def _columns(cells: list[tuple[str, str]], widths: tuple[int, ...], lefts: int, width: int) -> Line:
+    spans = [Span(" ")]
+    for place, ((text, role), cell) in enumerate(zip(cells, widths, strict=True)):
+        spans.append(Span((left if place < lefts else right)(text, cell - 1) + " ", role))
+    return Line(clip(spans, width))

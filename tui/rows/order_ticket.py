@@ -1,0 +1,163 @@
+"""How an order's ticket looks: what would be done, at which price, how it changes the account, and every check."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from cockpit.model.checks import Applies, CheckResult
+from cockpit.model.orders import OrderRequest
+from cockpit.model.quotes import DataType, Quote
+from cockpit.model.trading import Mode
+from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
+from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.glyphs import FAILED, NOTHING, ORDER, PASSED
+from tui.rows.waiting_row import URGENT_SECONDS, short_id
+from tui.words import ago, amount, countdown, money, order_words, price, span_of
+
+_LABEL = 10
+_OLD_SECONDS = 5
+
+
+def order_ticket_rows(
+    ticket: OrderTicket,
+    pending: PendingOrder | None,
+    connection: ConnectionView | None,
+    currency: str,
+    now: datetime,
+    width: int,
+) -> list[Line]:
+    """The whole ticket; it may be longer than the screen."""
+    order = ticket.order
+    lines = [_title(ticket, pending, connection, now, width), Line()]
+    asked = order.proposed or order.request
+    if order.proposed is not None:
+        lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
+    role = "buy" if asked.side == "buy" else "sell"
+    label = "change to" if order.proposed else "order"
+    lines.append(_fact(label, [Span(order_words(asked), role)], width))
+    worth = f"≈ {money(ticket.notional, currency)} at worst" if ticket.notional is not None else "no price, no value"
+    lines.append(_fact("worth", [Span(worth, "strong" if ticket.notional is not None else "bad")], width))
+    if pending is not None:
+        lines += _wrapped("needs you", pending.why, "wait", width)
+    lines.append(Line())
+    lines += _market(ticket, asked, now, width)
+    lines.append(_fact("position", _position(ticket), width))
+    if order.filled:
+        filled = f"{amount(order.filled)} of {amount(order.request.quantity)} at {price(order.average_price)}"
+        lines.append(_fact("filled", [Span(filled, "ok"), Span(f"  fees {money(order.fees, currency)}", "dim")], width))
+    lines += _wrapped(
+        "state", f"{ORDER[order.state].text}, {ago(order.changed_at, now)}", ORDER[order.state].role, width
+    )
+    if order.reason:
+        lines += _wrapped("reason", order.reason, "", width)
+    lines.append(Line())
+    lines += _checks(ticket.checks, width)
+    for at, quantity, at_price in ticket.executions[-20:]:
+        lines.append(
+            _fact("fill", [Span(f"{amount(quantity)} at {price(at_price)}  "), Span(ago(at, now), "dim")], width)
+        )
+    return lines
+
+
+def _title(
+    ticket: OrderTicket, pending: PendingOrder | None, connection: ConnectionView | None, now: datetime, width: int
+) -> Line:
+    order = ticket.order
+    title = [Span(" ORDER", "title"), Span(f" {short_id(order.order_id)} v{order.version}", "dim")]
+    title += [Span(" from ", "dim"), Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
+    if connection is not None:
+        title += [Span(" "), Span(" ● LIVE ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
+    if pending is None:
+        return heading(clip(title, width - 2), (), width)
+    seconds = (pending.decide_by - now).total_seconds()
+    left_over = Span(f"{countdown(seconds)} left", "bad" if seconds < URGENT_SECONDS else "wait")
+    return heading(clip(title, width - 16), [left_over], width)
+
+
+def _fact(label: str, value: list[Span], width: int) -> Line:
+    return Line(clip((Span(f"  {label:<{_LABEL}} ", "dim"), *value), width))
+
+
+def _wrapped(label: str, text: str, role: str, width: int) -> list[Line]:
+    rows = wrap(text, max(10, width - _LABEL - 4), 4)
+    return [_fact(label if place == 0 else "", [Span(row, role)], width) for place, row in enumerate(rows)]
+
+
+def _market(ticket: OrderTicket, asked: OrderRequest, now: datetime, width: int) -> list[Line]:
+    quote = ticket.quote
+    if quote is None:
+        return [_fact("price", [Span("missing: the broker has none", "bad")], width)]
+    lines = [_fact("price", [Span(f"bid {price(quote.bid)}  ask {price(quote.ask)}  last {price(quote.last)}")], width)]
+    lines.append(_fact("", _source(quote, now), width))
+    if ticket.drift is not None:
+        lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price), width))
+    if asked.limit_price is not None and (touch := quote.touch(asked.side)):
+        gap = (asked.limit_price - touch) / touch * 100
+        lines.append(
+            _fact("limit", [Span(f"{price(asked.limit_price)}  "), Span(f"{gap:+.2f} % from the touch", "dim")], width)
+        )
+    return lines
+
+
+def _source(quote: Quote, now: datetime) -> list[Span]:
+    age = quote.age_ms(now) / 1000
+    old = age > _OLD_SECONDS
+    fresh = quote.data_type is DataType.LIVE
+    how_old = f"{age:.1f} s old" if age < 60 else f"{span_of(now - quote.as_of)} old"
+    return [
+        Span(quote.data_type.replace("_", " "), "ok" if fresh else "wait"),
+        Span(f" from {quote.source}, ", "dim"),
+        Span(how_old, "bad" if old else "dim"),
+    ]
+
+
+def _drift(drift: Decimal, asked_at: Decimal | None) -> list[Span]:
+    worse = drift > 0
+    since = f" since it was asked at {price(asked_at)}" if asked_at is not None else " since it was asked"
+    word = "worse" if worse else "better" if drift < 0 else "no move"
+    return [
+        Span(f"{drift * 100:+.2f} % {word}" if drift else word, "wait" if worse else "ok" if drift else ""),
+        Span(since, "dim"),
+    ]
+
+
+def _position(ticket: OrderTicket) -> list[Span]:
+    before, after = ticket.position_before, ticket.position_after
+    flips = before * after < 0
+    spans = [Span(amount(before)), Span(" → ", "dim"), Span(amount(after), "strong")]
+    if flips:
+        spans.append(Span("  turns the position round", "wait"))
+    elif abs(after) < abs(before):
+        spans.append(Span("  reduces it", "dim"))
+    return spans
+
+
+def _checks(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
+    failed = [check for check in checks if not check.ok]
+    silent = [check for check in checks if check.ok and check.applies is Applies.NOT_APPLICABLE]
+    passed = [check for check in checks if check.ok and check.applies is Applies.YES]
+    facts = [Span(f"{len(passed)} passed", "ok" if passed else "dim")]
+    if failed:
+        facts = [Span(f"{len(failed)} refused", "bad"), Span(" · ", "rule"), *facts]
+    if silent:
+        facts += [Span(" · ", "rule"), Span(f"{len(silent)} silent", "dim")]
+    lines = [heading([Span(" CHECKS", "title-off")], facts, width)]
+    for check in (*failed, *passed, *silent):
+        lines += _check(check, width)
+    return lines
+
+
+def _check(check: CheckResult, width: int) -> list[Line]:
+    code = Span(left(check.code, 22 if width >= 70 else 19) + " ", "" if check.ok else "bad")
+    if check.applies is Applies.NOT_APPLICABLE and check.ok:
+        return [
+            Line(clip((Span(f"  {NOTHING} ", "dim"), Span(code.text, "dim"), Span("not applicable", "dim")), width))
+        ]
+    sign = Span(f"  {PASSED} ", "ok") if check.ok else Span(f"  {FAILED} ", "bad")
+    value = Span(right(check.value, 14 if width >= 70 else 11), "" if check.ok else "bad")
+    limit = Span(f"   limit {check.limit}" if check.limit else "", "dim")
+    lines = [Line(clip((sign, code, value, limit), width))]
+    if not check.ok and check.message:
+        lines += [Line((Span(" " * 4), Span(row, "bad"))) for row in wrap(check.message, max(10, width - 6), 3)]
+    return lines

@@ -1,0 +1,112 @@
+"""How questions, typed lines, messages, the hint and the key row look: the rows at the screen's foot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from cockpit.model.text import Safe
+from tui.asking import Asks, Entry, Message, Question
+from tui.cells import Line, Span, clip, cut, spread, width_of, wrap
+from tui.commands import matching, usage
+from tui.key_map import KeyHint
+from tui.rows.waiting_row import URGENT_SECONDS
+from tui.words import countdown
+
+_MOST_ROWS = 3
+
+
+def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
+    """The question, the two answers and the time left. Words that don't fit go to further rows, never away."""
+    chip = [Span(f" {question.verb} ", "ask"), Span(" ")]
+    if question.live:
+        chip.insert(0, Span(" ● LIVE MONEY ", "live"))
+    answers = [Span("  "), Span("y", "key"), Span(" yes  "), Span("n", "key"), Span(" no")]
+    if question.decide_by is not None:
+        left = (question.decide_by - now).total_seconds()
+        answers.append(Span(f"  {countdown(left)}", "bad" if left < URGENT_SECONDS else "wait"))
+    answers.append(Span(" "))
+    whole = [*chip, *question.says]
+    if width_of(whole) + width_of(answers) <= width:
+        return [Line(spread(whole, answers, width))]
+    text = "".join(span.text for span in question.says)
+    indent = width_of(chip)
+    rows = wrap(text, max(10, width - indent - 1))
+    if len(rows) > 1 and cell_len(rows[-1]) + indent + width_of(answers) <= width:
+        lines = [Line((*chip, Span(rows[0], "strong")))]
+        lines += [Line((Span(" " * indent), Span(row, "strong"))) for row in rows[1:-1]]
+        lines.append(Line(spread([Span(" " * indent), Span(rows[-1], "strong")], answers, width)))
+    else:
+        lines = [
+            Line((*(chip if place == 0 else [Span(" " * indent)]), Span(row, "strong")))
+            for place, row in enumerate(rows)
+        ]
+        lines.append(Line(spread([], answers, width)))
+    return lines
+
+
+def entry_rows(entry: Entry, width: int) -> list[Line]:
+    """The label, the line with its cursor, and what may come next or what was wrong."""
+    chip = [Span(f" {entry.label} ", "ask"), Span(" ")]
+    text, at = entry.edit.text, entry.edit.at
+    room = max(8, width - width_of(chip) - 2)
+    before, under, after = text[:at], text[at : at + 1] or " ", text[at + 1 :]
+    while cell_len(before) > room - 1:
+        before = before[1:]
+    line = [*chip, Span(before, "strong"), Span(under, "cursor"), Span(after, "strong")]
+    note = entry.note or _next(entry)
+    role = "bad" if entry.note else "dim"
+    spare = width - width_of(line) - 3
+    if note and (entry.note or spare >= 12):
+        if cell_len(note) <= spare:
+            return [Line(spread(line, [Span(note + " ", role)], width))]
+        if entry.note:
+            return [Line((Span(" " + cut(note, width - 2), role),)), Line(clip(line, width))]
+        return [Line(spread(line, [Span(cut(note, spare) + " ", role)], width))]
+    return [Line(clip(line, width))]
+
+
+def _next(entry: Entry) -> str:
+    match entry.asks:
+        case Asks.CODE:
+            return "⏎ looks it up   esc back"
+        case Asks.COMMAND:
+            acts = matching(entry.edit.text)
+            return usage(acts[0]) if len(acts) == 1 else "  ".join(act.command for act in acts[:12])
+        case Asks.FILTER:
+            return "words  !not  client:x  state:denied"
+        case Asks.EDIT:
+            return "smaller quantity, @ limit, or both: 50 @ 411.90"
+    return "⏎ takes it   esc back"
+
+
+def message_rows(message: Message | None, width: int) -> list[Line]:
+    """The last message, or an empty row that keeps everything else in place."""
+    if message is None:
+        return [Line()]
+    return [Line((Span(" " + row, message.role),)) for row in wrap(message.text, max(8, width - 2), _MOST_ROWS)]
+
+
+def hint_row(hint: Safe, width: int) -> Line:
+    """A line that the host has for the operator."""
+    return Line((Span(" ▸ ", "hint-key"), Span(cut(hint, max(0, width - 4)), "hint")), fill="hint")
+
+
+def key_row(hints: Sequence[KeyHint], width: int) -> Line:
+    """The keys that are valid here, kill first; what there is no room for is left out by rank."""
+    kept = list(hints)
+    while len(kept) > 1 and width_of(_keys(kept)) > width:
+        worst = max(hint.rank for hint in kept[1:])
+        at = max(place for place, hint in enumerate(kept) if place and hint.rank == worst)
+        del kept[at]
+    return Line(clip(_keys(kept), width))
+
+
+def _keys(hints: Sequence[KeyHint]) -> list[Span]:
+    first, *others = hints
+    spans = [Span(f" {first.key} {first.word} ", "kill")]
+    for hint in others:
+        spans += [Span("  "), Span(hint.key, "key"), Span(f" {hint.word}", "dim")]
+    return spans

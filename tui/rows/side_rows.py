@@ -1,0 +1,120 @@
+"""How the side of a wide screen looks: the chosen thing in detail, or who is connected and what is held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cockpit.model.identity import WRITE_SCOPES
+from cockpit.operator.view import ClientView, PendingClient, PendingOrder, Snapshot
+from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.rows.order_ticket import order_ticket_rows
+from tui.rows.waiting_row import currency_of
+from tui.state import ScreenState
+from tui.words import ago, amount, gain, money
+
+
+def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> list[Line]:
+    """Detail above, overview below where there is room."""
+    snapshot = state.snapshot
+    chosen = state.waiting.chosen
+    upper: list[Line] = []
+    if isinstance(chosen, PendingOrder):
+        upper = _order(state, chosen, now, width)
+    elif isinstance(chosen, PendingClient):
+        upper = _client(chosen, now, width)
+    lower = [*_clients(snapshot.clients, now, width), Line(), *_held(snapshot, width)]
+    if not upper:
+        return lower
+    rows = [*upper[: max(0, height - 1)], Line()]
+    return [*rows, *lower[: max(0, height - len(rows))]]
+
+
+def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int) -> list[Line]:
+    order = chosen.order
+    ticket = state.ticket
+    if ticket is None or ticket.order.order_id != order.order_id or ticket.order.version != order.version:
+        text = state.ticket_complaint or "looking up price and checks …"
+        rows = [Line((Span("  " + row, "dim"),)) for row in wrap(text, max(10, width - 3), 4)]
+        return [heading([Span(" ORDER", "title")], (), width), Line(), *rows]
+    connection = next((seen for seen in state.snapshot.connections if seen.name == order.connection), None)
+    return order_ticket_rows(ticket, chosen, connection, currency_of(state.snapshot, order.connection), now, width)
+
+
+def _client(chosen: PendingClient, now: datetime, width: int) -> list[Line]:
+    facts = (
+        ("host", chosen.host, "strong"),
+        ("calls itself", f"“{chosen.claimed_name}”", "claim"),
+        ("from", chosen.address, ""),
+    )
+    lines = [heading([Span(" CLIENT", "title"), Span(" wants to be let in", "dim")], (), width), Line()]
+    lines += [Line(clip((Span(f"  {label:<13} ", "dim"), Span(text, role)), width)) for label, text, role in facts]
+    lines.append(Line(clip((Span(f"  {'asked':<13} ", "dim"), Span(ago(chosen.asked_at, now))), width)))
+    lines.append(Line())
+    for scope in chosen.asked:
+        lines.append(Line((Span("    "), Span(scope, "wait" if scope in WRITE_SCOPES else ""))))
+    note = (
+        "The name is its own claim; the host is what gets the access. Press a and type the code that its browser shows."
+    )
+    return [*lines, Line(), *(Line((Span("  " + row, "dim"),)) for row in wrap(note, max(10, width - 4)))]
+
+
+def _clients(clients: tuple[ClientView, ...], now: datetime, width: int) -> list[Line]:
+    lines = [heading([Span(" CLIENTS", "title-off"), Span(f" {len(clients)}", "strong")], (), width)]
+    for view in clients[:8]:
+        writes = any(scope in WRITE_SCOPES for scope in view.scopes)
+        may = Span("■ suspended", "bad") if view.suspended else Span("read+write", "wait") if writes else Span("read")
+        last = ago(view.last_used, now)
+        lines.append(
+            Line(
+                clip(
+                    (
+                        Span("  "),
+                        Span(left(view.client, width - 38), "name"),
+                        Span(" " + left("", 0)),
+                        Span(left(may.text, 12), may.role),
+                        Span(right(f"{view.calls:,}", 7) + " calls", "dim"),
+                        Span(right(last, 11), "dim"),
+                    ),
+                    width,
+                )
+            )
+        )
+    return lines if clients else [*lines, Line((Span("  nobody yet", "dim"),))]
+
+
+def _held(snapshot: Snapshot, width: int) -> list[Line]:
+    lines = [heading([Span(" POSITIONS", "title-off"), Span(f" {len(snapshot.positions)}", "strong")], (), width)]
+    for held in snapshot.positions[:8]:
+        position = held.position
+        profit = position.unrealised
+        role = "" if not profit else "ok" if profit > 0 else "bad"
+        lines.append(
+            Line(
+                clip(
+                    (
+                        Span("  "),
+                        Span(left(position.symbol, 10), "strong"),
+                        Span(right(amount(position.quantity), 9)),
+                        Span(right(money(position.market_value, position.currency), 14)),
+                        Span(right(gain(profit, position.currency), 13), role),
+                    ),
+                    width,
+                )
+            )
+        )
+    for held in snapshot.balances:
+        sums = held.balances
+        lines.append(
+            Line(
+                clip(
+                    (
+                        Span(f"  {held.connection} ", "dim"),
+                        Span(money(sums.equity, sums.currency), "strong"),
+                        Span(" equity, buying power ", "dim"),
+                        Span(money(sums.buying_power, sums.currency)),
+                    ),
+                    width,
+                )
+            )
+        )
+    return lines

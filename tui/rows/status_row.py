@@ -1,0 +1,81 @@
+"""How the first row looks: where the switch stands, whose money it is, the broker's line, clients, what waits, time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from cockpit.model.trading import Link, Mode, TradingState
+from cockpit.operator.view import ConnectionView, Snapshot
+from tui.cells import Line, Span, clip, width_of
+from tui.glyphs import LINK, SWITCH, WAITS
+from tui.words import clock_time, duration, masked, plural
+
+_STOPPED = frozenset({TradingState.HALTED, TradingState.KILLED})
+_GAP = Span("  ")
+
+
+def status_row(snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | None = None) -> Line:
+    """Draw the status; while trading is stopped the whole bar is inverted."""
+    switch = SWITCH[snapshot.switch.state]
+    stopped = snapshot.switch.state in _STOPPED
+    waiting = len(snapshot.pending_clients) + len(snapshot.pending_orders)
+    end = [
+        Span(f"{WAITS}{waiting}" if waiting else f"{WAITS}0", "wait" if waiting else "dim"),
+        _GAP,
+        Span(clock_time(now, zone) + " ", "strong"),
+    ]
+    clients = len({view.client for view in snapshot.clients if not view.suspended})
+    start = [Span(f" {switch.text} ", switch.role), Span(" ")]
+    room = width - width_of(start) - width_of(end) - 2
+    lines = sorted(snapshot.connections, key=lambda seen: (seen.mode is not Mode.LIVE, seen.link is Link.READY))
+    middle = _middle(lines, clients, room)
+    between = Span(" " * max(0, width - width_of(start) - width_of(middle) - width_of(end)))
+    spans = clip((*start, *middle, between, *end), width)
+    if stopped:
+        return Line(
+            tuple(Span(span.text, "live" if span.role == "live" else "halted") for span in spans), fill="halted"
+        )
+    return Line(spans)
+
+
+def _middle(lines: Sequence[ConnectionView], clients: int, room: int) -> list[Span]:
+    """Fit as much as there is room for; the mode of the most dangerous connection is always there."""
+    people = [_GAP, Span(plural(clients, "client"), "")]
+    for shown in range(len(lines), 0, -1):
+        for full in (True, False):
+            spans = [span for seen in lines[:shown] for span in (*_connection(seen, full), _GAP)][:-1]
+            if shown < len(lines):
+                spans.append(Span(f" +{len(lines) - shown}", "dim"))
+            if width_of(spans) + width_of(people) <= room:
+                return [*spans, *people]
+    if lines:
+        mode = _mode(lines[0])
+        link = LINK[_worst(lines)]
+        short = [mode, Span(" "), link]
+        return [*short, *people] if width_of(short) + width_of(people) <= room else short
+    return people[1:]
+
+
+def _connection(seen: ConnectionView, full: bool) -> list[Span]:
+    link = LINK[seen.link]
+    spans = [_mode(seen), Span(" ")]
+    if full and seen.account:
+        spans += [Span(masked(seen.account), "strong"), Span("  ")]
+    spans += [Span(f"{seen.name} "), link]
+    if seen.link is not Link.READY:
+        spans.append(Span(f" {seen.link}", link.role))
+    elif full and seen.latency_ms is not None:
+        spans.append(Span(f" {duration(seen.latency_ms)}", "dim"))
+    if not seen.trade:
+        spans.append(Span(" no trading", "dim"))
+    return spans
+
+
+def _mode(seen: ConnectionView) -> Span:
+    return Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
+
+
+def _worst(lines: Sequence[ConnectionView]) -> Link:
+    order = (Link.DOWN, Link.DEGRADED, Link.CONNECTING, Link.READY)
+    return min((seen.link for seen in lines), key=order.index)

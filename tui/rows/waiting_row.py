@@ -1,0 +1,132 @@
+"""How the queue looks: one row for each thing that waits, and under it why the chosen one needs a human."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cockpit.model.identity import WRITE_SCOPES, Scope
+from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
+from tui.cells import Line, Span, clip, cut, heading, left, right
+from tui.glyphs import CHOSEN, WAITS, bar
+from tui.waiting import Waiting, WaitingRows, asked_at, key_of
+from tui.words import countdown, money, order_words
+
+URGENT_SECONDS = 20
+
+
+def seconds_left(item: Waiting, now: datetime) -> float:
+    """Return how long the operator still has."""
+    return (item.decide_by - now).total_seconds()
+
+
+def currency_of(snapshot: Snapshot, connection: str) -> str:
+    """Return the base currency of a connection's account, or nothing where it isn't known."""
+    return next((held.balances.currency for held in snapshot.balances if held.connection == connection), "")
+
+
+def waiting_title(rows: WaitingRows, now: datetime, active: bool, hidden: int, width: int) -> Line:
+    """How much waits, of which kind, and when the first of it expires."""
+    title = [Span(" PENDING", "title" if active else "title-off"), Span(f" {len(rows.items)}", "strong")]
+    if not rows.items:
+        return heading(title, (), width)
+    orders = sum(isinstance(item, PendingOrder) for item in rows.items)
+    clients = len(rows.items) - orders
+    soonest = min(seconds_left(item, now) for item in rows.items)
+    facts = [Span(f"orders {orders} · clients {clients}", "dim"), Span(" ── ", "rule")]
+    if hidden:
+        facts += [Span(f"{hidden} more, j k", "wait"), Span(" ── ", "rule")]
+    facts.append(Span(f"next {countdown(soonest)}", "bad" if soonest < URGENT_SECONDS else "wait"))
+    return heading(title, facts, width)
+
+
+def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width: int) -> Line:
+    """Kind, who, what, worth, time left as bar and figures, and ``!!`` when it is nearly over."""
+    seconds = seconds_left(item, now)
+    urgent = seconds < URGENT_SECONDS
+    wide = width >= 96
+    who_cells = 18 if wide else 13 if width >= 70 else 9
+    bar_cells = 10 if wide else 6 if width >= 70 else 0
+    worth_cells = 11 if wide else 9 if width >= 60 else 0
+    tail = (1 + worth_cells if worth_cells else 0) + (2 + bar_cells if bar_cells else 0) + 1 + 5 + 1 + 2 + 1
+    what_cells = max(0, width - 2 - 1 - 7 - who_cells - 1 - tail)
+    life = max(1.0, (item.decide_by - asked_at(item)).total_seconds())
+    role = "bad" if urgent else "wait"
+    start = [Span(f"{CHOSEN if chosen else ' '}{WAITS} ", role)]
+    if isinstance(item, PendingClient):
+        start += [
+            Span("CLIENT ", "name"),
+            Span(left(item.host, who_cells) + " ", "strong"),
+            Span(
+                left(f"“{item.claimed_name}” {wish(item.asked)}", what_cells + (1 + worth_cells if worth_cells else 0))
+            ),
+        ]
+    else:
+        request = item.order.proposed or item.order.request
+        kind = "CHANGE " if item.order.proposed else "ORDER  "
+        worth = f"≈{money(item.notional, currency)}" if item.notional is not None else ""
+        start += [
+            Span(kind, "name"),
+            Span(left(item.order.client, who_cells) + " ", "strong"),
+            Span(left(order_words(request), what_cells), "buy" if request.side == "buy" else "sell"),
+        ]
+        if worth_cells:
+            start.append(Span(right(worth, 1 + worth_cells)))
+    end = [Span("  "), Span(bar(seconds / life, bar_cells), role)] if bar_cells else []
+    end += [Span(right(countdown(seconds), 6), role), Span(" !! " if urgent else "    ", "bad")]
+    return Line((*start, *end), chosen=chosen)
+
+
+def wish(asked: tuple[Scope, ...]) -> str:
+    """Say what a client asks for in a few words: ``asks 3 read, 1 write``."""
+    writes = sum(scope in WRITE_SCOPES for scope in asked)
+    reads = len(asked) - writes
+    parts = [f"{reads} read"] * bool(reads) + [f"{writes} write"] * bool(writes)
+    return f"asks {', '.join(parts)}" if parts else "asks nothing"
+
+
+def why_row(chosen: Waiting | None, count: int, width: int) -> Line:
+    """Why the chosen thing needs a human, and what to do about it."""
+    if chosen is None:
+        text = "nothing chosen: j or ↓ chooses" if count else ""
+        return Line(clip((Span(f"    {text}", "dim"),), width))
+    if isinstance(chosen, PendingClient):
+        return Line(
+            clip(
+                (Span("    a", "key"), Span(f" and the code that its browser shows · from {chosen.address}", "dim")),
+                width,
+            )
+        )
+    ending = f"  {short_id(chosen.order.order_id)} v{chosen.order.version} "
+    return Line(
+        (
+            Span("    why ", "dim"),
+            Span(left(chosen.why, width - 8 - len(ending))),
+            Span(ending, "dim"),
+        )
+    )
+
+
+def short_id(order_id: str) -> str:
+    """Shorten an order's id to what tells it from its neighbours: its last six characters."""
+    return order_id if len(order_id) <= 10 else f"o-…{order_id[-6:]}"
+
+
+def waiting_rows(
+    rows: WaitingRows, snapshot: Snapshot, now: datetime, active: bool, width: int, height: int
+) -> list[Line]:
+    """Draw title, rows and reason into ``height`` rows."""
+    room = max(1, height - 2)
+    shown = rows.in_view(room)
+    lines = [waiting_title(rows, now, active, len(rows.items) - len(shown), width)]
+    for item in shown:
+        currency = "" if isinstance(item, PendingClient) else currency_of(snapshot, item.order.connection)
+        lines.append(waiting_row(item, now, currency, key_of(item) == rows.chosen_key, width))
+    if not rows.items:
+        lines.append(Line((Span("   Nothing waits for you.", "dim"),)))
+        if room > 1:
+            url = cut(snapshot.url, max(0, width - 24))
+            lines.append(Line((Span("   Clients connect to ", "dim"), Span(url, "name"))))
+    lines += [Line()] * (1 + room - len(lines))
+    if height >= 3:
+        lines.append(why_row(rows.chosen, len(rows.items), width))
+    return lines

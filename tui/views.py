@@ -1,0 +1,124 @@
+"""What each part of the screen shows: from the state and the time to lines, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from cockpit.model.clock import Clock
+from tui.cells import Line, Span, heading
+from tui.key_map import KeyMap
+from tui.rows.call_row import stream_title
+from tui.rows.client_ticket import client_ticket_rows
+from tui.rows.help_rows import help_rows
+from tui.rows.lists import client_list_rows, holding_rows, order_list_rows
+from tui.rows.order_ticket import order_ticket_rows
+from tui.rows.prompt_rows import entry_rows, hint_row, key_row, message_rows, question_rows
+from tui.rows.result_rows import result_rows
+from tui.rows.side_rows import side_rows
+from tui.rows.status_row import status_row
+from tui.rows.waiting_row import currency_of, waiting_rows
+from tui.state import Pane, Place, ScreenState
+
+
+class Views:
+    """Makers of lines, one for each part."""
+
+    def __init__(self, state: ScreenState, keys: KeyMap, clock: Clock, zone: tzinfo | None) -> None:
+        self._state = state
+        self._keys = keys
+        self._clock = clock
+        self._zone = zone
+
+    def status(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the first row."""
+        return [status_row(self._state.snapshot, self._clock.now(), width, self._zone)]
+
+    def queue(self, width: int, height: int) -> Sequence[Line]:
+        """Draw what waits."""
+        state = self._state
+        active = state.pane is Pane.QUEUE
+        return waiting_rows(state.waiting, state.snapshot, self._clock.now(), active, width, height)
+
+    def stream_title(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the stream's title."""
+        state = self._state
+        return [stream_title(state.calls, state.snapshot.counters, state.pane is Pane.STREAM, width)]
+
+    def rule(self, width: int, height: int) -> Sequence[Line]:
+        """Draw what parts the side from the rest."""
+        return [Line((Span("│", "rule"),))] * height
+
+    def side(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the chosen thing in detail."""
+        return side_rows(self._state, self._clock.now(), width, height)
+
+    def hint(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the host's hint."""
+        hint = self._state.snapshot.hint
+        return [hint_row(hint, width)] if hint else []
+
+    def prompt(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the question, the typed line or the message; a question counts as read from now on."""
+        if self._state.entry is None and self._state.question is not None:
+            self._state.question.painted(self._clock.monotonic())
+        return self.foot(width)
+
+    def foot(self, width: int) -> Sequence[Line]:
+        """Make the rows above the keys."""
+        state = self._state
+        if state.entry is not None:
+            return entry_rows(state.entry, width)
+        if state.question is not None:
+            return question_rows(state.question, self._clock.now(), width)
+        return message_rows(state.message, width)
+
+    def keys(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the keys that are valid here."""
+        return [key_row(self._keys.hints(self._state), width)]
+
+    def full(self, width: int, height: int) -> Sequence[Line]:
+        """Draw the place that fills the screen."""
+        state, now = self._state, self._clock.now()
+        match state.place:
+            case Place.CLIENTS:
+                return client_list_rows(state.clients, now, width, height)
+            case Place.ORDERS:
+                return order_list_rows(state.orders, state.snapshot, now, width, height, self._zone)
+            case Place.CLIENT if state.form is not None:
+                rows, at = client_ticket_rows(state.form, state.snapshot.connections, now, width)
+                top = max(0, min(at - height + 2, len(rows) - height))
+                return rows[top : top + height]
+            case Place.ORDER:
+                rows = self._order(width)
+            case Place.HOLDINGS:
+                rows = holding_rows(state.snapshot.positions, state.snapshot.balances, now, width)
+            case Place.RESULT:
+                rows = result_rows(state.result, width)
+            case Place.HELP:
+                rows = help_rows(self._keys, width)
+            case _:
+                rows = []
+        return self._scrolled(rows, width, height)
+
+    def _order(self, width: int) -> list[Line]:
+        state = self._state
+        ticket = state.ticket
+        if ticket is None or ticket.order.order_id != state.order_id:
+            text = state.ticket_complaint or "looking up price and checks …"
+            return [heading([Span(" ORDER", "title")], (), width), Line(), Line((Span(f"  {text}", "dim"),))]
+        order = ticket.order
+        connection = next((seen for seen in state.snapshot.connections if seen.name == order.connection), None)
+        currency = currency_of(state.snapshot, order.connection)
+        pending = state.pending_order(order.order_id)
+        return order_ticket_rows(ticket, pending, connection, currency, self._clock.now(), width)
+
+    def _scrolled(self, rows: list[Line], width: int, height: int) -> list[Line]:
+        """Cut a long text to its place; the last row tells that there is more."""
+        state = self._state
+        state.offset = min(state.offset, max(0, len(rows) - height))
+        shown = rows[state.offset : state.offset + height]
+        below = len(rows) - state.offset - height
+        if below > 0 and shown:
+            shown[-1] = heading([Span(f" {below + 1} more rows, j k", "wait")], (), width)
+        return shown

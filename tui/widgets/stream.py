@@ -1,0 +1,70 @@
+"""The live stream: a window over a ring of calls, cheap enough for a thousand calls a second."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cockpit.model.events import CallFinished
+from tui.calls import CallHistory
+from tui.cells import Line
+from tui.palette import Palette
+from tui.rows.call_row import CallColumns, call_row
+from tui.widgets.lines import Looks, strip_of
+
+_MOST_CACHED = 2048
+
+
+class Stream(Widget):
+    """Draws the calls in view. A call's row is made once for each width and palette, then taken from the cache."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, calls: CallHistory, looks: Looks, zone: tzinfo | None, *, id: str) -> None:
+        super().__init__(id=id)
+        self._calls = calls
+        self._looks = looks
+        self._zone = zone
+        self._rows: list[CallFinished] = []
+        self._cache: dict[int, Strip] = {}
+        self._cached_for: tuple[int, Palette] | None = None
+        self._columns = CallColumns.fit(80)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Find the calls in view once, then draw each."""
+        width = self.size.width
+        made_for = (width, self._looks.palette)
+        if self._cached_for != made_for or len(self._cache) > _MOST_CACHED:
+            self._cache.clear()
+            self._cached_for = made_for
+            self._columns = CallColumns.fit(width)
+        self._rows = self._calls.window(self.size.height)
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one call."""
+        if y >= len(self._rows):
+            return strip_of(Line(), self.size.width, self._looks)
+        call = self._rows[y]
+        strip = self._cache.get(call.number)
+        if strip is None:
+            strip = self._cache[call.number] = strip_of(
+                call_row(call, self._columns, self._zone), self.size.width, self._looks
+            )
+        return strip
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Look back."""
+        event.stop()
+        self._calls.scroll(-3, self.size.height)
+        self.refresh()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Look ahead."""
+        event.stop()
+        self._calls.scroll(3, self.size.height)
+        self.refresh()

@@ -1,0 +1,106 @@
+"""How amounts, times and orders are put into words, the same everywhere on the screen."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from cockpit.model.money import plain
+from cockpit.model.orders import OrderRequest
+
+_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_WHOLE_FROM: Final = Decimal(1000)
+
+
+def money(value: Decimal | None, currency: str = "USD") -> str:
+    """Say an amount: ``$41,230``, ``$12.50``, ``CHF 900.00``; cents only below a thousand."""
+    if value is None:
+        return "?"
+    size = abs(value)
+    text = f"{size:,.0f}" if size >= _WHOLE_FROM else f"{size:,.2f}"
+    sign = _SIGNS.get(currency, f"{currency} " if currency else "")
+    return f"{'-' if value < 0 else ''}{sign}{text}"
+
+
+def gain(value: Decimal | None, currency: str = "USD") -> str:
+    """Say a profit or a loss, always with its sign."""
+    text = money(value, currency)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def price(value: Decimal | None) -> str:
+    """Say a price with at least two places: ``412.30``, ``0.0525``."""
+    if value is None:
+        return "–"
+    text = plain(value)
+    _, _, places = text.partition(".")
+    return f"{value:,.2f}" if len(places) < 2 else f"{value:,.{len(places)}f}"
+
+
+def amount(value: Decimal) -> str:
+    """Say a quantity: ``1,000``, ``0.25``."""
+    return f"{Decimal(plain(value)):,f}"
+
+
+def order_words(request: OrderRequest) -> str:
+    """Say an order as traders write it: ``BUY 100 ALFA LMT 412.30 DAY``."""
+    how = "MKT" if request.limit_price is None else f"LMT {price(request.limit_price)}"
+    life = request.time_in_force.upper()
+    return f"{request.side.upper()} {amount(request.quantity)} {request.symbol} {how} {life}"
+
+
+def order_sentence(request: OrderRequest) -> str:
+    """Say an order inside a sentence: ``buy 100 ALFA limit 412.30``; a life other than the day is named."""
+    how = "at market" if request.limit_price is None else f"limit {price(request.limit_price)}"
+    life = "" if request.time_in_force == "day" else f" {request.time_in_force.upper()}"
+    return f"{request.side} {amount(request.quantity)} {request.symbol} {how}{life}"
+
+
+def countdown(seconds: float) -> str:
+    """Say what is left: ``1:34``; never below ``0:00``."""
+    whole = max(0, int(seconds))
+    return f"{whole // 60}:{whole % 60:02}"
+
+
+def span_of(length: timedelta) -> str:
+    """Say a length of time in its largest unit: ``now``, ``12 s``, ``5 min``, ``3 h``, ``2 d``."""
+    seconds = int(length.total_seconds())
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "now"
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """Say how long ago something was: ``12 s ago``, ``now``, ``never``."""
+    if then is None:
+        return "never"
+    length = span_of(now - then)
+    return length if length == "now" else f"{length} ago"
+
+
+def duration(milliseconds: float) -> str:
+    """Say how long a call took: ``<1ms``, ``12ms``, ``1.2s``, ``34s``."""
+    if milliseconds < 1:
+        return "<1ms"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f}ms"
+    return f"{milliseconds / 1000:.1f}s" if milliseconds < 10_000 else f"{milliseconds / 1000:.0f}s"
+
+
+def masked(account: str) -> str:
+    """Hide the middle of an account number: ``DU…821``."""
+    return account if len(account) <= 5 else f"{account[:2]}…{account[-3:]}"
+
+
+def clock_time(at: datetime, zone: tzinfo | None = None, *, fine: bool = False) -> str:
+    """Say the time of day in ``zone`` (none: the host's), to the second or to the millisecond."""
+    there = at.astimezone(zone)
+    text = there.strftime("%H:%M:%S")
+    return f"{text}.{there.microsecond // 1000:03}" if fine else text
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Say a number of things: ``1 client``, ``3 clients``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
