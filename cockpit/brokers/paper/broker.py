@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, FactSink
+from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, Estimate, FactSink
 from cockpit.brokers.paper import statement
 from cockpit.brokers.paper.book import Shown, State, Touch
 from cockpit.brokers.paper.engine import Rules, apply, outlived
@@ -66,6 +66,9 @@ class PaperBroker:
     While it is entered, a task of its own looks at the market every ``tick_seconds`` for what rests in the book.
     Nothing is matched while it is away: afterwards it goes on from the market as it is then.
     """
+
+    books_complete: bool = True
+    """What was taken is in the journal before anyone is told, and the newest thousand orders are always shown."""
 
     def __init__(
         self, name: str, settings: ConnectionSettings, store: Store, clock: Clock, *, tick_seconds: float = 0.5
@@ -173,6 +176,11 @@ class PaperBroker:
         """Return what is held, by symbol, valued at the middle of this second's quotes."""
         now = self._clock.now()
         return statement.positions(self._valued(now), self._rules.terms, now, self._market.source)
+
+    async def estimate(self, request: OrderRequest) -> Estimate | None:
+        """Return fee and margin of an order as if it filled now; None where it would be rejected for its figures."""
+        state = self._valued(self._clock.now(), request.symbol)
+        return statement.estimate(state, self._rules, request, self._market.source)
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
         """Take an order. The same reference with the same order again changes nothing; with another it is refused."""
@@ -294,8 +302,8 @@ class PaperBroker:
                 touches.append(touch)
         return tuple(touches)
 
-    def _valued(self, now: datetime) -> State:
+    def _valued(self, now: datetime, *further: str) -> State:
         """Return the account with the prices of this second, and nothing matched against them."""
         state = self._state
-        fresh = {touch.symbol: Shown(touch) for touch in self._touches(state, now, self._concerned())}
+        fresh = {touch.symbol: Shown(touch) for touch in self._touches(state, now, self._concerned().union(further))}
         return replace(state, shown={**state.shown, **fresh})

@@ -169,7 +169,7 @@ def _fault(rules: Rules, state: State, request: OrderRequest) -> str | None:
         return "MARKET_DATA_MISSING: there is no quote"
     if len(state.open) >= rules.max_open:
         return f"BUSY: {rules.max_open} orders are open"
-    fault = _shape_fault(terms, request)
+    fault = shape_fault(terms, request)
     if fault is not None:
         return fault
     return _carry_fault(rules, state, Wish(request.symbol, request.side, request.quantity))
@@ -181,7 +181,7 @@ def _replace_fault(rules: Rules, state: State, order: PaperOrder, wanted: OrderR
     fixed = (wanted.symbol, wanted.side, wanted.order_type, wanted.time_in_force)
     if fixed != (old.symbol, old.side, old.order_type, old.time_in_force):
         return "ORDER_TYPE_NOT_ALLOWED: only quantity and limit price of an order can be changed"
-    fault = _shape_fault(rules.terms[old.symbol], wanted)
+    fault = shape_fault(rules.terms[old.symbol], wanted)
     if fault is not None:
         return fault
     if wanted.quantity <= order.filled:
@@ -191,7 +191,8 @@ def _replace_fault(rules: Rules, state: State, order: PaperOrder, wanted: OrderR
     return None
 
 
-def _shape_fault(terms: Terms, request: OrderRequest) -> str | None:
+def shape_fault(terms: Terms, request: OrderRequest) -> str | None:
+    """Say what is wrong with an order's own figures, or None."""
     quantity, limit = request.quantity, request.limit_price
     if not quantity.is_finite() or not ZERO < quantity <= MOST or not is_multiple(quantity, terms.lot):
         return f"BAD_QUANTITY: the quantity must be a positive multiple of {plain(terms.lot)}"

@@ -7,10 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from cockpit.brokers.base import Estimate
 from cockpit.brokers.paper.book import State
+from cockpit.brokers.paper.engine import Rules, shape_fault
 from cockpit.brokers.paper.instruments import CURRENCY
-from cockpit.brokers.paper.margin import Terms, buying_power, equity, unrealised
+from cockpit.brokers.paper.margin import Terms, Wish, buying_power, equity, required, unrealised
 from cockpit.model.accounts import Balances, Position
+from cockpit.model.orders import OrderRequest, Side
 
 _AVERAGE_STEP: Final = Decimal("0.000001")
 
@@ -34,6 +37,23 @@ def balances(state: State, terms: Mapping[str, Terms], account: str, now: dateti
 def positions(state: State, terms: Mapping[str, Terms], now: datetime, source: str) -> tuple[Position, ...]:
     """Return what is held, by symbol, valued likewise."""
     return tuple(_position(state, terms[symbol], symbol, now, source) for symbol in sorted(state.holdings))
+
+
+def estimate(state: State, rules: Rules, request: OrderRequest, source: str) -> Estimate | None:
+    """Return fee and further margin of an order as if it filled now; None where it could not be taken as it is."""
+    terms, shown = rules.terms.get(request.symbol), state.shown.get(request.symbol)
+    if terms is None or shown is None or shape_fault(terms, request) is not None:
+        return None
+    side, price = request.side, shown.touch.price(request.side)
+    if request.limit_price is not None:
+        price = min(price, request.limit_price) if side is Side.BUY else max(price, request.limit_price)
+    wish = Wish(request.symbol, side, request.quantity)
+    return Estimate(
+        fee=rules.fees.due(request.quantity, request.quantity * price * terms.multiplier),
+        margin=required(state, rules.terms, wish) - required(state, rules.terms),
+        currency=CURRENCY,
+        source=source,
+    )
 
 
 def _position(state: State, terms: Terms, symbol: str, now: datetime, source: str) -> Position:
