@@ -121,7 +121,7 @@ def _check_snapshot(connection: sqlite3.Connection, end: Head, sealer: Sealer | 
         here, detail, digest, stored = row[0], row[11], row[12], row[13]
         if here != number + 1:
             return Checked(Head(number, last), _bad(Head(number, last), "it is missing"))
-        if len(digest) != _DIGEST_BYTES or next_hash(last, clear_bytes(tuple(row[:11])), digest, detail) != stored:
+        if len(digest) != _DIGEST_BYTES or next_hash(last, clear_bytes(row[:11]), digest, detail) != stored:
             return Checked(Head(number, last), _bad(Head(number, last), "it doesn't fit its hash"))
         number, last = here, stored
         seen += 1

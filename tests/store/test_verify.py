@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.store.audit import AuditEntry
+from cockpit.store.audit import AuditEntry, draft
+from cockpit.store.chain import Head, Sealer, link
 from cockpit.store.database import Store
 from cockpit.store.verify import SLICE, verify_offline
 from tests.store.conftest import NOON, StandingClock
@@ -170,6 +171,17 @@ def test_a_chain_made_anew_without_the_key_does_not_pass(stopped: Path) -> None:
     verdict = verify_offline(stopped)
     assert not verdict.ok
     assert "not signed" in verdict.reason
+
+
+def test_a_last_record_made_anew_without_the_key_does_not_pass(stopped: Path) -> None:
+    with sqlite3.connect(stopped / "cockpit.db") as connection:
+        (before,) = connection.execute("SELECT hash FROM audit WHERE number = ?", (COUNT - 1,)).fetchone()
+        (forged,), _ = link([draft(call(), COUNT)], Head(COUNT - 1, before), Sealer(b"f" * 32))
+        connection.execute("DELETE FROM audit WHERE number = ?", (COUNT,))
+        connection.execute(f"INSERT INTO audit VALUES ({', '.join('?' * 14)})", forged)
+    connection.close()
+    verdict = verify_offline(stopped)
+    assert (verdict.ok, verdict.records, verdict.first_bad) == (False, COUNT - 1, COUNT)
 
 
 def test_a_record_added_from_outside_is_found(stopped: Path) -> None:

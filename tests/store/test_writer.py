@@ -11,7 +11,7 @@ from cockpit.store.database import Store
 from cockpit.store.writer import LINGER_SECONDS, Writer
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from tests.store.conftest import StandingClock
-from tests.store.watch import call, count_commits, facts, on_writer, put
+from tests.store.watch import call, count_commits, facts, on_writer, put, statement
 
 
 class Alarm:
@@ -63,6 +63,25 @@ async def test_records_of_a_moment_share_one_transaction(store: Store) -> None:
         store.record(call())
     await store.flush()
     assert len(commits) == 1
+
+
+async def test_records_that_come_one_by_one_gather_before_they_are_written(store: Store) -> None:
+    commits = await count_commits(store)
+    for _ in range(50):
+        store.record(call())
+        await store.rows("SELECT 1")
+    await store.flush()
+    assert len(commits) <= 10
+
+
+async def test_the_log_is_moved_into_the_database_when_nothing_happens(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.store.writer.IDLE_SECONDS", 0.01)
+    moved = await statement(store, "PRAGMA wal_checkpoint(PASSIVE)")
+    await store.commit([put("a")])
+    async with asyncio.timeout(5):
+        await moved.wait()
 
 
 async def test_a_full_queue_refuses_and_loses_nothing_that_it_took(folder: Path, clock: StandingClock) -> None:
@@ -130,12 +149,30 @@ async def test_records_taken_while_read_only_are_written_afterwards_with_their_n
         await alarm.trouble.wait()
     assert not store.writable
     later = store.record(call("later"))
+    tried = await statement(store, "BEGIN IMMEDIATE", times=3)
+    async with asyncio.timeout(5):
+        await tried.wait()
+    assert len(alarm.told) == 1
     await on_writer(store, lambda connection: connection.execute("PRAGMA query_only = OFF"))
     async with asyncio.timeout(5):
         await alarm.recovery.wait()
     by_number = {each.number: each.tool for each in await store.audit_tail(9)}
     assert by_number == {first: "first", first + 1: "store_failed", later: "later"}
     assert (await store.audit_verify()).ok
+
+
+async def test_more_records_than_a_batch_keep_their_order_through_trouble(store: Store) -> None:
+    alarm = Alarm(store)
+    await on_writer(store, lambda connection: connection.execute("PRAGMA query_only = ON"))
+    for _ in range(2_500):
+        store.record(call())
+    async with asyncio.timeout(5):
+        await alarm.trouble.wait()
+    await on_writer(store, lambda connection: connection.execute("PRAGMA query_only = OFF"))
+    async with asyncio.timeout(5):
+        await alarm.recovery.wait()
+    verdict = await store.audit_verify()
+    assert (verdict.ok, verdict.records) == (True, 2_501)
 
 
 async def test_records_taken_in_trouble_are_bounded(folder: Path, clock: StandingClock) -> None:

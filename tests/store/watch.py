@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,20 @@ async def count_commits(store: Store) -> list[str]:
 
     await on_writer(store, lambda connection: connection.set_trace_callback(notice))
     return seen
+
+
+async def statement(store: Store, wanted: str, times: int = 1) -> asyncio.Event:
+    """Return an event that is set when the writer has begun the wanted statement that many times from now on."""
+    loop, seen, event = asyncio.get_running_loop(), [], asyncio.Event()
+
+    def notice(sql: str) -> None:
+        if sql == wanted:
+            seen.append(sql)
+        if len(seen) == times:
+            loop.call_soon_threadsafe(event.set)
+
+    await on_writer(store, lambda connection: connection.set_trace_callback(notice))
+    return event
 
 
 def edit(folder: Path, sql: str, *args: object) -> None:
