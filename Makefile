@@ -45,7 +45,8 @@ check: $(DONE)
 	@$(BIN)/lint-imports
 
 bench: $(DONE)
-	@for program in bench/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+	@$(BIN)/python -m bench.calls
+	@$(BIN)/python -m bench.store
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from mcp.client.auth import OAuthFlowError
 
 from cockpit.cli.demo_client.__main__ import DENIED, ENDED, why
 from cockpit.cli.demo_client.endings import Consent, Ended
@@ -121,6 +122,7 @@ def test_why_a_connection_ended_is_found_in_any_depth() -> None:
     buried.__cause__ = Consent("the operator said no")
     assert why(ExceptionGroup("a", [ExceptionGroup("b", [buried])])) == ("denied", "the operator said no", DENIED)
     assert why(ExceptionGroup("a", [OSError("refused"), Ended("over")])) == ("ended", "over", ENDED)
+    assert why(ExceptionGroup("a", [OAuthFlowError("Registration failed: 503")]))[0] == "turned_away"
     assert why(ExceptionGroup("a", [OSError("refused")]))[0] == "failed"
 
 

@@ -48,6 +48,8 @@ def why(ended: BaseExceptionGroup) -> tuple[str, str, float]:
     for cause in causes:
         if isinstance(cause, Ended):
             return "ended", str(cause), ENDED
+        if isinstance(cause, OAuthFlowError):
+            return "turned_away", str(cause), ENDED
     cause = causes[0]
     return "failed", f"{type(cause).__name__}: {cause}", FAILED
 

@@ -26,8 +26,8 @@ class Report(Protocol):
 class StdoutReport:
     """Writes one line for each piece of news: ``{"code": ...}`` or ``{"event": ..., "text": ...}``.
 
-    Events: ``asking``, ``connected``, ``denied``, ``trading``, ``order``, ``refused``, ``ended`` and ``failed``.
-    A code holds until the next ``connected``, ``denied``, ``ended`` or ``failed``.
+    Events: ``asking``, ``connected``, ``denied``, ``trading``, ``order``, ``refused``, ``turned_away``,
+    ``ended`` and ``failed``. A code holds until the next event that isn't ``asking``.
     """
 
     def code(self, code: str) -> None:
