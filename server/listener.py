@@ -12,7 +12,8 @@ from typing import Final
 from aiohttp import web
 
 _BACKLOG: Final = 256
-_STOP_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 0.5
+"""What handlers get after the transport has ended its streams and calls; aiohttp waits for it up to twice."""
 _KEEPALIVE_SECONDS: Final = 75.0
 _MAX_LINE: Final = 8190
 _MAX_HEADERS: Final = 64

@@ -121,6 +121,8 @@ class Transport:
 
     async def close(self) -> None:
         """End every stream, with a final result where the era has one, and every call. Nothing is served afterwards."""
+        if self._closed:
+            return
         self._closed = True
         self._sessions.forget_all()
         self._listening.close_all()

@@ -1,0 +1,186 @@
+"""How a request ends before its time: the client goes, calls it off, its grant ends, or the host stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from cockpit.model.identity import GrantId
+from server.transport.transport import Limits
+from tests.server.parts import FakeTools, House, Wire, house, wire
+from tests.server.test_streams import get_stream, listen_stream, next_event
+
+
+async def call(client: Wire, era: str, name: str = "wait", **headers: str) -> tuple[int, Any, str]:
+    ask = client.modern if era == "modern" else client.legacy
+    async with ask("tools/call", {"name": name}, request_id="slow", **headers) as answer:
+        return answer.status, await answer.json(), answer.headers.get("WWW-Authenticate", "")
+
+
+async def started(group: asyncio.TaskGroup, here: House, client: Wire, era: str, **headers: str) -> asyncio.Task[Any]:
+    task = group.create_task(call(client, era, **headers))
+    await here.tools.started.wait()
+    return task
+
+
+async def test_a_modern_client_that_goes_away_calls_its_request_off():
+    async with house() as here, wire(here) as ann:
+        gone = asyncio.ensure_future(call(ann, "modern"))
+        await here.tools.started.wait()
+        gone.cancel()
+        async with asyncio.timeout(2):
+            await here.tools.cancelled.wait()
+
+
+async def test_a_handshake_client_that_goes_away_does_not():
+    async with house() as here, wire(here) as ann:
+        gone = asyncio.ensure_future(call(ann, "legacy"))
+        await here.tools.started.wait()
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+        async with ann.legacy("ping") as answer:  # the server has seen the broken connection by now
+            assert answer.status == 200
+        assert not here.tools.cancelled.is_set()
+        assert here.transport.open_requests == 1
+        here.tools.go_on.set()
+        async with asyncio.timeout(2):
+            await here.tools.finished.wait()
+            while here.transport.open_requests:
+                await asyncio.sleep(0)
+        assert not here.tools.cancelled.is_set()
+
+
+async def test_a_handshake_client_calls_a_request_off_by_notification():
+    async with house() as here, wire(here) as ann:
+        session = {"Mcp-Session-Id": await ann.initialize()}
+        async with asyncio.TaskGroup() as group:
+            task = await started(group, here, ann, "legacy", **session)
+            cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "slow"}}
+            async with ann.post(cancelled, **session) as answer:
+                assert answer.status == 202
+        assert here.tools.cancelled.is_set()
+        assert task.result()[1]["error"]["code"] == -32800
+        assert here.transport.open_requests == 0
+
+
+@pytest.mark.parametrize("request_id", [["slow"], {}, None, True, 1.5, "other"])
+async def test_calling_off_what_is_not_there_does_nothing(request_id):
+    async with house() as here, wire(here) as ann:
+        session = {"Mcp-Session-Id": await ann.initialize()}
+        async with asyncio.TaskGroup() as group:
+            task = await started(group, here, ann, "legacy", **session)
+            cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request_id}}
+            async with ann.post(cancelled, **session) as answer:
+                assert answer.status == 202
+            here.tools.go_on.set()
+        assert task.result()[1]["result"]["structuredContent"] == {"waited": True}
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_the_calls_of_an_ended_grant_are_cancelled_and_answered_with_401(era):
+    async with house() as here, wire(here) as ann:
+        async with asyncio.TaskGroup() as group:
+            task = await started(group, here, ann, era)
+            here.transport.grant_ended(GrantId("grant-ann"))
+        status, body, challenge = task.result()
+        assert here.tools.cancelled.is_set()
+        assert status == 401
+        assert body["error"]["data"]["code"] == "GRANT_ENDED"
+        assert 'error="invalid_token"' in challenge
+        async with ann.legacy("ping") as answer:  # the connection itself goes on
+            assert answer.status == 200
+
+
+async def test_the_calls_of_other_grants_go_on():
+    async with house() as here, wire(here, "ben") as ben:
+        async with asyncio.TaskGroup() as group:
+            task = await started(group, here, ben, "modern")
+            here.transport.grant_ended(GrantId("grant-ann"))
+            here.tools.go_on.set()
+        assert task.result()[1]["result"]["structuredContent"] == {"waited": True}
+
+
+async def test_the_streams_of_an_ended_grant_close():
+    async with house() as here, wire(here, "ann") as ann, wire(here, "ben") as ben:
+        async with get_stream(ann) as standing, listen_stream(ann) as listening, listen_stream(ben) as other:
+            here.transport.grant_ended(GrantId("grant-ann"))
+            with pytest.raises(EOFError):
+                await next_event(standing)
+            assert "result" in await next_event(listening)
+            with pytest.raises(EOFError):
+                await next_event(listening)
+            here.transport.tools_changed(GrantId("grant-ben"))
+            assert "method" in await next_event(other)
+        assert here.transport.sessions == 0
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_calls_beyond_the_clients_bound_are_refused_and_reported(era):
+    async with house(limits=Limits(max_calls_in_flight=1)) as here, wire(here, "ann") as ann, wire(here, "ben") as ben:
+        async with asyncio.TaskGroup() as group:
+            task = await started(group, here, ann, era)
+            _, body, _ = await call(ann, era, "echo")
+            assert body["result"]["isError"]
+            assert body["result"]["structuredContent"]["code"] == "BUSY"
+            _, body, _ = await call(ben, era, "echo")
+            assert not body["result"]["isError"]
+            here.tools.go_on.set()
+        assert task.result()[0] == 200
+        assert here.turned_away == [("ann", "echo", "BUSY")]
+        _, body, _ = await call(ann, era, "echo")
+        assert not body["result"]["isError"]
+
+
+async def test_the_host_stops_within_three_seconds_with_everything_open():
+    async with contextlib.AsyncExitStack() as outer:
+        inner = contextlib.AsyncExitStack()
+        here = await inner.enter_async_context(house())
+        ann = await outer.enter_async_context(wire(here))
+        standing = await outer.enter_async_context(get_stream(ann))
+        listening = await outer.enter_async_context(listen_stream(ann))
+        modern = asyncio.ensure_future(call(ann, "modern"))
+        legacy = asyncio.ensure_future(call(ann, "legacy"))
+        await here.tools.started.wait()
+        while here.transport.open_requests < 3:
+            await asyncio.sleep(0)
+        began = time.monotonic()
+        await inner.aclose()
+        assert time.monotonic() - began < 3
+        assert here.tools.cancelled.is_set()
+        with pytest.raises(EOFError):
+            await next_event(standing)
+        assert "result" in await next_event(listening)
+        for answer in await asyncio.gather(modern, legacy):
+            assert answer[1]["result"]["structuredContent"]["code"] == "BUSY"
+
+
+class Stubborn(FakeTools):
+    """Tools that don't end when they are cancelled."""
+
+    async def _wait(self) -> Any:
+        self.started.set()
+        while not self.go_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.go_on.wait()
+
+
+async def test_the_host_stops_even_when_a_tool_does_not(monkeypatch):
+    monkeypatch.setattr("tests.server.parts.FakeTools", Stubborn)
+    inner = contextlib.AsyncExitStack()
+    here = await inner.enter_async_context(house())
+    async with wire(here) as ann:
+        stuck = asyncio.ensure_future(call(ann, "legacy"))
+        await here.tools.started.wait()
+        try:
+            async with asyncio.timeout(5):
+                began = time.monotonic()
+                await inner.aclose()
+                assert time.monotonic() - began < 3
+        finally:
+            here.tools.go_on.set()
+            stuck.cancel()
