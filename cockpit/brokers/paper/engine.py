@@ -7,16 +7,15 @@ side is gone for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.paper.book import PaperOrder, State, Touch
 from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Submit
-from cockpit.brokers.paper.fees import Fees
 from cockpit.brokers.paper.margin import Terms, Wish, affordable, deliverable
+from cockpit.brokers.paper.rules import Rules
 from cockpit.brokers.paper.turn import Turn
 from cockpit.model.money import ZERO, is_multiple, plain
 from cockpit.model.orders import (
@@ -38,18 +37,6 @@ MOST: Final = Decimal(1_000_000_000)
 """Above any quantity and any price here: within it, sums and products of money are exact."""
 
 _AT_ONCE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is traded, and how."""
-
-    terms: Mapping[str, Terms]
-    fees: Fees = field(default_factory=Fees)
-    slip_ticks: int = 1
-    """How far beyond the touch the rest of a market order is filled."""
-    max_open: int = 1000
-    """Orders that may be open at a time."""
 
 
 @dataclass(frozen=True, slots=True)

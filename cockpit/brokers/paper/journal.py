@@ -11,18 +11,20 @@ from itertools import islice
 from typing import Final
 
 from cockpit.brokers.paper.book import PaperOrder, State
-from cockpit.brokers.paper.engine import Rules, Step, apply
+from cockpit.brokers.paper.engine import Step, apply
 from cockpit.brokers.paper.events import PaperEvent
 from cockpit.brokers.paper.records import (
     event_kind,
     event_text,
     order_text,
+    prepare,
     read_event,
     read_execution,
     read_order,
     read_state,
     state_text,
 )
+from cockpit.brokers.paper.rules import Rules
 from cockpit.model.money import plain
 from cockpit.model.orders import DONE, Execution, OrderRef
 from cockpit.store.database import Store
@@ -73,6 +75,7 @@ class Journal:
 
     async def load(self, cash: Decimal, now: datetime) -> State:
         """Return the account as it was left, or open it with ``cash``."""
+        prepare()
         await self._store.commit(
             [
                 Write(

@@ -25,6 +25,12 @@ _KINDS: Final[dict[str, type[PaperEvent]]] = {
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 
 
+def prepare() -> None:
+    """Build readers and writers now, which takes some milliseconds, so that no order waits for it."""
+    for kind in (*_NAMES, State, PaperOrder):
+        _adapter(kind)
+
+
 def event_kind(event: PaperEvent) -> str:
     """Return the name under which events of that kind are kept."""
     return _NAMES[type(event)]

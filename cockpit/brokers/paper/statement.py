@@ -9,9 +9,10 @@ from typing import Final
 
 from cockpit.brokers.base import Estimate
 from cockpit.brokers.paper.book import State
-from cockpit.brokers.paper.engine import Rules, shape_fault
+from cockpit.brokers.paper.engine import shape_fault
 from cockpit.brokers.paper.instruments import CURRENCY
 from cockpit.brokers.paper.margin import Terms, Wish, buying_power, equity, required, unrealised
+from cockpit.brokers.paper.rules import Rules
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.orders import OrderRequest, Side
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from cockpit.brokers.paper.book import Holding, PaperOrder, Shown, State, Touch
-from cockpit.brokers.paper.fees import Fees
-from cockpit.brokers.paper.margin import Terms
+from cockpit.brokers.paper.rules import Rules
 from cockpit.model.money import ZERO
 from cockpit.model.orders import (
     BrokerFact,
@@ -27,19 +25,6 @@ from cockpit.model.text import safe
 
 _COST_STEP: Final = Decimal("0.000001")
 """To which the cost is rounded that leaves with a part of a position; what stays takes up the difference."""
-
-
-class Trading(Protocol):
-    """What a fill has to know of the engine's rules."""
-
-    @property
-    def terms(self) -> Mapping[str, Terms]: ...
-
-    @property
-    def fees(self) -> Fees: ...
-
-    @property
-    def slip_ticks(self) -> int: ...
 
 
 class Turn:
@@ -61,7 +46,7 @@ class Turn:
         "shown",
     )
 
-    def __init__(self, rules: Trading, state: State, at: datetime) -> None:
+    def __init__(self, rules: Rules, state: State, at: datetime) -> None:
         self.rules = rules
         self.at = at
         self.number = state.number + 1

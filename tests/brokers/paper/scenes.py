@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from cockpit.brokers.paper.book import PaperOrder, State, Touch
-from cockpit.brokers.paper.engine import Rules, Step, apply
+from cockpit.brokers.paper.engine import Step, apply
 from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Submit
 from cockpit.brokers.paper.margin import Terms
+from cockpit.brokers.paper.rules import Rules
 from cockpit.model.orders import OrderRef, OrderRequest, OrderType, Side, TimeInForce
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)

@@ -452,6 +452,21 @@ async def test_a_caller_who_goes_away_leaves_a_whole_order_behind(
     assert (await broker.positions())[0].quantity == 10
 
 
+async def test_orders_show_what_was_asked_for_before_they_were_asked_for(
+    broker: PaperBroker, store: BreakableStore
+) -> None:
+    store.gate = asyncio.Event()
+    caller = asyncio.create_task(broker.submit(ref(1), order(Side.BUY, "10")))
+    while not await store.rows("SELECT 1 FROM paper_events WHERE kind = 'submit'"):
+        await asyncio.sleep(0)
+    shown = asyncio.create_task(broker.orders())
+    await asyncio.sleep(0)
+    assert not shown.done()
+    store.gate.set()
+    assert [each.reference for each in await shown] == [ref(1)]
+    await caller
+
+
 async def test_leaving_waits_for_what_is_under_way(store: BreakableStore, clock: ManualClock) -> None:
     facts: list[BrokerFact] = []
     broker = PaperBroker("paper", ConnectionSettings(), store, clock, tick_seconds=NEVER)

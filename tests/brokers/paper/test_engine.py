@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from cockpit.brokers.paper.engine import Rules
+from cockpit.brokers.paper.rules import Rules
 from cockpit.model.orders import (
     Acknowledged,
     Cancelled,
@@ -45,6 +45,14 @@ def test_what_one_order_took_from_a_quote_is_gone_for_the_next(scene: Scene) -> 
     assert scene.fills("b") == [("30", "20.01")]
     scene.submit("c", sell("70", "19.99"))
     assert scene.fills("c") == [("70", "19.99")]
+
+
+def test_only_whole_lots_of_what_is_shown_are_traded(scene: Scene) -> None:
+    scene.quote("99.95", "100.00", ask_size="25", symbol="BBB")
+    scene.submit("a", buy("50", "100.00", symbol="BBB"))
+    assert scene.fills("a") == [("20", "100.00")]
+    scene.quote("99.95", "100.00", ask_size="9", symbol="BBB")
+    assert len(scene.fills("a")) == 1
 
 
 def test_the_same_second_again_brings_no_new_liquidity(scene: Scene) -> None:
