@@ -1,0 +1,123 @@
+"""Writes what the pages of docs/ take from the code: the keys and commands from the acts, the settings from their model.
+
+    python docs/make.py           writes
+    python docs/make.py --check   says which page is not current, and fails
+
+Each page holds its own text; only what stands between a pair of marks is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from cockpit.model.refusals import REFUSALS
+from cockpit.operator.acts import ACTS, Act, Argument, Danger
+from cockpit.settings.describe import Key, keys
+
+FOLDER: Final = Path(__file__).parent
+_MARKS: Final = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- made: end -->)", re.DOTALL)
+_ASKS: Final = {Danger.SAFE: "", Danger.TWO_STEPS: "asks", Danger.TYPED: "asks for a word"}
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Write a table in Markdown."""
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def keys_table() -> str:
+    """Every key that belongs to an act."""
+    rows = [(f"`{act.key}`", act.help, act.when.value, _ASKS[act.danger]) for act in ACTS.values() if act.key]
+    return table(("key", "what it does", "where", "before it acts"), rows)
+
+
+def commands() -> str:
+    """Every command that belongs to an act, with its arguments."""
+    parts = []
+    for act in ACTS.values():
+        parts.append(f"### `cockpit {_usage(act)}`\n\n{act.help}.{_danger(act)}\n")
+        if act.arguments:
+            rows = [(f"`{_spelled(argument)}`", argument.help) for argument in act.arguments]
+            parts.append(table(("argument", "what it is"), rows))
+    return "\n".join(parts)
+
+
+def refusals() -> str:
+    """Every code of a refusal."""
+    rows = [
+        (f"`{kind.code}`", kind.message, kind.who.value, "yes" if kind.retryable else "no")
+        for kind in REFUSALS.values()
+    ]
+    return table(("code", "what is wrong", "who can mend it", "same call may work later"), rows)
+
+
+def settings() -> str:
+    """Every setting, by table of the file."""
+    sections: dict[str, list[Key]] = {}
+    for key in keys():
+        sections.setdefault(".".join(key.path[:-1]), []).append(key)
+    parts = []
+    for section, members in sections.items():
+        rows = [
+            (f"`{key.path[-1]}`", key.purpose, ", ".join(part for part in (key.kind, key.bounds) if part), _code(key))
+            for key in members
+        ]
+        head = f"### `[{section}]`\n" if section else "### At the top of the file\n"
+        parts.append(f"{head}\n{table(('key', 'what it is for', 'what is allowed', 'default'), rows)}")
+    return "\n".join(parts)
+
+
+MADE: Final[Mapping[str, Callable[[], str]]] = {
+    "keys": keys_table,
+    "commands": commands,
+    "refusals": refusals,
+    "settings": settings,
+}
+
+
+def made(text: str) -> str:
+    """Return a page with every marked part made anew. KeyError names a mark that means nothing."""
+    return _MARKS.sub(lambda found: f"{found[1]}{MADE[found['name']]()}{found[3]}", text)
+
+
+def main(check: bool) -> int:
+    """Write the pages, or check them; return the exit code."""
+    stale = []
+    for page in sorted(FOLDER.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if made(text) != text:
+            stale.append(page.name)
+            if not check:
+                page.write_text(made(text), encoding="utf-8")
+    for name in stale:
+        sys.stdout.write(f"{name} {'is not current: make docs' if check else 'written'}\n")
+    return int(check and bool(stale))
+
+
+def _usage(act: Act) -> str:
+    positional = " ".join(argument.name.upper() for argument in act.arguments if argument.required)
+    return f"{act.command} {positional}".strip()
+
+
+def _spelled(argument: Argument) -> str:
+    return argument.name.upper() if argument.required else f"--{argument.name.replace('_', '-')}"
+
+
+def _danger(act: Act) -> str:
+    if act.danger is Danger.SAFE:
+        return ""
+    asks = f"Asks you to type {act.word}" if act.word else "Asks back"
+    only = f" where {' or '.join(f'--{name}' for name in act.adds_risk_with)} is given" if act.adds_risk_with else ""
+    return f" {asks}{only}, unless `--yes`."
+
+
+def _code(key: Key) -> str:
+    return f"`{key.default}`" if key.default else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
