@@ -140,6 +140,7 @@ async def tail_audit(call: Call, asked: TailAudit) -> Served[AuditResult]:
     """Your own newest calls as the host recorded them, oldest first, with outcome and refusal code. Calls of
     other clients are never shown.
     """
+    await call.rooms.store.flush()
     rows = await call.rooms.store.rows(_OWN_CALLS, (call.admitted.grant.client, asked.count))
     calls = [
         AuditRow(

@@ -17,6 +17,12 @@ log = logging.getLogger(__name__)
 
 _STOP_WITHIN: Final = 2.0
 _LONGEST_LINE: Final = 16_384
+_ENDS_HINT: Final = {
+    "connected": "Demo: the client is in; its calls run below. It will propose an order in a moment",
+    "denied": "Demo: the client was turned away; it asks again in half a minute",
+    "ended": "Demo: the client's authority has ended; it asks again in a moment",
+    "failed": "Demo: the client could not go on; it tries again in a moment",
+}
 
 
 class DemoClient:
@@ -81,7 +87,9 @@ class DemoClient:
         code, event = said.get("code"), said.get("event")
         if isinstance(code, str) and code:
             log.info("the demo client's page shows the code %s", safe(code, 12))
-            self._hint(f"Demo: its client's page shows the code {safe(code, 12)}. Press a on its row and type it.")
-        elif isinstance(event, str):
-            log.info("demo client: %s", safe(event, 100))
-            self._hint(None if event == "connected" else f"Demo client: {safe(event, 80)}")
+            self._hint(f"Demo: a client's page shows {safe(code, 12)} — press a on its row, type the code, then y")
+        elif event == "order":
+            self._hint("Demo: an order waits — press a on its row, then y to send it, or d to reject it")
+        elif event in _ENDS_HINT:
+            log.info("demo client: %s %s", safe(str(event), 20), safe(str(said.get("text", "")), 160))
+            self._hint(_ENDS_HINT[event])

@@ -26,6 +26,7 @@ log = logging.getLogger("cockpit")
 
 _DONE: Final = 0
 _FAILED: Final = 1
+_SCREEN_ENDS_WITHIN: Final = 2.0
 
 
 def run(settings: Settings, *, screen: bool, demo: bool) -> int:
@@ -58,7 +59,9 @@ async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
 
 async def _show(cockpit: Cockpit, settings: Settings) -> None:
     """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
-    from tui.supervise import ScreenEnd, supervise  # the screen's library is loaded only where there is a screen
+    # The screen's library is loaded only where there is a screen.
+    from tui.run import Ending, ScreenSwitch
+    from tui.supervise import supervise
 
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     section = settings.screen
@@ -71,19 +74,20 @@ async def _show(cockpit: Cockpit, settings: Settings) -> None:
         history=section.history,
         theme_folder=settings.config_dir / "themes",
     )
-    screen = asyncio.get_running_loop().create_task(supervise(cockpit.face, looks, log), name="screen")
+    switch = ScreenSwitch()
+    screen = asyncio.get_running_loop().create_task(supervise(cockpit.face, looks, log, switch=switch), name="screen")
     stopped = asyncio.get_running_loop().create_task(cockpit.stopping.wait())
     await asyncio.wait({screen, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if screen.done():
         stopped.cancel()
         ended = screen.result()
-        if ended.end is ScreenEnd.QUIT:
+        if ended.how is Ending.QUIT:
             return
-        log.warning("the screen is gone (%s); serving without one", ended)
+        log.warning("the screen is gone (%s); serving without one", ended.how)
         await cockpit.stopping.wait()
         return
-    screen.cancel()
-    await asyncio.wait({screen}, timeout=2)
+    switch.request_exit()
+    await asyncio.wait({screen}, timeout=_SCREEN_ENDS_WITHIN)
 
 
 def _take_signals(cockpit: Cockpit) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Final
 
 from cockpit.desk import records
@@ -112,7 +113,7 @@ class Book:
         order: Order,
         audit: Sequence[AuditEntry],
         *,
-        execution: Execution | None = None,
+        executions: Mapping[str, Execution] = MappingProxyType({}),
         even_if_not_durable: bool = False,
     ) -> Order:
         """Make an order's next version durable, then known. The caller holds the order.
@@ -121,15 +122,14 @@ class Book:
         moves then too, and StoreUnavailable is raised after it so that the caller can write it again.
         """
         writes = [records.update_order(order, before.version)]
-        if execution is not None:
-            writes.append(records.insert_execution(order.connection, execution))
+        writes.extend(records.insert_execution(order.connection, one) for one in executions.values())
         try:
             await self._store.commit(writes, audit)
         except StoreUnavailable:
             if even_if_not_durable:
-                self._accept(order, execution)
+                self._accept(order, executions)
             raise
-        self._accept(order, execution)
+        self._accept(order, executions)
         return order
 
     def changed(self, order_id: OrderId) -> asyncio.Future[Order]:
@@ -139,10 +139,10 @@ class Book:
             future = self._waits[order_id] = asyncio.get_running_loop().create_future()
         return future
 
-    def _accept(self, order: Order, execution: Execution | None) -> None:
+    def _accept(self, order: Order, executions: Mapping[str, Execution]) -> None:
         self._keep(order)
-        if execution is not None:
-            self._executions.setdefault(order.order_id, {})[execution.execution_id] = execution
+        if executions:
+            self._executions.setdefault(order.order_id, {}).update(executions)
         wait = self._waits.pop(order.order_id, None)
         if wait is not None and not wait.done():
             wait.set_result(order)

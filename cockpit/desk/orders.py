@@ -208,12 +208,15 @@ class OrderDesk:
         return await self._book.of_connection(admitted.connection.name, limit)
 
     async def wait(self, admitted: Admitted, order_id: OrderId, seconds: float, seen: OrderState | None) -> Order:
-        """Return the order once its state differs from ``seen`` (now), it has ended, or ``seconds`` are over."""
+        """Return the order once its state differs from ``seen`` (now), it has ended, or ``seconds`` are over.
+
+        States that last only until the broker answers are passed over.
+        """
         order = await self.get(admitted, order_id)
         seen = order.state if seen is None else seen
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while order.state is seen and order.state not in DONE:
+                while order.state in {seen, OrderState.APPROVED, OrderState.SENDING} and order.state not in DONE:
                     order = await asyncio.shield(self._book.changed(order_id))
         return order
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,9 +19,9 @@ from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, effective
-from cockpit.model.orders import BrokerFact, Executed, LinkLost, Order, OrderState, Rejected, ReplaceRefused
+from cockpit.model.orders import BrokerFact, Executed, Execution, LinkLost, Order, OrderState, Rejected, ReplaceRefused
 from cockpit.model.refusals import Refusal, Refused, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreUnavailable
@@ -31,6 +32,37 @@ _ANSWER_WITHIN: Final = 15.0
 """Seconds until a broker that doesn't answer has left the order unknown."""
 _SETTLE_WITHIN: Final = 2.0
 _RETRY_WRITE: Final = 0.5
+
+
+class _Facts:
+    """A broker's facts in the order of their arrival, and whether all of them have been applied."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[BrokerFact] = deque()
+        self._some = asyncio.Event()
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def put(self, fact: BrokerFact) -> None:
+        """Take a fact; never waits."""
+        self._waiting.append(fact)
+        self._none.clear()
+        self._some.set()
+
+    async def of_one_order(self) -> list[BrokerFact]:
+        """Wait for the next fact and return it with those of the same order that came right behind it."""
+        if not self._waiting:
+            self._none.set()
+            self._some.clear()
+        await self._some.wait()
+        facts = [self._waiting.popleft()]
+        while self._waiting and self._waiting[0].reference == facts[0].reference:
+            facts.append(self._waiting.popleft())
+        return facts
+
+    async def applied(self) -> None:
+        """Wait until whoever applies facts asks for more and there is none."""
+        await self._none.wait()
 
 
 class Sender:
@@ -51,11 +83,11 @@ class Sender:
         self._book = book
         self._clock = clock
         self._publish = publish
-        self._facts: asyncio.Queue[BrokerFact] = asyncio.Queue()
+        self._facts = _Facts()
 
     def sink(self) -> FactSink:
         """Return where a broker puts its facts."""
-        return self._facts.put_nowait
+        return self._facts.put
 
     async def submit(self, order: Order) -> Order:
         """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left."""
@@ -72,7 +104,7 @@ class Sender:
         refusal = self._last_look(order, connection)
         if refusal is not None or order.proposed is None:
             reason = safe(refusal.message if refusal else "nothing to change")
-            self._facts.put_nowait(ReplaceRefused(order.reference, self._clock.now(), reason))
+            self._facts.put(ReplaceRefused(order.reference, self._clock.now(), reason))
             await self._settled()
             return self._now(order)
         await self._send(order, connection.broker.replace(order.reference, order.proposed), ReplaceRefused)
@@ -87,22 +119,19 @@ class Sender:
     async def learn(self, facts: list[BrokerFact]) -> None:
         """Apply facts that were found by reconciling, and wait until they are."""
         for fact in facts:
-            self._facts.put_nowait(fact)
+            self._facts.put(fact)
         await self._settled()
 
     async def run(self) -> None:
-        """Apply facts as they come, in their order, for ever."""
+        """Apply facts as they come, in their order, for ever. What came together becomes durable together."""
         while True:
-            fact = await self._facts.get()
+            facts = await self._facts.of_one_order()
             try:
-                await self._apply(fact)
-            except Exception:  # one fact that can't be applied must not stop the ones behind it
-                log.exception("a broker's fact could not be applied: %s", type(fact).__name__)
-                self._publish(
-                    Notice(self._clock.now(), safe(f"A broker's message was not understood: {fact.reference}"), True)
-                )
-            finally:
-                self._facts.task_done()
+                await self._apply(facts)
+            except Exception:  # facts that can't be applied must not stop the ones behind them
+                log.exception("a broker's facts could not be applied: %s", facts)
+                says = safe(f"A broker's message was not understood: {facts[0].reference}")
+                self._publish(Notice(self._clock.now(), says, True))
 
     def _last_look(self, order: Order, connection: Connection) -> Refusal | None:
         """Look at authority and switch once more. Nothing is awaited between this and the broker's call."""
@@ -126,18 +155,18 @@ class Sender:
                 await call
         except (BrokerUnavailable, TimeoutError) as error:
             reason = safe(str(error) or "no answer from the broker")
-            self._facts.put_nowait(LinkLost(order.reference, self._clock.now(), reason))
+            self._facts.put(LinkLost(order.reference, self._clock.now(), reason))
         except Refused as error:
             if refused is not None:
                 says = safe(f"{error.refusal.code}: {error.refusal.message}")
-                self._facts.put_nowait(refused(order.reference, self._clock.now(), says))
+                self._facts.put(refused(order.reference, self._clock.now(), says))
         await self._settled()
 
     async def _settled(self) -> None:
         """Wait until the facts that came so far are applied, but no longer than a stuck disk may hold us."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_WITHIN):
-                await self._facts.join()
+                await self._facts.applied()
 
     async def _refuse(self, order: Order, refusal: Refusal) -> Order:
         async with self._book.alone(order.order_id):
@@ -154,33 +183,41 @@ class Sender:
             )
             return await self._book.move(before, after, [order_entry(after, "order.refused", refusal.code)])
 
-    async def _apply(self, fact: BrokerFact) -> None:
-        order = await self._book.of_reference(fact.reference)
+    async def _apply(self, facts: list[BrokerFact]) -> None:
+        order = await self._book.of_reference(facts[0].reference)
         if order is None:
-            log.warning("a fact about an order that isn't ours: %s", fact.reference)
+            log.warning("facts about an order that isn't ours: %s", facts[0].reference)
             return
         async with self._book.alone(order.order_id):
-            before = self._now(order)
-            execution = fact.execution if isinstance(fact, Executed) else None
-            if execution is not None and execution.execution_id in await self._book.executions(before):
-                return
-            after = applied(before, fact, self._clock.now())
+            before = after = self._now(order)
+            executions: dict[str, Execution] = {}
+            entries: list[AuditEntry] = []
+            for fact in facts:
+                execution = fact.execution if isinstance(fact, Executed) else None
+                if execution is not None:
+                    if execution.execution_id in {*executions, *await self._book.executions(before)}:
+                        continue
+                    executions[execution.execution_id] = execution
+                moved = applied(after, fact, self._clock.now())
+                if moved is not after:
+                    after = moved
+                    entries.append(order_entry(after, f"order.{type(fact).__name__.lower()}", ""))
             if after is before:
                 return
-            entry = order_entry(after, f"order.{type(fact).__name__.lower()}", "")
             try:
-                await self._book.move(before, after, [entry], execution=execution, even_if_not_durable=True)
+                await self._book.move(before, after, entries, executions=executions, even_if_not_durable=True)
             except StoreUnavailable:
-                self._publish(
-                    Notice(self._clock.now(), safe("An order changed, but the database can't be written."), True)
-                )
-                await self._write_later(before, after, entry, execution)
+                says = Safe("An order changed, but the database can't be written.")
+                self._publish(Notice(self._clock.now(), says, True))
+                await self._write_later(before, after, entries, executions)
 
-    async def _write_later(self, before: Order, after: Order, entry: AuditEntry, execution: object) -> None:
+    async def _write_later(
+        self, before: Order, after: Order, entries: list[AuditEntry], executions: dict[str, Execution]
+    ) -> None:
         while True:
             await asyncio.sleep(_RETRY_WRITE)
             try:
-                await self._book.move(before, after, [entry], execution=execution)  # type: ignore[arg-type]
+                await self._book.move(before, after, entries, executions=executions)
                 return
             except StoreUnavailable:
                 continue
