@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 from cockpit.cli.demo_client.endings import Consent, Ended
 from cockpit.cli.demo_client.report import Report, StdoutReport, speechless
 from cockpit.cli.demo_client.session import connect
-from cockpit.cli.demo_client.trader import Trader
+from cockpit.cli.demo_client.trader import Pace, Trader
 
 DENIED: Final = 30.0
 ENDED: Final = 15.0
@@ -24,19 +24,19 @@ FAILED: Final = 5.0
 _EXPECTED: Final = (Consent, Ended, OAuthFlowError, MCPError, HTTPError, ClientError, OSError, ValueError)
 
 
-async def run(url: str, report: Report) -> None:
-    """Connect and trade for ever, with a pause and a new consent after each end."""
+async def run(url: str, report: Report, pace: float = 1) -> None:
+    """Connect and trade for ever, with a pause and a new consent after each end. ``pace`` stretches every pause."""
     while True:
         try:
             async with connect(url, report) as session:
                 report.event("connected", "the operator let it in")
-                await Trader(session, report).run()
+                await Trader(session, report, Pace().times(pace)).run()
         except* _EXPECTED as ended:
             event, text, pause = why(ended)
         else:
             event, text, pause = "ended", "the session closed", FAILED
         report.event(event, text)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(pause * pace)
 
 
 def why(ended: BaseExceptionGroup) -> tuple[str, str, float]:
@@ -67,11 +67,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 @click.command()
 @click.option("--url", required=True, help="Address of the cockpit's MCP endpoint.")
-def main(url: str) -> None:
+@click.option("--pace", type=click.FloatRange(0.01, 100), default=1.0, help="Stretches every pause of the client.")
+def main(url: str, pace: float) -> None:
     """Be a small AI client; report on stdout, one JSON object a line."""
     logging.disable(logging.CRITICAL)  # the SDK logs what is news to nobody here
     try:
-        asyncio.run(run(url, StdoutReport()))
+        asyncio.run(run(url, StdoutReport(), pace))
     except* BrokenPipeError:
         speechless()
     except* KeyboardInterrupt:

@@ -38,6 +38,10 @@ class Pace:
     patience: float = 20
     """How long a working order may go unfilled before it is cancelled."""
 
+    def times(self, factor: float) -> Pace:
+        """Return the same pace, stretched."""
+        return Pace(self.look * factor, self.propose * factor, self.patience * factor)
+
 
 class Trader:
     """Works a handful of instruments in turn, buying and selling small lots near the market."""
