@@ -30,7 +30,6 @@ _ALLOW_HEADERS: Final = (
 )
 _EXPOSE_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version"
 _ALWAYS: Final = (
-    ("Server", "cockpit"),
     ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
@@ -124,6 +123,7 @@ class Guard:
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put on what every answer carries, and what lets a listed page read it (Fetch standard, CORS protocol)."""
         headers = response.headers
+        headers["Server"] = "cockpit"
         for name, value in _ALWAYS:
             headers.setdefault(name, value)
         origin = request.headers.get("Origin")

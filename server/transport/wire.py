@@ -71,7 +71,7 @@ def read_message(body: bytes) -> Message | Malformed:
         return _NO_MESSAGE
     if params is not None and type(params) is not dict:
         return _NO_MESSAGE
-    if type(method) is not str:
+    if type(method) is not str or not method:
         is_response = "method" not in value and request_id is not None and ("result" in value or "error" in value)
         return Message(request_id, "", None, value) if is_response else _NO_MESSAGE
     return Message(request_id, method, params, value)
