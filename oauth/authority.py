@@ -102,6 +102,10 @@ class Authority:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
             self._sweeper = None
+        try:
+            await self._endings.close()
+        except (StoreBusy, StoreUnavailable) as failed:
+            _log.warning("what has ended could not be written: %s", failed)
 
     def jwks(self) -> Mapping[str, object]:
         """Return the public signing key as a JWK set."""
@@ -216,3 +220,5 @@ class Authority:
                 await self.sweep()
             except (StoreBusy, StoreUnavailable) as error:
                 _log.warning("what has ended can't be written yet: %s", error)
+            except Exception:  # noqa: BLE001 - the outermost edge: the next sweep tries again
+                _log.exception("the sweep failed")

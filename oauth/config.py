@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cockpit.model.identity import READ_SCOPES, Scope
+from oauth.redirects import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class AuthorityConfig:
     def __post_init__(self) -> None:
         if self.issuer.endswith("/") or urlsplit(self.issuer).path:
             raise ValueError("the issuer is an origin without a slash")
+        parts = urlsplit(self.issuer)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("clients may reach the host by https, or by http on this computer alone")
 
     @property
     def grantable(self) -> tuple[Scope, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,7 +54,10 @@ class Consent:
             parameters = read_parameters(request.query)
         except BadParameters as error:
             return self._wrong(str(error))
-        registration = await records.registration(self._state.store, parameters.get("client_id"))
+        try:
+            registration = await records.registration(self._state.store, parameters.get("client_id"))
+        except StoreUnavailable:
+            return self._unavailable()
         decision = self._deciding(registration)
         try:
             grant = decision.get_consent_grant(self._asking(parameters))
@@ -79,7 +83,9 @@ class Consent:
         if waiting is None or bind is None or records.digest(bind) != waiting.bind:
             return self._gone()
         if waiting.stage is Stage.APPROVED and request.method != "HEAD":
-            await self._hand_over(waiting)
+            # A host that can't write now lets the page ask again.
+            with suppress(StoreBusy, StoreUnavailable):
+                await self._hand_over(waiting)
         if waiting.location is not None:
             return HttpAnswer(303, (("Location", waiting.location), ("Cache-Control", "no-store")))
         left = (waiting.shown.decide_by - self._state.clock.now()).total_seconds()
@@ -153,11 +159,11 @@ class Consent:
                 return refuse("ALREADY_DECIDED")
             waiting.stage = Stage.DENIED
             waiting.ends_at = now + timedelta(seconds=state.config.ask_seconds)
-            waiting.location = await self._back(waiting, None)
             state.publish(ClientAskEnded(now, request_id, safe("denied")))
             shown = waiting.shown
             note = entry(now, "denied", "done", by=by, client_id=shown.client_id, host=shown.host)
             try:
+                waiting.location = await self._back(waiting, None)
                 await state.store.commit([], [note])
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
@@ -197,7 +203,7 @@ class Consent:
         try:
             state.store.record(note)
         except (StoreBusy, StoreUnavailable):
-            return self._pages.message(503, "Please try again", "The host can't take this now.", retry_after=5)
+            return self._unavailable()
         waiting = WaitingRequest(shown, state.room.new_code(), records.digest(bind), parameters)
         state.room.add(waiting)
         state.publish(ClientAsked(now, shown.request_id))
@@ -211,12 +217,10 @@ class Consent:
         async with state.lock:
             now = state.clock.now()
             stored = state.usable(waiting.grant_id)
-            if (
-                waiting.stage is not Stage.APPROVED
-                or stored is None
-                or waiting.ends_at is None
-                or waiting.ends_at <= now
-            ):
+            if waiting.stage is not Stage.APPROVED:
+                return
+            if stored is None or waiting.ends_at is None or waiting.ends_at <= now:
+                waiting.stage = Stage.EXPIRED
                 return
             location = await self._back(waiting, stored)
             if location is not None:
@@ -296,6 +300,9 @@ class Consent:
         return self._pages.message(
             503, "Stopped", "The operator has stopped everything; nobody is let in now.", retry_after=60
         )
+
+    def _unavailable(self) -> HttpAnswer:
+        return self._pages.message(503, "Please try again", "The host can't take this now.", retry_after=5)
 
     def _full(self, request: HttpRequest) -> HttpAnswer:
         here = sum(one.shown.address == safe(request.address, 64) for one in self._state.room.waiting())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from cockpit.model.identity import GrantId
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
@@ -13,9 +13,17 @@ from oauth.decision import Decision, OAuthRequest, Snapshot
 from oauth.grants import deciding
 from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_answer, json_error
 from oauth.parameters import BadParameters, BasicCredentials, Parameters, read_basic, read_form
-from oauth.records import RefreshRow, Registration, Standing
+from oauth.records import Registration, Standing
 from oauth.registration import GRANT_TYPES, AskedRegistration, BadRegistration, read_registration
 from oauth.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """The one credential that a request is about."""
+
+    name: str
+    secret: str = field(repr=False)
 
 
 class Endpoints:
@@ -101,7 +109,7 @@ class Endpoints:
         )
         try:
             async with self._state.lock:
-                server = await self._loaded(parameters, basic)
+                server = await self._loaded(parameters, basic, _presented(endpoint, parameters))
                 answer = decide(server, asked)
                 await self._commit(server)
         except (StoreBusy, StoreUnavailable):
@@ -110,22 +118,22 @@ class Endpoints:
             return json_error(400, "invalid_grant", "Somebody else was faster.")
         return answer
 
-    async def _loaded(self, parameters: Parameters, basic: BasicCredentials | None) -> Decision:
+    async def _loaded(self, parameters: Parameters, basic: BasicCredentials | None, presented: _Presented) -> Decision:
         """Load what the decision may know: registration, code, refresh token, and whether their grant lives."""
         state, store = self._state, self._state.store
         client_id = basic.client_id if basic else parameters.get("client_id")
         registration = await records.registration(store, client_id) if client_id else None
         seen = Snapshot(state.clock.now(), registration)
         grant_id: GrantId | None = None
-        if parameters.get("code"):
-            code = await records.code(store, records.digest(parameters.get("code")))
+        # Exactly one credential is loaded, so that no request can pair one's code with another's grant.
+        if presented.name == "code":
+            code = await records.code(store, records.digest(presented.secret))
             seen, grant_id = replace(seen, code=code), code.grant_id if code else None
-        secret = parameters.get("refresh_token") or parameters.get("token")
-        if secret:
-            refresh: RefreshRow | None = await records.refresh_token(store, records.digest(secret))
-            claims = state.signer.own(secret) if refresh is None else None
+        elif presented.secret:
+            refresh = await records.refresh_token(store, records.digest(presented.secret))
+            claims = state.signer.own(presented.secret) if refresh is None and presented.name == "token" else None
             seen = replace(seen, refresh=refresh)
-            grant_id = refresh.grant_id if refresh else claims.grant_id if claims else grant_id
+            grant_id = refresh.grant_id if refresh else claims.grant_id if claims else None
         return deciding(state.config, state.signer, state.random, replace(seen, grant=state.usable(grant_id)))
 
     async def _commit(self, server: Decision) -> None:
@@ -140,6 +148,14 @@ class Endpoints:
             if ended:
                 state.owe([grant for grant in ended if grant], collected.writes, collected.audit)
             raise
+
+
+def _presented(endpoint: str, parameters: Parameters) -> _Presented:
+    if endpoint == "revoke":
+        name = "token"
+    else:
+        name = "code" if parameters.get("grant_type") == "authorization_code" else "refresh_token"
+    return _Presented(name, parameters.get(name))
 
 
 def _unavailable() -> HttpAnswer:

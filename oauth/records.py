@@ -196,7 +196,6 @@ def set_grant_scopes(grant_id: GrantId, scopes: frozenset[Scope]) -> Write:
     return Write(
         "UPDATE oauth_grants SET scopes = ? WHERE grant_id = ? AND ended_at IS NULL",
         (scope_text(scopes), grant_id),
-        expect=1,
     )
 
 

@@ -10,7 +10,7 @@ from cockpit.model.events import ClientAskEnded, GrantChanged, GrantEnded
 from cockpit.model.identity import Grant, GrantId, Scope
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
+from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import records
 from oauth.state import State, entry
 
@@ -37,19 +37,18 @@ class Endings:
             if beyond:
                 return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
             now = state.clock.now()
-            state.live.put(replace(stored, grant=replace(before, scopes=before.scopes & scopes)))
+            kept = before.scopes & scopes
+            state.live.put(replace(stored, grant=replace(before, scopes=kept)))
             note = entry(
                 now, "scopes", "done", before, by=by, added=sorted(scopes - before.scopes),
                 dropped=sorted(before.scopes - scopes),
             )  # fmt: skip
             try:
                 await state.store.commit([records.set_grant_scopes(grant_id, scopes)], [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
-            except WriteConflict:
-                return refuse("CLIENT_UNKNOWN")
+            except (StoreUnavailable, StoreBusy) as error:
+                if kept != before.scopes:
+                    state.owe([], [records.set_grant_scopes(grant_id, kept)], [note])
+                return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
             current = state.live.held(grant_id)
             if current is None:
                 return refuse("CLIENT_UNKNOWN")
@@ -123,7 +122,11 @@ class Endings:
                 self._end(grant, "expired")
             elif stored.collect_by is not None and stored.collect_by <= now:
                 await self._end_if_uncollected(grant)
-        await self._flush()
+        await self._flush(state.clock.monotonic() - self._flushed >= _FLUSH_SECONDS)
+
+    async def close(self) -> None:
+        """Write what is owed and when each grant was used last."""
+        await self._flush(True)
 
     def _end(self, grant: Grant, reason: str) -> None:
         now = self._state.clock.now()
@@ -147,10 +150,10 @@ class Endings:
         else:
             self._end(grant, "its code was never redeemed")
 
-    async def _flush(self) -> None:
-        state, at = self._state, self._state.clock.monotonic()
-        if at - self._flushed >= _FLUSH_SECONDS:
-            self._flushed = at
+    async def _flush(self, uses_too: bool) -> None:
+        state = self._state
+        if uses_too:
+            self._flushed = state.clock.monotonic()
             used = [records.last_used(grant_id, when) for grant_id, when in state.live.take_fresh().items()]
             stale = records.forget_codes(state.clock.now() - _KEEP_CODES)
             state.owe([], [*used, stale], [])

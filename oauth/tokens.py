@@ -18,12 +18,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from cockpit.model.identity import GrantId, Scope, scope_text, scopes_of
+from cockpit.store.folder import StoreCannotOpen
 from cockpit.store.keys import secret_file
 from oauth.config import AuthorityConfig
 
 LONGEST_TOKEN: Final = 4096
 _ALGORITHM: Final = "RS256"
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
+_FILE: Final = "oauth_signing.pem"
 _CLOCK_SKEW: Final = 60
 _KEPT: Final = 4096
 
@@ -59,7 +61,7 @@ class TokenSigner:
 
     def __init__(self, config: AuthorityConfig, keys: Path) -> None:
         self._config = config
-        self._key = RSAKey.import_key(secret_file(keys, "oauth_signing.pem", _new_key))
+        self._key = _read_key(keys)
         self._kid = self._key.thumbprint()
         self._header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._kid}
         self._first_part = jwt.encode(self._header, {}, self._key, algorithms=[_ALGORITHM]).partition(".")[0]
@@ -143,6 +145,15 @@ class TokenSigner:
         return Claims(
             GrantId(str(texts[0])), str(texts[1]), None if narrowed is None else scopes_of(str(narrowed)), expires
         )
+
+
+def _read_key(folder: Path) -> RSAKey:
+    try:
+        return RSAKey.import_key(secret_file(folder, _FILE, _new_key))
+    except (JoseError, ValueError) as error:
+        raise StoreCannotOpen(
+            f"{folder / _FILE} holds no RSA key.", "Restore it from a backup, or remove it."
+        ) from error
 
 
 def _new_key() -> bytes:

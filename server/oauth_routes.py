@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import ClientError, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth.authority import Authority
@@ -51,9 +52,12 @@ async def _look(answering: _Answering, request: web.Request) -> web.StreamRespon
 
 
 async def _call(answering: _Answering, request: web.Request) -> web.StreamResponse:
-    body = await request.content.read(LARGEST_BODY + 1)
-    while len(body) <= LARGEST_BODY and not request.content.at_eof():
-        body += await request.content.read(LARGEST_BODY + 1 - len(body))
+    body = b""
+    try:
+        while len(body) <= LARGEST_BODY and not request.content.at_eof():
+            body += await request.content.read(LARGEST_BODY + 1 - len(body))
+    except (web.RequestPayloadError, ClientError, HttpProcessingError):
+        raise web.HTTPBadRequest(text="The body can't be read.") from None
     return await _shielded(answering, request, body)
 
 

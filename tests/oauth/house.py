@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,7 +98,7 @@ class House:
         assert answer.status == 201, answer.text
         return answer.json
 
-    async def authorize(self, client_id: str, http: aiohttp.ClientSession | None = None, **changed: Any) -> Answer:
+    async def authorize(self, client_id: Any, /, http: aiohttp.ClientSession | None = None, **changed: Any) -> Answer:
         asked = {
             "response_type": "code",
             "client_id": client_id,
@@ -219,6 +219,7 @@ async def open_house(folder: Path, clock: ManualClock | None = None, **changed: 
         authority = Authority(config, store, clock, store.keys, events.append)
         await stack.enter_async_context(authority)
         app.add_routes(oauth_routes(authority))
+        app.router.add_post("/mcp", _resource(authority))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listening).start()
@@ -226,6 +227,19 @@ async def open_house(folder: Path, clock: ManualClock | None = None, **changed: 
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), auto_decompress=False)
         )
         yield House(config, store, clock, authority, http, events)
+
+
+def _resource(authority: Authority) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The least that a protected resource says: who is calling, or where to get a token."""
+
+    async def call(request: web.Request) -> web.Response:
+        caller = authority.check(request.headers.get("Authorization"), request.remote or "")
+        if isinstance(caller, Caller):
+            return web.json_response({"client": caller.grant.client})
+        at = f"{authority.config.issuer}/.well-known/oauth-protected-resource/mcp"
+        return web.Response(status=401, headers={"WWW-Authenticate": f'Bearer resource_metadata="{at}"'})
+
+    return call
 
 
 def refusal_code(answer: object) -> str:

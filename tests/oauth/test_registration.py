@@ -1,0 +1,158 @@
+"""Registrations: what is taken, what is refused, and that a flood of them pushes out no client that matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oauth.registration import BadRegistration, read_registration
+from tests.oauth.house import REDIRECT, House, open_house
+
+CURSOR = [
+    "cursor://anysphere.cursor-mcp/oauth/callback",
+    "https://www.cursor.com/agents/mcp/oauth/callback",
+    "http://localhost:8787/callback",
+]
+
+
+async def test_a_public_client_gets_no_secret_and_no_nulls(house: House) -> None:
+    told = await house.register(grant_types=["authorization_code", "refresh_token"], client_uri=None, scope="x y")
+    assert "client_secret" not in told
+    assert None not in told.values()
+    assert told["redirect_uris"] == [REDIRECT]
+    assert told["token_endpoint_auth_method"] == "none"
+    assert set(told["grant_types"]) == {"authorization_code", "refresh_token"}
+
+
+async def test_a_secret_is_shown_once_and_kept_as_a_digest(house: House) -> None:
+    told = await house.register(token_endpoint_auth_method="client_secret_post")
+    rows = await house.store.rows("SELECT * FROM oauth_clients")
+    assert told["client_secret"] not in str([tuple(row) for row in rows])
+    assert told["client_secret_expires_at"] == 0
+
+
+async def test_the_three_addresses_of_cursor_are_taken_together(house: House) -> None:
+    told = await house.register(redirect_uris=CURSOR, application_type="web")
+    assert told["redirect_uris"] == CURSOR
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        " javascript:alert(1)",
+        "javascript://x/%0aalert(1)",
+        "data:text/html,x",
+        "data://x/y",
+        "file:///etc/passwd",
+        "http://remote.example/cb",
+        "http://127.0.0.1.evil.example/cb",
+        "http://localhost.evil.example/cb",
+        "http://127.0.0.1@evil.example/cb",
+        "https://*.example/cb",
+        "https://user:pw@client.example/cb",
+        "https://client.example/cb#",
+        "https://client.example/cb#x",
+        "https://client.example/cb\r\nX: y",
+        "https://clıent.example/cb",
+        "https://",
+        "https:///cb",
+        "https://client.example:99999/cb",
+        "https://client.example:/cb",
+        "cursor://",
+        "vscode-evil://x/cb",
+        "//client.example/cb",
+        "",
+        1,
+        None,
+        {},
+    ],
+)
+async def test_a_redirect_that_could_lead_astray_is_refused(house: House, uri: Any) -> None:
+    answer = await house.ask("POST", "/oauth/register", json={"redirect_uris": [REDIRECT, uri]})
+    assert (answer.status, answer.json["error"]) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'"x"',
+        b"1",
+        b"null",
+        b"{",
+        b"\xff",
+        b"[" * 60_000,
+        b'{"redirect_uris": "https://client.example/cb"}',
+        b'{"redirect_uris": []}',
+        b"{}",
+        b'{"redirect_uris": ["https://client.example/cb"], "client_name": {"a": 1}}',
+        b'{"redirect_uris": ["https://client.example/cb"], "client_name": "' + b"x" * 50_000 + b'"}',
+        b'{"redirect_uris": ["https://client.example/cb"], "scope": ["a"]}',
+        b'{"redirect_uris": ["https://client.example/cb"], "grant_types": ["client_credentials"]}',
+        b'{"redirect_uris": ["https://client.example/cb"], "grant_types": "authorization_code"}',
+        b'{"redirect_uris": ["https://client.example/cb"], "response_types": ["token"]}',
+        b'{"redirect_uris": ["https://client.example/cb"], "token_endpoint_auth_method": "private_key_jwt"}',
+    ],
+)
+async def test_a_malformed_registration_is_a_bad_request(house: House, body: bytes) -> None:
+    answer = await house.ask("POST", "/oauth/register", data=body, headers={"Content-Type": "application/json"})
+    assert answer.status == 400
+    assert answer.json["error"] in {"invalid_client_metadata", "invalid_redirect_uri"}
+
+
+async def test_a_client_cannot_give_itself_anything(house: House) -> None:
+    told = await house.register(
+        client_id="c-mine", client_secret="mine", approved=True, standing="approved", scope="write:orders"
+    )
+    assert told["client_id"] != "c-mine"
+    assert "client_secret" not in told
+    assert (await house.redeem(told["client_id"], "x")).json["error"] == "unauthorized_client"
+
+
+async def test_a_flood_drops_the_oldest_without_approval_and_no_other(tmp_path: Path) -> None:
+    async with open_house(tmp_path / "data", max_unapproved_clients=5) as house:
+        approved, _ = await house.connect()
+        waiting = (await house.register())["client_id"]
+        await house.authorize(waiting)
+        oldest = (await house.register())["client_id"]
+        for _ in range(8):
+            house.clock.go(1)
+            await house.register()
+        rows = await house.store.rows("SELECT client_id FROM oauth_clients")
+        kept = {row["client_id"] for row in rows}
+        assert {approved, waiting} <= kept
+        assert oldest not in kept
+        assert len(kept) <= 7
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with pytest.raises(BadRegistration):
+        read_registration("application/json", body)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["client_name", "redirect_uris", "scope", "grant_types", "token_endpoint_auth_method"]),
+        st.recursive(st.none() | st.integers() | st.text(max_size=20), lambda inner: st.lists(inner, max_size=3)),
+    )
+)
+def test_any_object_is_read_or_refused(members: dict[str, Any]) -> None:
+    import orjson
+
+    try:
+        body = orjson.dumps(members)
+    except TypeError:
+        return
+    try:
+        read = read_registration("", body)
+    except BadRegistration:
+        return
+    assert read.redirect_uris
