@@ -21,8 +21,9 @@ from cockpit.model.text import Safe
 from cockpit.store.database import Store
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import door, records
+from oauth.approval import Approvals, sorted_names
 from oauth.config import AuthorityConfig
-from oauth.consent import Consent, sorted_names
+from oauth.consent import Consent
 from oauth.decision import Random
 from oauth.door import TokenProblem
 from oauth.endpoints import Endpoints
@@ -80,6 +81,7 @@ class Authority:
         self.style = pages.style()
         self.documents: Mapping[str, Mapping[str, object]] = well_known(config)
         """Metadata by path."""
+        self._approvals = Approvals(self._state)
         self._endings = Endings(self._state)
         self._api_keys = ApiKeys(self._state)
         self._sweeper: asyncio.Task[None] | None = None
@@ -165,11 +167,11 @@ class Authority:
         by: str,
     ) -> Grant | Refusal:
         """Let a waiting client in. ``lives`` is cut to the life of refresh tokens; None takes all of it."""
-        return await self.consent.approve(request_id, name, scopes, connection, lives, by)
+        return await self._approvals.approve(request_id, name, scopes, connection, lives, by)
 
     async def deny(self, request_id: str, by: str) -> Refusal | None:
         """Turn a waiting client away."""
-        return await self.consent.deny(request_id, by)
+        return await self._approvals.deny(request_id, by)
 
     async def set_scopes(self, grant_id: GrantId, scopes: frozenset[Scope], by: str) -> Grant | Refusal:
         """Change what a grant may do, from its next call on."""

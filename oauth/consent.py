@@ -1,4 +1,4 @@
-"""How a client is let in: its browser shows a code, the operator types it, the browser goes on with a grant."""
+"""What a browser sees: a code that waits for the operator, and then the way back to the client."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import base64
 import math
 import re
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from authlib.oauth2.rfc6749 import OAuth2Error
 
-from cockpit.model.events import ClientAsked, ClientAskEnded, GrantChanged
-from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, GrantId, Scope, Via, scopes_of
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.events import ClientAsked
+from cockpit.model.identity import Scope, scopes_of
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
+from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import records
-from oauth.decision import Decision, OAuthRequest, Snapshot
-from oauth.grants import deciding
 from oauth.messages import HttpAnswer, HttpRequest
 from oauth.pages import Pages
 from oauth.parameters import BadParameters, Parameters, read_parameters
-from oauth.records import GivenName, Registration, StoredGrant
+from oauth.records import Registration
 from oauth.redirects import shown_host
 from oauth.state import State, entry
 from oauth.waiting import Stage, WaitingClient, WaitingRequest
+from oauth.way_back import asking, deciding_for, way_back
 
 LONGEST_QUERY: Final = 8192
 _BIND: Final = re.compile(r"[A-Za-z0-9_\-]{43}")
@@ -33,7 +31,7 @@ _LONGEST_LIFE: Final = timedelta(days=3650)
 
 
 class Consent:
-    """The authorization endpoint, the page that waits, and the operator's decision."""
+    """The authorization endpoint and the page that waits."""
 
     def __init__(self, state: State, pages: Pages) -> None:
         self._state = state
@@ -41,8 +39,6 @@ class Consent:
         secure = state.config.secure
         self._cookie = "__Host-cockpit_bind" if secure else "cockpit_bind"
         self._cookie_end = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
-
-    # what the browser does
 
     async def authorize(self, request: HttpRequest) -> HttpAnswer:
         """Take an authorization request (RFC 6749, 4.1.1) and let its browser wait."""
@@ -58,14 +54,16 @@ class Consent:
             registration = await records.registration(self._state.store, parameters.get("client_id"))
         except StoreUnavailable:
             return self._unavailable()
-        decision = self._deciding(registration)
+        if registration is None:
+            return self._wrong("No program is registered here under that client_id.")
+        decision = deciding_for(self._state, registration)
         try:
-            grant = decision.get_consent_grant(self._asking(parameters))
+            grant = decision.get_consent_grant(asking(self._state, parameters))
         except OAuth2Error as error:
             if error.redirect_uri:
                 return decision.refused(error)
             return self._wrong(error.get_error_description())
-        if self._state.stopped or registration is None:
+        if self._state.stopped:
             return self._stopped()
         if request.method == "HEAD":
             return self._pages.message(200, "Ready")
@@ -92,86 +90,6 @@ class Consent:
         if waiting.stage in {Stage.WAITING, Stage.APPROVED} and left > 0:
             return self._pages.waiting(waiting, math.ceil(left))
         return self._expired()
-
-    # what the operator does
-
-    async def approve(
-        self,
-        request_id: str,
-        name: ClientName,
-        scopes: frozenset[Scope],
-        connection: str,
-        lives: timedelta | None,
-        by: str,
-    ) -> Grant | Refusal:
-        """Give the client of a request a name and a grant. The grant lives from now on; no token for it exists yet."""
-        state = self._state
-        refusal = check_terms(state, name, scopes, connection, lives)
-        if refusal is not None:
-            return refusal
-        async with state.lock:
-            waiting, now, epoch = state.room.get(request_id), state.clock.now(), state.epoch
-            if waiting is None:
-                return refuse("CODE_UNKNOWN")
-            if waiting.stage is not Stage.WAITING or waiting.shown.decide_by <= now:
-                return refuse("ALREADY_DECIDED")
-            known = known_spelling(state, name)
-            if any(one.grant.via is Via.KEY and one.grant.client == known for one in state.live.all()):
-                return refuse("NAME_TAKEN", name=known)
-            stored = self._new_grant(waiting.shown, known, scopes, connection, lives, now)
-            given = GivenName(known, waiting.shown.host, waiting.shown.claimed_name)
-            shown = waiting.shown
-            note = entry(
-                now, "approved", "done", stored.grant, by=by, scopes=sorted(scopes), connection=connection,
-                client_id=shown.client_id, host=shown.host, address=shown.address, expires_at=stored.grant.expires_at,
-            )  # fmt: skip
-            writes = [
-                records.add_grant(stored),
-                records.add_name(given),
-                records.approve_registration(shown.client_id),
-            ]
-            try:
-                await state.store.commit(writes, [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
-            except WriteConflict:
-                return refuse("CODE_UNKNOWN")
-            if state.epoch != epoch:
-                return refuse("KILL_SWITCH")
-            state.live.put(stored)
-            state.names.add(given)
-            waiting.stage, waiting.grant_id = Stage.APPROVED, stored.grant.grant_id
-            waiting.ends_at = now + timedelta(seconds=state.config.ask_seconds)
-        state.publish(ClientAskEnded(now, request_id, safe("approved")))
-        state.publish(GrantChanged(now, stored.grant.grant_id, known))
-        return stored.grant
-
-    async def deny(self, request_id: str, by: str) -> Refusal | None:
-        """Turn a client away; its browser takes ``access_denied`` back to it."""
-        state = self._state
-        async with state.lock:
-            waiting, now = state.room.get(request_id), state.clock.now()
-            if waiting is None:
-                return refuse("CODE_UNKNOWN")
-            if waiting.stage is not Stage.WAITING:
-                return refuse("ALREADY_DECIDED")
-            waiting.stage = Stage.DENIED
-            waiting.ends_at = now + timedelta(seconds=state.config.ask_seconds)
-            state.publish(ClientAskEnded(now, request_id, safe("denied")))
-            shown = waiting.shown
-            note = entry(now, "denied", "done", by=by, client_id=shown.client_id, host=shown.host)
-            try:
-                waiting.location = await self._back(waiting, None)
-                await state.store.commit([], [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
-        return None
-
-    # inside
 
     def _let_wait(
         self,
@@ -222,57 +140,10 @@ class Consent:
             if stored is None or waiting.ends_at is None or waiting.ends_at <= now:
                 waiting.stage = Stage.EXPIRED
                 return
-            location = await self._back(waiting, stored)
+            location = await way_back(state, waiting, stored)
             if location is not None:
                 waiting.stage, waiting.location = Stage.DONE, location
                 waiting.ends_at = now + timedelta(seconds=state.config.code_seconds)
-
-    async def _back(self, waiting: WaitingRequest, stored: StoredGrant | None) -> str | None:
-        """Return the address that takes the browser back: with a code for a grant, with an error without one."""
-        state = self._state
-        registration = await records.registration(state.store, waiting.shown.client_id)
-        decision = self._deciding(registration, stored)
-        try:
-            grant = decision.get_consent_grant(self._asking(waiting.parameters))
-        except OAuth2Error:
-            return None
-        answer = decision.sent_back(self._asking(waiting.parameters), grant)
-        if decision.collected.writes:
-            await state.store.commit(decision.collected.writes, decision.collected.audit)
-        return answer.header("Location")
-
-    def _new_grant(
-        self,
-        shown: WaitingClient,
-        name: ClientName,
-        scopes: frozenset[Scope],
-        connection: str,
-        lives: timedelta | None,
-        now: datetime,
-    ) -> StoredGrant:
-        config = self._state.config
-        longest = timedelta(days=config.refresh_days)
-        grant = Grant(
-            grant_id=GrantId(self._state.new_id("g-")),
-            client=name,
-            client_id=shown.client_id,
-            scopes=scopes,
-            connection=connection,
-            via=Via.OAUTH,
-            made_at=now,
-            expires_at=now + min(lives or longest, longest),
-            host=shown.host,
-        )
-        collect_by = now + timedelta(seconds=config.ask_seconds + config.code_seconds)
-        return StoredGrant(grant, asked=frozenset(shown.asked), collect_by=collect_by)
-
-    def _deciding(self, registration: Registration | None, stored: StoredGrant | None = None) -> Decision:
-        state = self._state
-        seen = Snapshot(state.clock.now(), registration, grant=stored, hide_revoked=False)
-        return deciding(state.config, state.signer, state.random, seen)
-
-    def _asking(self, parameters: Parameters) -> OAuthRequest:
-        return OAuthRequest("GET", f"{self._state.config.issuer}/oauth/authorize", parameters)
 
     def _bind(self, request: HttpRequest) -> str | None:
         value = request.cookies.get(self._cookie, "")
@@ -310,35 +181,6 @@ class Consent:
         return self._pages.message(
             status, "Too many wait already", "Try again when the operator has decided on them.", retry_after=30
         )
-
-
-def check_terms(
-    state: State, name: ClientName, scopes: frozenset[Scope], connection: str, lives: timedelta | None
-) -> Refusal | None:
-    """Check what the operator chose for a client or a key."""
-    if state.stopped:
-        return refuse("KILL_SWITCH")
-    if not CLIENT_NAME.fullmatch(name):
-        return refuse("NAME_BAD")
-    if connection not in state.config.scopes_by_connection:
-        return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))
-    beyond = scopes - state.config.allowed_on(connection)
-    if beyond:
-        return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=connection)
-    if lives is not None and not timedelta(0) < lives <= _LONGEST_LIFE:
-        return refuse("BAD_ACT_ARGUMENTS", "A grant lives longer than no time and at most ten years.")
-    return None
-
-
-def known_spelling(state: State, name: ClientName) -> ClientName:
-    """Return a name as it was first given, however it is typed now."""
-    folded = name.casefold()
-    return next((given.name for given in sorted_names(state) if given.name.casefold() == folded), name)
-
-
-def sorted_names(state: State) -> list[GivenName]:
-    """Return every given name in a fixed order."""
-    return sorted(state.names, key=lambda given: (given.name, given.host, given.claimed))
 
 
 def _secret(random: bytes) -> str:

@@ -6,7 +6,7 @@ import base64
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from authlib.common.urls import add_params_to_uri
@@ -18,7 +18,7 @@ from cockpit.model.identity import GrantId, Scope, scope_text
 from cockpit.store.audit import AuditEntry
 from cockpit.store.times import to_micros
 from cockpit.store.writes import Write
-from oauth import records
+from oauth import changes, records
 from oauth.config import AuthorityConfig
 from oauth.messages import HttpAnswer, json_answer
 from oauth.parameters import Parameters
@@ -183,7 +183,7 @@ class Decision(AuthorizationServer):
     def end_grant(self, grant_id: GrantId, reason: str) -> None:
         """End a grant with this decision."""
         self.collected.ended.append((grant_id, reason))
-        self.write(*records.end_grant(grant_id, self.seen.now, reason))
+        self.write(*changes.end_grant(grant_id, self.seen.now, reason))
 
     def secret(self) -> str:
         """Draw 256 bits as text."""
@@ -228,7 +228,7 @@ class Decision(AuthorizationServer):
         expires = stored.grant.expires_at
         assert expires is not None  # an OAuth grant always has an end
         self.write(
-            records.add_refresh(
+            changes.add_refresh(
                 RefreshRow(
                     token_hash=records.digest(token["refresh_token"]),
                     grant_id=stored.grant.grant_id,
@@ -295,8 +295,3 @@ class Decision(AuthorizationServer):
             "refresh_token": f"ckr_{self.secret()}",
         }
         return token | ({"scope": scope_text(scopes)} if scopes else {})
-
-
-def grace(config: AuthorityConfig) -> timedelta:
-    """Return how long a stale refresh token is only denied."""
-    return timedelta(seconds=config.stale_seconds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from cockpit.model.identity import GrantId
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
-from oauth import records
+from oauth import changes, records
 from oauth.decision import Decision, OAuthRequest, Snapshot
 from oauth.grants import deciding
 from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_answer, json_error
@@ -65,12 +65,12 @@ class Endpoints:
             address=address[:64],
             registered_at=now,
         )
-        room = records.forget_registrations(state.config.max_unapproved_clients - 1, state.room.clients())
+        room = changes.forget_registrations(state.config.max_unapproved_clients - 1, state.room.clients())
         try:
             async with state.lock:
                 if state.stopped:
                     return _stopped()
-                await state.store.commit([room, records.add_registration(new)])
+                await state.store.commit([room, changes.add_registration(new)])
         except (StoreBusy, StoreUnavailable):
             return _unavailable()
         told: dict[str, object] = {

@@ -15,9 +15,9 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7636.challenge import create_s256_code_challenge
 
 from cockpit.model.identity import GrantId, Scope, scope_text
-from oauth import records
+from oauth import changes, records
 from oauth.config import AuthorityConfig
-from oauth.decision import Decision, GrantHolder, OAuthRequest, Random, Snapshot, grace
+from oauth.decision import Decision, GrantHolder, OAuthRequest, Random, Snapshot
 from oauth.metadata import AUTH_METHODS
 from oauth.records import CodeRow, RefreshRow
 from oauth.refresh import Verdict, judge
@@ -113,7 +113,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         server = self.server
         holder: GrantHolder = request.user
         server.write(
-            records.add_code(
+            changes.add_code(
                 CodeRow(
                     code_hash=records.digest(code),
                     grant_id=holder.stored.grant.grant_id,
@@ -152,7 +152,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):
 
     def delete_authorization_code(self, authorization_code: Any) -> None:
         row: CodeRow = authorization_code.row
-        self.server.write(records.use_code(row.code_hash, self.server.seen.now), records.collected(row.grant_id))
+        self.server.write(changes.use_code(row.code_hash, self.server.seen.now), changes.collected(row.grant_id))
         self.server.note("token", "issued")
 
 
@@ -183,7 +183,7 @@ class RefreshGrant(grants.RefreshTokenGrant):
         # The client comes first: a token in foreign hands must not end its owner's grant.
         if row is None or server.seen.grant is None or client is None or row.client_id != client.get_client_id():
             return None
-        verdict = judge(row.presented, server.seen.now, grace(server.config))
+        verdict = judge(row.presented, server.seen.now, timedelta(seconds=server.config.stale_seconds))
         if verdict is Verdict.END_GRANT:
             server.note("refresh", "denied", "REFRESH_REUSE")
             server.end_grant(row.grant_id, "an old refresh token was used again")
@@ -227,9 +227,9 @@ class RefreshGrant(grants.RefreshTokenGrant):
     def revoke_old_credential(self, refresh_token: Any) -> None:
         server, row = self.server, refresh_token.row
         if refresh_token.verdict is Verdict.ROTATE:
-            server.write(*records.rotate_refresh(row, server.seen.now))
+            server.write(*changes.rotate_refresh(row, server.seen.now))
         else:
-            server.write(records.another_refresh(row))
+            server.write(changes.another_refresh(row))
         server.note("refresh", "issued", again=refresh_token.verdict is Verdict.ANOTHER)
 
 

@@ -11,8 +11,8 @@ from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import records
-from oauth.consent import check_terms
+from oauth import changes, records
+from oauth.approval import check_terms
 from oauth.door import KEY_PREFIX
 from oauth.records import StoredGrant
 from oauth.state import State, entry
@@ -59,7 +59,7 @@ class ApiKeys:
             stored = StoredGrant(grant, asked=scopes, key_hash=records.digest(key))
             note = entry(now, "made", "done", grant, by=by, scopes=sorted(scopes), connection=connection)
             try:
-                await state.store.commit([records.add_grant(stored)], [note])
+                await state.store.commit([changes.add_grant(stored)], [note])
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
             except StoreBusy:
@@ -84,7 +84,7 @@ class ApiKeys:
                 return None
             try:
                 await state.store.commit(
-                    [records.enable_grant(grant.grant_id)], [entry(now, "enabled", "done", grant, by=by)]
+                    [changes.enable_grant(grant.grant_id)], [entry(now, "enabled", "done", grant, by=by)]
                 )
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
@@ -106,7 +106,7 @@ class ApiKeys:
             grant, reason = stored.grant, "revoked by the operator"
             state.drop(grant.grant_id, reason)
             state.owe(
-                [grant], records.end_grant(grant.grant_id, now, reason), [entry(now, "revoked", "done", grant, by=by)]
+                [grant], changes.end_grant(grant.grant_id, now, reason), [entry(now, "revoked", "done", grant, by=by)]
             )
         elif not any(grant.client.casefold() == name.casefold() for one in state.owed for grant in one.grants):
             return refuse("KEY_UNKNOWN")

@@ -11,7 +11,7 @@ from cockpit.model.identity import Grant, GrantId, Scope
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import records
+from oauth import changes, records
 from oauth.state import State, entry
 
 _KEEP_CODES: Final = timedelta(days=1)
@@ -44,10 +44,10 @@ class Endings:
                 dropped=sorted(before.scopes - scopes),
             )  # fmt: skip
             try:
-                await state.store.commit([records.set_grant_scopes(grant_id, scopes)], [note])
+                await state.store.commit([changes.set_grant_scopes(grant_id, scopes)], [note])
             except (StoreUnavailable, StoreBusy) as error:
                 if kept != before.scopes:
-                    state.owe([], [records.set_grant_scopes(grant_id, kept)], [note])
+                    state.owe([], [changes.set_grant_scopes(grant_id, kept)], [note])
                 return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
             current = state.live.held(grant_id)
             if current is None:
@@ -66,8 +66,8 @@ class Endings:
             return refuse("CLIENT_UNKNOWN")
         for grant in hits:
             state.drop(grant.grant_id, reason)
-        writes = [write for grant in hits for write in records.end_grant(grant.grant_id, now, reason)]
-        writes += [records.revoke_registration(client_id) for client_id in sorted({grant.client_id for grant in hits})]
+        writes = [write for grant in hits for write in changes.end_grant(grant.grant_id, now, reason)]
+        writes += [changes.revoke_registration(client_id) for client_id in sorted({grant.client_id for grant in hits})]
         notes = [entry(now, "revoked", "done", grant, by=by, client_id=grant.client_id) for grant in hits]
         if hits:
             state.owe(hits, writes, notes)
@@ -103,7 +103,7 @@ class Endings:
             notes = [note for one in owed for note in one.audit]
             done = len(owed)
             await state.store.commit(
-                [*writes, *records.kill_everything(now)], [*notes, entry(now, "killed", "done", by=by)]
+                [*writes, *changes.kill_everything(now)], [*notes, entry(now, "killed", "done", by=by)]
             )
             del owed[:done]
 
@@ -133,7 +133,7 @@ class Endings:
         self._state.drop(grant.grant_id, reason)
         self._state.owe(
             [grant],
-            records.end_grant(grant.grant_id, now, reason),
+            changes.end_grant(grant.grant_id, now, reason),
             [entry(now, "ended", "done", grant, reason=reason)],
         )
 
@@ -154,8 +154,8 @@ class Endings:
         state = self._state
         if uses_too:
             self._flushed = state.clock.monotonic()
-            used = [records.last_used(grant_id, when) for grant_id, when in state.live.take_fresh().items()]
-            stale = records.forget_codes(state.clock.now() - _KEEP_CODES)
+            used = [changes.last_used(grant_id, when) for grant_id, when in state.live.take_fresh().items()]
+            stale = changes.forget_codes(state.clock.now() - _KEEP_CODES)
             state.owe([], [*used, stale], [])
         await state.settle()
 

@@ -76,7 +76,8 @@ async def test_a_repeated_parameter_is_answered_here(house: House, name: str) ->
     client_id = (await house.register())["client_id"]
     query = {"client_id": client_id, "redirect_uri": REDIRECT, "response_type": "code", "code_challenge": CHALLENGE}
     values = query | {"code_challenge_method": "S256", "state": "s", "scope": "read:market"}
-    answer = await house.authorize(client_id, **(values | {name: [values[name]] * 2}))
+    twice: dict[str, Any] = values | {name: [values[name]] * 2}
+    answer = await house.authorize(client_id, **twice)
     assert (answer.status, "Location" in answer.headers) == (400, False)
 
 

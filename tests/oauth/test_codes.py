@@ -211,3 +211,28 @@ async def test_a_token_never_outlives_its_grant(house: House) -> None:
     house.clock.go(600)
     assert not house.lives(tokens.access)
     assert (await house.refresh(client_id, tokens.refresh)).json["error"] == "invalid_grant"
+
+
+async def test_a_client_that_hangs_up_does_not_tear_its_redemption(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client_id = (await house.register())["client_id"]
+    code = await house.code(client_id)
+    commit, begun, go_on, done = house.store.commit, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(*given: Any) -> tuple[int, ...]:
+        begun.set()
+        await go_on.wait()
+        numbers = await commit(*given)
+        done.set()
+        return numbers
+
+    monkeypatch.setattr(house.store, "commit", slow)
+    redeeming = asyncio.create_task(house.redeem(client_id, code))
+    await begun.wait()
+    redeeming.cancel()
+    await asyncio.gather(redeeming, return_exceptions=True)
+    await house.get("/oauth/jwks.json")
+    go_on.set()
+    await asyncio.wait_for(done.wait(), 5)
+    assert len(await house.store.rows("SELECT 1 FROM oauth_refresh")) == 1

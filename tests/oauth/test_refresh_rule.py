@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import cockpit.store
 from cockpit.model.identity import GrantId, Scope
 from cockpit.store.writes import Write
-from oauth import records
+from oauth import changes, records
 from oauth.records import RefreshRow
 from oauth.refresh import MOST_CHILDREN, Presented, TokenState, Verdict, judge
 
@@ -44,15 +44,15 @@ class Family:
         match judge(row.presented, self.now, GRACE):
             case Verdict.ROTATE:
                 successor = self._mint(row)
-                self._run(*records.rotate_refresh(row, self.now))
+                self._run(*changes.rotate_refresh(row, self.now))
                 return successor
             case Verdict.ANOTHER:
                 successor = self._mint(row)
-                self._run(records.another_refresh(row))
+                self._run(changes.another_refresh(row))
                 return successor
             case Verdict.END_GRANT:
                 self.ended = True
-                self._run(*records.end_grant(GrantId("g"), self.now, "reuse"))
+                self._run(*changes.end_grant(GrantId("g"), self.now, "reuse"))
         return None
 
     def _mint(self, parent: RefreshRow | None) -> bytes:
@@ -61,7 +61,7 @@ class Family:
         fresh = Presented(TokenState.ACTIVE, False, 0, None, START + timedelta(days=36_500))
         scopes = frozenset({Scope.READ_MARKET})
         row = RefreshRow(token, GrantId("g"), "c", parent.token_hash if parent else None, fresh, scopes)
-        self._run(records.add_refresh(row, self.now))
+        self._run(changes.add_refresh(row, self.now))
         return token
 
     def _run(self, *writes: Write) -> None:

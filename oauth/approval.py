@@ -1,0 +1,156 @@
+"""The operator's decision on a browser that waits: let its client in under a name, or turn it away."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from cockpit.model.events import ClientAskEnded, GrantChanged
+from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
+from oauth import changes
+from oauth.records import GivenName, StoredGrant
+from oauth.state import State, entry
+from oauth.waiting import Stage, WaitingClient
+from oauth.way_back import way_back
+
+_LONGEST_LIFE: Final = timedelta(days=3650)
+
+
+class Approvals:
+    """Lets clients in and turns them away. Each request is decided once."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def approve(
+        self,
+        request_id: str,
+        name: ClientName,
+        scopes: frozenset[Scope],
+        connection: str,
+        lives: timedelta | None,
+        by: str,
+    ) -> Grant | Refusal:
+        """Give the client of a request a name and a grant. The grant lives from now on; no token for it exists yet."""
+        state = self._state
+        refusal = check_terms(state, name, scopes, connection, lives)
+        if refusal is not None:
+            return refusal
+        async with state.lock:
+            waiting, now, epoch = state.room.get(request_id), state.clock.now(), state.epoch
+            if waiting is None:
+                return refuse("CODE_UNKNOWN")
+            if waiting.stage is not Stage.WAITING or waiting.shown.decide_by <= now:
+                return refuse("ALREADY_DECIDED")
+            known = known_spelling(state, name)
+            if any(one.grant.via is Via.KEY and one.grant.client == known for one in state.live.all()):
+                return refuse("NAME_TAKEN", name=known)
+            stored = self._new_grant(waiting.shown, known, scopes, connection, lives, now)
+            given = GivenName(known, waiting.shown.host, waiting.shown.claimed_name)
+            shown = waiting.shown
+            note = entry(
+                now, "approved", "done", stored.grant, by=by, scopes=sorted(scopes), connection=connection,
+                client_id=shown.client_id, host=shown.host, address=shown.address, expires_at=stored.grant.expires_at,
+            )  # fmt: skip
+            writes = [
+                changes.add_grant(stored),
+                changes.add_name(given),
+                changes.approve_registration(shown.client_id),
+            ]
+            try:
+                await state.store.commit(writes, [note])
+            except StoreUnavailable:
+                return refuse("AUDIT_UNAVAILABLE")
+            except StoreBusy:
+                return refuse("BUSY")
+            except WriteConflict:
+                return refuse("CODE_UNKNOWN")
+            if state.epoch != epoch:
+                return refuse("KILL_SWITCH")
+            state.live.put(stored)
+            state.names.add(given)
+            waiting.stage, waiting.grant_id = Stage.APPROVED, stored.grant.grant_id
+            waiting.ends_at = now + timedelta(seconds=state.config.ask_seconds)
+        state.publish(ClientAskEnded(now, request_id, safe("approved")))
+        state.publish(GrantChanged(now, stored.grant.grant_id, known))
+        return stored.grant
+
+    async def deny(self, request_id: str, by: str) -> Refusal | None:
+        """Turn a client away; its browser takes ``access_denied`` back to it."""
+        state = self._state
+        async with state.lock:
+            waiting, now = state.room.get(request_id), state.clock.now()
+            if waiting is None:
+                return refuse("CODE_UNKNOWN")
+            if waiting.stage is not Stage.WAITING:
+                return refuse("ALREADY_DECIDED")
+            waiting.stage = Stage.DENIED
+            waiting.ends_at = now + timedelta(seconds=state.config.ask_seconds)
+            state.publish(ClientAskEnded(now, request_id, safe("denied")))
+            shown = waiting.shown
+            note = entry(now, "denied", "done", by=by, client_id=shown.client_id, host=shown.host)
+            try:
+                waiting.location = await way_back(state, waiting, None)
+                await state.store.commit([], [note])
+            except StoreUnavailable:
+                return refuse("AUDIT_UNAVAILABLE")
+            except StoreBusy:
+                return refuse("BUSY")
+        return None
+
+    def _new_grant(
+        self,
+        shown: WaitingClient,
+        name: ClientName,
+        scopes: frozenset[Scope],
+        connection: str,
+        lives: timedelta | None,
+        now: datetime,
+    ) -> StoredGrant:
+        config = self._state.config
+        longest = timedelta(days=config.refresh_days)
+        grant = Grant(
+            grant_id=GrantId(self._state.new_id("g-")),
+            client=name,
+            client_id=shown.client_id,
+            scopes=scopes,
+            connection=connection,
+            via=Via.OAUTH,
+            made_at=now,
+            expires_at=now + min(lives or longest, longest),
+            host=shown.host,
+        )
+        collect_by = now + timedelta(seconds=config.ask_seconds + config.code_seconds)
+        return StoredGrant(grant, asked=frozenset(shown.asked), collect_by=collect_by)
+
+
+def check_terms(
+    state: State, name: ClientName, scopes: frozenset[Scope], connection: str, lives: timedelta | None
+) -> Refusal | None:
+    """Check what the operator chose for a client or a key."""
+    if state.stopped:
+        return refuse("KILL_SWITCH")
+    if not CLIENT_NAME.fullmatch(name):
+        return refuse("NAME_BAD")
+    if connection not in state.config.scopes_by_connection:
+        return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))
+    beyond = scopes - state.config.allowed_on(connection)
+    if beyond:
+        return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=connection)
+    if lives is not None and not timedelta(0) < lives <= _LONGEST_LIFE:
+        return refuse("BAD_ACT_ARGUMENTS", "A grant lives longer than no time and at most ten years.")
+    return None
+
+
+def known_spelling(state: State, name: ClientName) -> ClientName:
+    """Return a name as it was first given, however it is typed now."""
+    folded = name.casefold()
+    return next((given.name for given in sorted_names(state) if given.name.casefold() == folded), name)
+
+
+def sorted_names(state: State) -> list[GivenName]:
+    """Return every given name in a fixed order."""
+    return sorted(state.names, key=lambda given: (given.name, given.host, given.claimed))
