@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.brokers.base import Broker, BrokerUnavailable
+from cockpit.brokers.paper import journal
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.instruments import Instrument
@@ -218,6 +219,50 @@ async def test_a_resting_order_is_filled_when_the_market_comes_to_it(
     assert isinstance(fill, Executed)
     assert (fill.execution.price, fill.at) == (limit, clock.now())
     assert (await broker.orders())[0].state is OrderState.FILLED
+
+
+async def test_looking_at_the_market_writes_nothing_unless_something_comes_of_it(
+    broker: PaperBroker, store: Store, clock: ManualClock
+) -> None:
+    await broker.submit(ref(1), order(Side.BUY, "5", Decimal("100.00"), TimeInForce.GTC))
+    before = await store.rows("SELECT number FROM paper_events")
+    for _ in range(5):
+        clock.forward(1)
+        await broker.tick()
+    assert await store.rows("SELECT number FROM paper_events") == before
+
+
+async def test_orders_are_weighed_with_the_prices_of_now_of_everything_held(
+    broker: PaperBroker, facts: list[BrokerFact], clock: ManualClock
+) -> None:
+    await broker.submit(ref(1), order(Side.BUY, "300"))
+    clock.forward(20 * 86_400)
+    (held,) = await broker.positions()
+    assert held.unrealised is not None
+    assert abs(held.unrealised) > 1000
+    quote = await broker.quote(await instrument(broker, "BRVO"))
+    assert quote is not None
+    middle = quote.mid()
+    assert middle is not None
+    most = (await broker.balances()).buying_power // middle
+    facts.clear()
+    await broker.submit(ref(2), order(Side.BUY, str(most + 1), symbol="BRVO"))
+    await broker.submit(ref(3), order(Side.BUY, str(most), symbol="BRVO"))
+    assert [type(fact) for fact in facts[:2]] == [Rejected, Acknowledged]
+
+
+async def test_a_reference_that_memory_has_forgotten_is_refused(
+    broker: PaperBroker, facts: list[BrokerFact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_A_SNAPSHOT", 1)
+    monkeypatch.setattr(journal, "KEPT", 0)
+    await broker.submit(ref(1), order(Side.BUY, "10", Decimal("100.00"), TimeInForce.IOC))
+    assert await broker.orders() == ()
+    facts.clear()
+    with pytest.raises(Refused) as refused:
+        await broker.submit(ref(1), order(Side.BUY, "10", Decimal("100.00"), TimeInForce.IOC))
+    assert refused.value.refusal.code == "IDEMPOTENCY_CONFLICT"
+    assert facts == []
 
 
 async def test_its_own_task_watches_the_market(store: Store, clock: ManualClock) -> None:

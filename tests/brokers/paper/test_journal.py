@@ -97,12 +97,28 @@ async def test_a_snapshot_forgets_old_orders_alike_in_memory_and_on_disk(
 
 async def test_an_order_that_memory_forgot_can_not_be_taken_twice(store: Store, journal: Journal) -> None:
     scene = Scene()
-    scene.submit("a", buy("1"))
+    submit = scene.submit("a", buy("1", "19.00"))
+    scene.cancel("a")
     state = replace(await journal.write(State.opened(CASH), all_of(scene)), ended={})
-    step = module.apply(RULES, state, scene.steps[-1][0])
+    event = next(event for event, step in scene.steps if step is submit)
     with pytest.raises(WriteConflict):
-        await journal.write(state, [Applied(scene.steps[-1][0], step)])
+        await journal.write(state, [Applied(event, module.apply(RULES, state, event))])
     assert await reloaded(store) == scene.state
+
+
+async def test_orders_that_ended_together_are_read_in_the_order_in_which_they_ended(
+    store: Store, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVENTS_A_SNAPSHOT", 1)
+    monkeypatch.setattr(module, "KEPT", 4)
+    scene = Scene()
+    for reference in "fbdace":
+        scene.submit(reference, buy("1", "18.00"))
+    scene.pass_time(24 * 3600)
+    scene.end_day()
+    written = await journal.write(State.opened(CASH), all_of(scene))
+    assert list(written.ended) == ["d", "a", "c", "e"]
+    assert list((await reloaded(store)).ended) == ["d", "a", "c", "e"]
 
 
 async def test_two_connections_have_accounts_of_their_own(store: Store, journal: Journal) -> None:

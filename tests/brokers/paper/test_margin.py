@@ -35,6 +35,15 @@ def test_a_filled_order_takes_what_it_took_while_it_rested() -> None:
     assert abs(required(scene.state, TERMS) - before) < 1
 
 
+def test_what_is_filled_of_an_order_counts_once() -> None:
+    scene = Scene()
+    scene.submit("a", buy("300", "20.01"))
+    assert scene.order("a").filled == 100
+    assert required(scene.state, TERMS) == 3000
+    scene.submit("b", sell("250", "30.00"))
+    assert required(scene.state, TERMS) == 3000
+
+
 def test_a_contract_counts_with_its_multiplier_and_its_own_margin() -> None:
     scene = Scene()
     scene.submit("a", buy("1", "990.0", symbol="CCC"))
