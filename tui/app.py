@@ -62,12 +62,12 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._rate = drawn_per_second(settings)
         self.ascii_only = settings.ascii or "utf" not in locale.getpreferredencoding(False).lower()
         self.state = ScreenState(face.snapshot(), CallHistory(settings.history))
-        keys = KeyMap(settings.keys)
+        keys = KeyMap(settings.keys, enter="enter" if self.ascii_only else "⏎")
         self.errands = Errands(face, self.state, self._clock, self._take_and_paint)
         self.controls = Controls(self.state, self.errands, self, self._clock, keys)
         self.errands.told = self.controls
         self._zone = zone
-        self._views = Views(self.state, keys, self._clock, zone)
+        self._views = Views(self.state, keys, self._clock, zone, self._is_read)
         self._attention = Attention()
         self._subscription: Subscription | None = None
         self._drain_timer: Timer | None = None
@@ -119,6 +119,10 @@ class CockpitScreen(App[None], inherit_bindings=False):
         yield Lines(views.prompt, self, id="prompt")
         yield Lines(views.keys, self, id="keys")
 
+    def _is_read(self) -> bool:
+        """Whether what is drawn reaches the terminal now."""
+        return not (isinstance(self._driver, CockpitDriver) and self._driver.stalled)
+
     # life
 
     def on_mount(self) -> None:
@@ -127,7 +131,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._subscription = self._face.subscribe(wake=self._woken)
         self._take()
         self._draw_at(self._rate)
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, self.second_passed)
         for notice in self._notices:
             self.controls.complain(notice)
         self._repaint()
@@ -186,7 +190,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
             if isinstance(self._driver, CockpitDriver):
                 self._driver.set_title(title)
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         """Take what the stream has got since the last time, and draw it."""
         source = self._subscription
         if source is None:
@@ -207,7 +211,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self.query_one("#stream").refresh()
             self.query_one("#stream-title").refresh()
 
-    def _tick(self) -> None:
+    def second_passed(self) -> None:
         """Once a second: clock, countdowns, counters, and the open ticket's price."""
         state, now = self.state, self._clock.monotonic()
         self._take()
@@ -231,7 +235,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def _draw_at(self, per_second: int) -> None:
         if self._drain_timer is not None:
             self._drain_timer.stop()
-        self._drain_timer = self.set_interval(1 / per_second, self._drain)
+        self._drain_timer = self.set_interval(1 / per_second, self.drain)
 
     def on_app_blur(self) -> None:
         """Draw the stream once a second while nobody looks."""
@@ -240,7 +244,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def on_app_focus(self) -> None:
         """Draw at full pace again, and everything at once."""
         self._draw_at(self._rate)
-        self._drain()
+        self.drain()
         self.refresh()
 
     async def on_event(self, event: events.Event) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cockpit.model.orders import OPEN, Order
+from cockpit.model.orders import OPEN, Order, OrderState
 from cockpit.operator.acts import ACTS, KILL, Act, When
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
@@ -48,7 +48,7 @@ def fits(act: Act, target: Target | None, stopped: bool) -> bool:
         case When.CLIENT:
             return isinstance(target, ClientView)
         case When.OPEN_ORDER:
-            return isinstance(target, Order) and target.state in OPEN
+            return isinstance(target, Order) and target.state in OPEN - {OrderState.PENDING}
         case When.STOPPED:
             return stopped
         case When.COMMAND_LINE:
@@ -58,7 +58,8 @@ def fits(act: Act, target: Target | None, stopped: bool) -> bool:
 class KeyMap:
     """Keys of all acts. The operator may move them; kill can get a second key but never lose its own."""
 
-    def __init__(self, wanted: Mapping[str, str]) -> None:
+    def __init__(self, wanted: Mapping[str, str], *, enter: str = "⏎") -> None:
+        self._enter = enter
         self.complaints: list[str] = []
         self._keys: dict[str, str] = {act.name: act.key for act in ACTS.values() if act.key}
         self._kill_keys = {KILL.key}
@@ -99,23 +100,23 @@ class KeyMap:
         """Return what can be pressed now, kill first."""
         found = [KeyHint(spoken(KILL.key), "KILL", 0)]
         if state.entry is not None:
-            return [*found, KeyHint("⏎", "go", 1), KeyHint("esc", "back", 1)]
+            return [*found, KeyHint(self._enter, "go", 1), KeyHint("esc", "back", 1)]
         if state.question is not None:
             return [*found, KeyHint("y", "yes", 1), KeyHint("n", "no", 1)]
         target = state.target
         if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
-            found += [KeyHint("⏎", "open", 3)] if state.place is not Place.ORDER else []
+            found += [KeyHint(self._enter, "open", 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = ACTS[name]
             if act is not KILL and act.when is not When.ALWAYS and fits(act, target, state.stopped):
                 found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 1))
         found += _of_place(state)
         if state.place is Place.MAIN:
-            for rank, name in ((4, "clients"), (4, "orders"), (5, "positions")):
+            for rank, name in ((4, "clients"), (4, "orders"), (6, "positions")):
                 found.append(KeyHint(spoken(self._keys.get(name, "")), ACTS[name].command, rank))
             found += [
                 KeyHint("/", "filter", 5),
-                KeyHint(":", "command", 4),
+                KeyHint(":", "cmd", 3),
                 KeyHint("?", "help", 2),
                 KeyHint("q", "quit", 3),
             ]

@@ -40,6 +40,22 @@ Target = PendingClient | PendingOrder | Order | ClientView | ClientForm
 """What a key acts on."""
 
 
+def named(target: Target | None) -> str:
+    """Return the key of what keys act on: of a request or an order its id."""
+    match target:
+        case PendingClient():
+            return target.request_id
+        case ClientForm():
+            return target.ticket.request.request_id
+        case PendingOrder():
+            return target.order.order_id
+        case Order():
+            return target.order_id
+        case ClientView():
+            return target.grant_id
+    return ""
+
+
 def _client_key(view: ClientView) -> GrantId:
     return view.grant_id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from cockpit.model.clock import Clock
@@ -24,11 +24,14 @@ from tui.state import Pane, Place, ScreenState
 class Views:
     """Makers of lines, one for each part."""
 
-    def __init__(self, state: ScreenState, keys: KeyMap, clock: Clock, zone: tzinfo | None) -> None:
+    def __init__(
+        self, state: ScreenState, keys: KeyMap, clock: Clock, zone: tzinfo | None, read: Callable[[], bool]
+    ) -> None:
         self._state = state
         self._keys = keys
         self._clock = clock
         self._zone = zone
+        self._read = read
 
     def status(self, width: int, height: int) -> Sequence[Line]:
         """Draw the first row."""
@@ -59,8 +62,8 @@ class Views:
         return [hint_row(hint, width)] if hint else []
 
     def prompt(self, width: int, height: int) -> Sequence[Line]:
-        """Draw the question, the typed line or the message; a question counts as read from now on."""
-        if self._state.entry is None and self._state.question is not None:
+        """Draw the question, the typed line or the message; a question that reaches the terminal counts as read from now on."""
+        if self._state.entry is None and self._state.question is not None and self._read():
             self._state.question.painted(self._clock.monotonic())
         return self.foot(width)
 

@@ -20,6 +20,7 @@ class CallColumns:
     client: int
     tool: int
     summary: int
+    gap: int
     fine: bool
     """Whether the time is shown to the millisecond."""
 
@@ -27,10 +28,11 @@ class CallColumns:
     def fit(cls, width: int) -> CallColumns:
         """Share out a width: the summary gets what the fixed columns leave."""
         fine = width >= 96
-        client, tool = (13, 16) if width < 96 else (18, 20)
+        client, tool = (13, 18) if width < 96 else (18, 20)
         time = 12 if fine else 8
-        fixed = 1 + time + 2 + client + 1 + tool + 1 + 8 + 1 + 6 + 2
-        return cls(client, tool, max(0, width - fixed), fine)
+        gap = 1 if width < 96 else 2
+        fixed = 1 + time + gap + client + 1 + tool + 1 + 8 + 1 + 5 + gap + 1
+        return cls(client, tool, max(0, width - fixed), gap, fine)
 
 
 def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = None) -> Line:
@@ -40,11 +42,11 @@ def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = Non
     about = " ".join(part for part in (call.code if refused else "", call.summary) if part)
     return Line(
         (
-            Span(f" {clock_time(call.at, zone, fine=columns.fine)}  ", "dim"),
+            Span(f" {clock_time(call.at, zone, fine=columns.fine)}" + " " * columns.gap, "dim"),
             Span(left(call.client, columns.client) + " ", "name"),
             Span(left(call.tool, columns.tool) + " "),
             Span(left(outcome.text, 8) + " ", outcome.role),
-            Span(right(duration(call.duration_ms), 6) + "  ", "dim"),
+            Span(right(duration(call.duration_ms), 5) + " " * columns.gap, "dim"),
             Span(left(about, columns.summary), outcome.role if refused else ""),
         )
     )
@@ -52,11 +54,11 @@ def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = Non
 
 def stream_title(calls: CallHistory, counters: Counters, active: bool, width: int) -> Line:
     """Whether the stream follows or looks back, its filter, and the day in numbers."""
-    title = [Span(" LIVE", "title" if active else "title-off")]
+    title = [Span(" CALLS", "title" if active else "title-off")]
     if calls.following:
         title.append(Span(" ▼ follow", "dim"))
     else:
-        title.append(Span(f" ▲ {plural(calls.fresh, 'new call')} below, G follows", "wait"))
+        title.append(Span(f" ▲ {calls.fresh:,} new below, G follows", "wait"))
     if calls.filter is not None:
         title.append(Span(f"  / {calls.filter.text}", "wait"))
     facts = [Span(f"{counters.calls:,} today", "dim")]

@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from cockpit.operator.acts import ACTS, Danger, When
-from tui.cells import Line, Span, clip, cut, heading, left
+from cockpit.operator.acts import ACTS, PENDING, STATUS, Act, Danger, When
+from tui.cells import Line, Span, clip, heading, left
 from tui.key_map import KeyMap
 
 _MOVES = (
-    ("j k ↓ ↑", "move; tab changes pane"),
-    ("enter", "open"),
-    ("PgUp PgDn", "look back, ahead"),
-    ("G  f", "follow the stream"),
-    ("/  :", "filter, command"),
-    ("e  s", "edit down, scopes"),
-    ("esc  q", "back, quit"),
+    ("↑ ↓ j k  choose", "enter  open", "tab  queue or calls", "esc  back", "q  quit"),
+    ("PgUp PgDn  look back", "G  follow", "/  filter: client:x state:denied !word"),
+    (":  command, tab completes", "e  edit an order down", "s  change scopes"),
 )
 
 
 def help_rows(keys: KeyMap, width: int) -> list[Line]:
-    """Keys on the left, commands on the right."""
-    half = 34 if width < 110 else 46
-    rows: list[tuple[str, str]] = []
-    for act in ACTS.values():
-        if key := keys.key_of(act):
-            rows.append((key, act.help))
-    rows.sort(key=lambda row: row[0] != "^k")
-    lefts = [_pair(key, text, 10, half) for key, text in (*rows[:1], *_MOVES, *rows[1:])]
-    typed = [act for act in ACTS.values() if act.when is not When.COMMAND_LINE]
-    more = [act for act in ACTS.values() if act.when is When.COMMAND_LINE]
-    rights = [_pair(act.command, _said(act.help, act.danger), 14, width - half - 1) for act in (*typed, *more)]
-    lines = [
-        heading([Span(" KEYS", "title"), Span("  and what to type after :", "dim")], [Span("esc back", "dim")], width)
-    ]
-    for place in range(max(len(lefts), len(rights))):
-        start = lefts[place] if place < len(lefts) else (Span(" " * half),)
-        end = rights[place] if place < len(rights) else ()
-        lines.append(Line(clip((*start, Span("│", "rule"), *end), width)))
-    lines.append(
-        Line((Span(" ≈ value at worst   !! under 20 s   what lowers risk is one key, what adds it takes two", "dim"),))
-    )
+    """One row for each act: what to press, what to type, what it does."""
+    title = [Span(" HELP", "title"), Span("  keys, and commands after :", "dim")]
+    lines = [heading(title, [Span("esc back", "dim")], width)]
+    for row in _MOVES:
+        spans: list[Span] = []
+        for pair in row:
+            key, _, word = pair.partition("  ")
+            spans += [Span(f" {key} ", "key"), Span(f"{word}  ", "dim")]
+        lines.append(Line(clip(spans, width)))
+    lines.append(heading([], (), width))
+    acts = [act for act in ACTS.values() if act.when is not When.COMMAND_LINE and act not in (STATUS, PENDING)]
+    for act in sorted(acts, key=lambda act: (act.name != "kill", not keys.key_of(act))):
+        press = Span(left(f" {_press(act, keys)}", 8), "key")
+        lines.append(Line(clip((press, Span(left(act.command, 14), "strong"), Span(act.help)), width)))
+    others = ", ".join(act.command for act in ACTS.values() if act.when is When.COMMAND_LINE)
+    lines.append(Line(clip((Span(" also    ", "dim"), Span(others, "strong")), width)))
     return lines
 
 
-def _said(text: str, danger: Danger) -> str:
-    return f"{text}" if danger is Danger.SAFE else f"{text} ({'asks' if danger is Danger.TWO_STEPS else 'typed word'})"
-
-
-def _pair(key: str, text: str, cells: int, width: int) -> tuple[Span, ...]:
-    return (
-        Span(" " + left(key, cells) + " ", "key"),
-        Span(left(cut(text, max(0, width - cells - 2)), max(0, width - cells - 2))),
-    )
+def _press(act: Act, keys: KeyMap) -> str:
+    key = keys.key_of(act) or ":"
+    return {Danger.SAFE: key, Danger.TWO_STEPS: f"{key} y", Danger.TYPED: f"{key} type"}[act.danger]

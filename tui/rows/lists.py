@@ -7,62 +7,70 @@ from datetime import datetime, tzinfo
 from cockpit.model.identity import WRITE_SCOPES, Via
 from cockpit.model.orders import Order
 from cockpit.operator.view import ClientView, HeldBalances, HeldPosition, Snapshot
-from tui.cells import Line, Span, clip, heading, left, right
+from tui.cells import Line, Span, clip, heading, left, right, wrap
 from tui.glyphs import CHOSEN, ORDER
 from tui.rows.waiting_row import currency_of, short_id
 from tui.stable_rows import StableRows
-from tui.words import ago, amount, clock_time, gain, masked, money, order_words, price
+from tui.words import ago, amount, clock_time, gain, masked, money, order_words, plural, price, span_of
+
+_DETAIL_ROWS = 4
 
 
 def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, height: int) -> list[Line]:
-    """Every authority that was given: to whom, for which host, what it may do, and when it was used last."""
-    shown = rows.in_view(height - 2)
+    """Every authority that was given; below, all that the chosen one may do."""
+    shown = rows.in_view(height - 2 - _DETAIL_ROWS)
     facts = [Span(f"{len(rows.items) - len(shown)} more", "wait")] if len(shown) < len(rows.items) else []
     lines = [heading([Span(" CLIENTS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
     wide = width >= 100
-    name, host = (20, 24) if wide else (15, 17)
-    head = f"  {left('name', name)} {left('host', host)} {left('on', 9)} {right('calls', 6)} {right('last', 10)}  may"
+    name, host = (22, 30) if wide else (15, 18)
+    head = f"  {left('name', name)} {left('host', host)} {left('on', 8)} {right('calls', 6)} {right('last', 6)}  may"
     lines.append(Line(clip((Span(head, "dim"),), width)))
     for view in shown:
         chosen = view.grant_id == rows.chosen_key
-        lines.append(
-            Line(
-                clip(
-                    (
-                        Span(f"{CHOSEN if chosen else ' '} ", "key"),
-                        Span(left(view.client, name) + " ", "dim" if view.suspended else "name"),
-                        Span(left("API key" if view.via is Via.KEY else view.host, host) + " ", "dim"),
-                        Span(left(view.connection, 9) + " "),
-                        Span(right(f"{view.calls:,}", 6) + " ", "dim"),
-                        Span(right(ago(view.last_used, now).removesuffix(" ago"), 10) + "  ", "dim"),
-                        *_may(view),
-                    ),
-                    width,
-                ),
-                chosen=chosen,
-            )
+        spans = (
+            Span(f"{CHOSEN if chosen else ' '} ", "key"),
+            Span(left(view.client, name) + " ", "dim" if view.suspended else "name"),
+            Span(left(_host(view), host) + " ", "dim"),
+            Span(left(view.connection, 8) + " "),
+            Span(right(f"{view.calls:,}", 6) + " ", "dim"),
+            Span(right(ago(view.last_used, now).removesuffix(" ago"), 6) + "  ", "dim"),
+            *_may(view),
         )
+        lines.append(Line(clip(spans, width), chosen=chosen))
     if not rows.items:
         lines.append(Line((Span("  No client has been let in.", "dim"),)))
+    if (view := rows.chosen) is not None:
+        ends = "never" if view.expires_at is None else f"in {span_of(view.expires_at - now)}"
+        life = f"let in {ago(view.made_at, now)}, ends {ends}, {plural(view.denied, 'call')} denied"
+        lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
+        lines.append(heading([Span(f" {view.client}", "title"), Span(f" {_host(view)}", "dim")], (), width))
+        lines += _detail(" ".join(view.scopes) or "nothing", width, 2)
+        lines.append(Line(clip((Span(f"  {life}", "dim"),), width)))
     return lines
+
+
+def _host(view: ClientView) -> str:
+    return "API key" if view.via is Via.KEY else view.host
+
+
+def _detail(text: str, width: int, rows: int) -> list[Line]:
+    parts = wrap(text, max(10, width - 4), rows)
+    return [Line((Span(f"  {part}"),)) for part in parts] + [Line()] * (rows - len(parts))
 
 
 def _may(view: ClientView) -> list[Span]:
     if view.suspended:
         return [Span("■ suspended", "bad")]
-    reads = [scope.partition(":")[2] for scope in view.scopes if scope not in WRITE_SCOPES and scope.startswith("read")]
-    previews = any(scope.startswith("preview") for scope in view.scopes)
-    writes = [scope.partition(":")[2] for scope in view.scopes if scope in WRITE_SCOPES]
-    spans = [Span(f"write {'+'.join(writes)}", "wait"), Span(" · ", "rule")] if writes else []
-    parts = ([f"read {'+'.join(reads)}"] if reads else []) + (["preview"] if previews else [])
-    return [*spans, Span(" · ".join(parts) or "nothing more")]
+    writes = sum(scope in WRITE_SCOPES for scope in view.scopes)
+    reads = len(view.scopes) - writes
+    return [*([Span(f"{writes} write", "wait"), Span(" + ", "rule")] if writes else []), Span(f"{reads} read")]
 
 
 def order_list_rows(
     rows: StableRows[Order], snapshot: Snapshot, now: datetime, width: int, height: int, zone: tzinfo | None = None
 ) -> list[Line]:
     """Open orders and those that ended today."""
-    shown = rows.in_view(height - 2)
+    shown = rows.in_view(height - 2 - _DETAIL_ROWS)
     facts = [Span(f"{len(rows.items) - len(shown)} more", "wait")] if len(shown) < len(rows.items) else []
     lines = [heading([Span(" ORDERS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
     wide = width >= 100
@@ -91,6 +99,16 @@ def order_list_rows(
         )
     if not rows.items:
         lines.append(Line((Span("  No orders today.", "dim"),)))
+    if (order := rows.chosen) is not None:
+        lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
+        on = f" on {order.connection}, made {ago(order.made_at, now)}"
+        lines.append(heading([Span(f" {order.order_id}", "title"), Span(on, "dim")], (), width))
+        lines += _detail(order.reason or order_words(order.request), width, 2)
+        fees = money(order.fees, currency_of(snapshot, order.connection))
+        filled = (
+            f"{amount(order.filled)} of {amount(order.request.quantity)} filled, fees {fees}, version {order.version}"
+        )
+        lines.append(Line(clip((Span(f"  {filled}", "dim"),), width)))
     return lines
 
 
@@ -124,7 +142,7 @@ def holding_rows(
         ]
         lines.append(_columns(cells, widths, 2, width))
     lines += [Line(), heading([Span(" POSITIONS", "title"), Span(f" {len(positions)}", "strong")], (), width)]
-    labels = ("symbol", "connection", "quantity", "average", "mark", "value", "profit", "age")
+    labels = ("symbol", "on", "quantity", "average", "mark", "value", "profit", "age")
     widths = (9, 10, 10, 10, 10, 12, 11, 7) if width < 100 else (16, 16, 14, 14, 14, 16, 14, 10)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
     for held in positions:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from cockpit.model.checks import Applies, CheckResult
-from cockpit.model.orders import OrderRequest
+from cockpit.model.orders import Order, OrderRequest, OrderState
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.trading import Mode
 from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
@@ -46,9 +46,7 @@ def order_ticket_rows(
     if order.filled:
         filled = f"{amount(order.filled)} of {amount(order.request.quantity)} at {price(order.average_price)}"
         lines.append(_fact("filled", [Span(filled, "ok"), Span(f"  fees {money(order.fees, currency)}", "dim")], width))
-    lines += _wrapped(
-        "state", f"{ORDER[order.state].text}, {ago(order.changed_at, now)}", ORDER[order.state].role, width
-    )
+    lines += _wrapped("state", _since(order, now), ORDER[order.state].role, width)
     if order.reason:
         lines += _wrapped("reason", order.reason, "", width)
     lines.append(Line())
@@ -94,9 +92,8 @@ def _market(ticket: OrderTicket, asked: OrderRequest, now: datetime, width: int)
         lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price), width))
     if asked.limit_price is not None and (touch := quote.touch(asked.side)):
         gap = (asked.limit_price - touch) / touch * 100
-        lines.append(
-            _fact("limit", [Span(f"{price(asked.limit_price)}  "), Span(f"{gap:+.2f} % from the touch", "dim")], width)
-        )
+        where = f"{gap:+.2f} % from the touch" if abs(gap) >= Decimal("0.005") else "at the touch"
+        lines.append(_fact("limit", [Span(f"{price(asked.limit_price)}  "), Span(where, "dim")], width))
     return lines
 
 
@@ -122,6 +119,12 @@ def _drift(drift: Decimal, asked_at: Decimal | None) -> list[Span]:
     ]
 
 
+def _since(order: Order, now: datetime) -> str:
+    if order.state is OrderState.PENDING:
+        return f"{ORDER[order.state].text} for {span_of(now - order.changed_at)}"
+    return f"{ORDER[order.state].text}, {ago(order.changed_at, now)}"
+
+
 def _position(ticket: OrderTicket) -> list[Span]:
     before, after = ticket.position_before, ticket.position_after
     flips = before * after < 0
@@ -141,7 +144,7 @@ def _checks(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
     if failed:
         facts = [Span(f"{len(failed)} refused", "bad"), Span(" · ", "rule"), *facts]
     if silent:
-        facts += [Span(" · ", "rule"), Span(f"{len(silent)} silent", "dim")]
+        facts += [Span(" · ", "rule"), Span(f"{len(silent)} not applicable", "dim")]
     lines = [heading([Span(" CHECKS", "title-off")], facts, width)]
     for check in (*failed, *passed, *silent):
         lines += _check(check, width)

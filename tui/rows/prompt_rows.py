@@ -23,14 +23,12 @@ def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
     chip = [Span(f" {question.verb} ", "ask"), Span(" ")]
     if question.live:
         chip.insert(0, Span(" ● LIVE MONEY ", "live"))
-    answers = [Span("  "), Span("y", "key"), Span(" yes  "), Span("n", "key"), Span(" no")]
-    if question.decide_by is not None:
-        left = (question.decide_by - now).total_seconds()
-        answers.append(Span(f"  {countdown(left)}", "bad" if left < URGENT_SECONDS else "wait"))
-    answers.append(Span(" "))
     whole = [*chip, *question.says]
-    if width_of(whole) + width_of(answers) <= width:
-        return [Line(spread(whole, answers, width))]
+    for gap in ("  ", " "):
+        answers = _answers(question, now, gap)
+        if width_of(whole) + width_of(answers) <= width:
+            return [Line(spread(whole, answers, width))]
+    answers = _answers(question, now, "  ")
     text = "".join(span.text for span in question.says)
     indent = width_of(chip)
     rows = wrap(text, max(10, width - indent - 1))
@@ -45,6 +43,14 @@ def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
         ]
         lines.append(Line(spread([], answers, width)))
     return lines
+
+
+def _answers(question: Question, now: datetime, gap: str) -> list[Span]:
+    answers = [Span(gap), Span("y", "key"), Span(f" yes{gap}"), Span("n", "key"), Span(" no")]
+    if question.decide_by is not None:
+        left = (question.decide_by - now).total_seconds()
+        answers.append(Span(f"{gap}{countdown(left)}", "alarm" if left < URGENT_SECONDS else "wait"))
+    return [*answers, Span(" ")]
 
 
 def entry_rows(entry: Entry, width: int) -> list[Line]:

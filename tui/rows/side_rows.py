@@ -69,11 +69,10 @@ def _clients(clients: tuple[ClientView, ...], now: datetime, width: int) -> list
                 clip(
                     (
                         Span("  "),
-                        Span(left(view.client, width - 38), "name"),
-                        Span(" " + left("", 0)),
+                        Span(left(view.client, max(4, width - 36)), "name"),
                         Span(left(may.text, 12), may.role),
                         Span(right(f"{view.calls:,}", 7) + " calls", "dim"),
-                        Span(right(last, 11), "dim"),
+                        Span(right(last.removesuffix(" ago"), 7), "dim"),
                     ),
                     width,
                 )

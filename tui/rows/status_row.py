@@ -7,12 +7,14 @@ from datetime import datetime, tzinfo
 
 from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.operator.view import ConnectionView, Snapshot
-from tui.cells import Line, Span, clip, width_of
+from tui.cells import Line, Span, clip, cut, right, width_of
 from tui.glyphs import LINK, SWITCH, WAITS
 from tui.words import clock_time, duration, masked, plural
 
 _STOPPED = frozenset({TradingState.HALTED, TradingState.KILLED})
 _GAP = Span("  ")
+_FREE = 8
+"""Cells that stay empty before the address is worth showing."""
 
 
 def status_row(snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | None = None) -> Line:
@@ -31,6 +33,8 @@ def status_row(snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | Non
     lines = sorted(snapshot.connections, key=lambda seen: (seen.mode is not Mode.LIVE, seen.link is Link.READY))
     middle = _middle(lines, clients, room)
     between = Span(" " * max(0, width - width_of(start) - width_of(middle) - width_of(end)))
+    if width_of([between]) >= len(snapshot.url) + _FREE:
+        between = Span(right(cut(snapshot.url, width_of([between]) - 3), width_of([between]) - 3) + "   ", "dim")
     spans = clip((*start, *middle, between, *end), width)
     if stopped:
         return Line(

@@ -35,7 +35,7 @@ def waiting_title(rows: WaitingRows, now: datetime, active: bool, hidden: int, w
     facts = [Span(f"orders {orders} · clients {clients}", "dim"), Span(" ── ", "rule")]
     if hidden:
         facts += [Span(f"{hidden} more, j k", "wait"), Span(" ── ", "rule")]
-    facts.append(Span(f"next {countdown(soonest)}", "bad" if soonest < URGENT_SECONDS else "wait"))
+    facts.append(Span(f"next {countdown(soonest)}", "alarm" if soonest < URGENT_SECONDS else "wait"))
     return heading(title, facts, width)
 
 
@@ -50,7 +50,7 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     tail = (1 + worth_cells if worth_cells else 0) + (2 + bar_cells if bar_cells else 0) + 1 + 5 + 1 + 2 + 1
     what_cells = max(0, width - 2 - 1 - 7 - who_cells - 1 - tail)
     life = max(1.0, (item.decide_by - asked_at(item)).total_seconds())
-    role = "bad" if urgent else "wait"
+    role = "alarm" if urgent else "wait"
     start = [Span(f"{CHOSEN if chosen else ' '}{WAITS} ", role)]
     if isinstance(item, PendingClient):
         start += [
@@ -72,7 +72,7 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
         if worth_cells:
             start.append(Span(right(worth, 1 + worth_cells)))
     end = [Span("  "), Span(bar(seconds / life, bar_cells), role)] if bar_cells else []
-    end += [Span(right(countdown(seconds), 6), role), Span(" !! " if urgent else "    ", "bad")]
+    end += [Span(right(countdown(seconds), 6), role), Span(" !! " if urgent else "    ", "alarm")]
     return Line((*start, *end), chosen=chosen)
 
 

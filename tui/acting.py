@@ -1,0 +1,165 @@
+"""What an act does here: at once where it takes risk away, after a question or a typed word where it adds some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from cockpit.model.clock import Clock
+from cockpit.model.orders import Order, OrderId
+from cockpit.operator.acts import (
+    APPROVE_CLIENT,
+    APPROVE_ORDER,
+    CANCEL,
+    CLIENTS,
+    DENY_CLIENT,
+    DENY_ORDER,
+    KILL,
+    ORDERS,
+    PENDING,
+    POSITIONS,
+    REVOKE,
+    SCOPES,
+    STATUS,
+    Act,
+    Command,
+    Danger,
+)
+from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from tui.asking import Asks, Entry, Message, Question
+from tui.client_form import ClientForm
+from tui.decisions import act_question, client_question, order_question, still_holds
+from tui.moves import Around, Moves
+from tui.order_edit import EditUnfit, edited
+from tui.state import Place, ScreenState
+
+SHORT_SECONDS: Final = 8.0
+LONG_SECONDS: Final = 30.0
+PLACES: Final[Mapping[str, Place]] = {
+    CLIENTS.name: Place.CLIENTS,
+    ORDERS.name: Place.ORDERS,
+    POSITIONS.name: Place.HOLDINGS,
+    STATUS.name: Place.MAIN,
+    PENDING.name: Place.MAIN,
+}
+"""Acts that only show something, and where the screen shows it."""
+
+
+class Sends(Protocol):
+    """What the controls can set in motion; none of it waits."""
+
+    def send(self, command: Command) -> None: ...
+
+    def look_at_order(self, order_id: OrderId) -> None: ...
+
+    def look_for_client(self, code: str) -> None: ...
+
+
+class Acting:
+    """Acts, questions and messages, applied to the screen's state."""
+
+    def __init__(self, state: ScreenState, sends: Sends, around: Around, moves: Moves, clock: Clock) -> None:
+        self._state = state
+        self._sends = sends
+        self._around = around
+        self._moves = moves
+        self._clock = clock
+
+    def say(self, text: str, role: str = "", seconds: float = SHORT_SECONDS) -> None:
+        """Show a message in the row above the keys."""
+        self._state.message = Message(text, role, self._clock.monotonic() + seconds)
+
+    def complain(self, text: str) -> None:
+        """Show what went wrong, for longer."""
+        self.say(text, "bad", LONG_SECONDS)
+
+    def kill(self) -> None:
+        """Stop everything at once."""
+        self._state.question = self._state.entry = None
+        self.say("Stopping everything …", "bad")
+        self._sends.send(Command(KILL.name, {"reason": "operator pressed the kill key"}))
+
+    def nothing_chosen(self) -> None:
+        """A key that needs a row was pressed without one: choose the oldest, and do nothing to it."""
+        if self._state.waiting.items and self._state.waiting.chosen is None:
+            self._state.waiting.move(1)
+            self.say("Chosen: the oldest. Press the key again to act on it.", "dim")
+
+    def do(self, act: Act) -> None:
+        """Carry out an act that a key means for what is at hand."""
+        state, target = self._state, self._state.target
+        if state.place is Place.MAIN and state.waiting.too_fresh(self._clock.monotonic()) and act.name not in PLACES:
+            self.say("That row has only just come; press again.", "dim")
+        elif act.name in PLACES:
+            self._moves.go(PLACES[act.name])
+        elif act is APPROVE_CLIENT and isinstance(target, ClientForm):
+            self.ask(client_question(state, target)) if not target.complaint() else self.complain(target.complaint())
+        elif act is APPROVE_CLIENT:
+            self.ask_code()
+        elif act is APPROVE_ORDER and isinstance(target, Order | PendingOrder):
+            self.ask(order_question(state, target if isinstance(target, Order) else target.order))
+        elif act is DENY_CLIENT and isinstance(target, ClientForm | PendingClient):
+            request = target.ticket.request if isinstance(target, ClientForm) else target
+            self._sends.send(Command(act.name, {"code": request.request_id}))
+            if isinstance(target, ClientForm):
+                self._moves.escape()
+        elif act in (DENY_ORDER, CANCEL) and isinstance(target, Order | PendingOrder):
+            order = target if isinstance(target, Order) else target.order
+            self._sends.send(Command(act.name, {"order_id": str(order.order_id)}))
+        elif act is REVOKE and isinstance(target, ClientView):
+            self._sends.send(Command(act.name, {"client": str(target.client)}))
+        else:
+            self.run(act, Command(act.name))
+
+    def run(self, act: Act, command: Command) -> None:
+        """Send an act that was typed, asking first as its danger says; what only takes away is never asked."""
+        widens = act is not SCOPES or "add" in command.arguments
+        if act is KILL:
+            self._state.entry = self._state.question = None
+            self._sends.send(command)
+        elif act.danger is Danger.TYPED:
+            self._state.entry = Entry(
+                Asks.WORD, f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}", command=command, word=act.word
+            )
+        elif act is APPROVE_ORDER:
+            self._approve_typed(command)
+        elif act.danger is Danger.TWO_STEPS and widens:
+            self.ask(act_question(act, command))
+        else:
+            self._sends.send(command)
+
+    def _approve_typed(self, command: Command) -> None:
+        """Ask about a waiting order that was named by its id, in the same words as for a key."""
+        given = command.arguments
+        pending = self._state.pending_order(given["order_id"])
+        if pending is None:
+            self.complain("No order of that id waits.")
+            return
+        edit = given.get("quantity", "") + (f" @ {given['limit']}" if "limit" in given else "")
+        try:
+            changed = edited(pending.order.proposed or pending.order.request, edit) if edit else None
+        except EditUnfit as problem:
+            self.complain(str(problem))
+            return
+        self.ask(order_question(self._state, pending.order, changed))
+
+    def ask(self, question: Question) -> None:
+        """Ask inline."""
+        self._state.message = None
+        self._state.question = question
+
+    def ask_code(self) -> None:
+        """Ask for the code that a client's browser shows."""
+        self._state.entry = Entry(Asks.CODE, "CODE that the browser shows")
+
+    def say_yes(self, question: Question) -> None:
+        """Do what was asked about, if it still is as the words said."""
+        self._state.question = None
+        if gone := still_holds(self._state, question):
+            self.complain(gone)
+        elif question.command is None:
+            self._around.leave()
+        else:
+            self._sends.send(question.command)
+            if isinstance(self._state.target, ClientForm):
+                self._moves.escape()

@@ -1,0 +1,104 @@
+"""Where the operator is and looks: places, panes, the chosen row, and the part of a text that is in view."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from tui.client_form import ClientForm
+from tui.state import Pane, Place, ScreenState
+
+_TEXTS: Final = frozenset({Place.HOLDINGS, Place.RESULT, Place.HELP, Place.ORDER})
+_ALL: Final = 1_000_000
+
+
+class Around(Protocol):
+    """What the controls need of the screen around them."""
+
+    def leave(self) -> None: ...
+
+    def stream_height(self) -> int: ...
+
+
+class Moves:
+    """Movement keys, and the ways into and out of places."""
+
+    def __init__(self, state: ScreenState, around: Around) -> None:
+        self._state = state
+        self._around = around
+
+    def move(self, key: str) -> bool:
+        """Apply a movement key; False when it is none."""
+        state = self._state
+        page = max(1, self._around.stream_height() - 1)
+        steps = {"down": 1, "j": 1, "up": -1, "k": -1}.get(key)
+        pages = {"pagedown": page, "ctrl+d": page // 2, "pageup": -page, "ctrl+u": -(page // 2)}.get(key)
+        if key == "tab" and state.place is Place.MAIN:
+            state.pane = Pane.STREAM if state.pane is Pane.QUEUE else Pane.QUEUE
+        elif key in {"G", "f", "end"}:
+            self._to_end()
+        elif key in {"g", "home"}:
+            self._by(-_ALL)
+        elif steps is not None:
+            self._by(steps)
+        elif pages is not None:
+            if state.place is Place.MAIN:
+                state.calls.scroll(pages, self._around.stream_height())
+            else:
+                self._by(pages)
+        elif isinstance(state.target, ClientForm) and key in {"space", "left", "right"}:
+            state.target.change(-1 if key == "left" else 1)
+        else:
+            return False
+        return True
+
+    def _by(self, steps: int) -> None:
+        state = self._state
+        match state.place:
+            case Place.MAIN if state.pane is Pane.QUEUE:
+                state.waiting.move(steps)
+            case Place.MAIN:
+                state.calls.scroll(steps, self._around.stream_height())
+            case Place.CLIENTS:
+                state.clients.move(steps)
+            case Place.ORDERS:
+                state.orders.move(steps)
+            case Place.CLIENT if state.form is not None:
+                state.form.move(steps)
+            case place if place in _TEXTS:
+                state.offset = max(0, state.offset + steps)
+
+    def _to_end(self) -> None:
+        if self._state.place is Place.MAIN:
+            self._state.calls.follow()
+        else:
+            self._by(_ALL)
+
+    def go(self, place: Place) -> None:
+        """Show a place from its beginning."""
+        state = self._state
+        if place is not state.place:
+            state.back = state.place if place is Place.ORDER or place is Place.HELP else Place.MAIN
+        if place is Place.CLIENTS:
+            state.clients.forget()
+            state.clients.take(state.snapshot.clients)
+            state.clients.move(1)
+        elif place is Place.ORDERS:
+            state.orders.forget()
+            state.orders.take(state.snapshot.orders)
+            state.orders.move(1)
+        state.place = place
+        state.offset = 0
+
+    def escape(self) -> None:
+        """Go back one step: out of a place, then to the end of the stream, then out of the filter."""
+        state = self._state
+        if state.place is not Place.MAIN:
+            state.place, state.back = state.back, Place.MAIN
+            state.offset = 0
+            state.form = None
+        elif not state.calls.following:
+            state.calls.follow()
+        elif state.calls.filter is not None:
+            state.calls.narrow(None)
+        else:
+            state.pane = Pane.QUEUE

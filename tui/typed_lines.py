@@ -1,0 +1,134 @@
+"""Typed lines: the code, the command, the filter, the word, the name and the edit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cockpit.model.orders import Order
+from cockpit.operator.acts import APPROVE_CLIENT
+from tui.acting import PLACES, Acting, Sends
+from tui.asking import Asks, Entry
+from tui.calls import FilterUnfit, filter_of
+from tui.commands import LineUnfit, command_of, completed
+from tui.decisions import order_question, quit_question
+from tui.line_edit import LineEdit
+from tui.moves import Moves
+from tui.order_edit import EditUnfit, edited
+from tui.state import ScreenState
+
+_REMEMBERED: Final = 100
+
+
+class TypedLines:
+    """Keys while a line is being typed, and what the line does once it is entered."""
+
+    def __init__(self, state: ScreenState, sends: Sends, acting: Acting, moves: Moves) -> None:
+        self._state = state
+        self._sends = sends
+        self._acting = acting
+        self._moves = moves
+
+    def press(self, entry: Entry, key: str, character: str | None) -> None:
+        """Take one key."""
+        if key in {"escape", "ctrl+c"}:
+            self._state.entry, self._state.code_sought = None, ""
+        elif key == "enter":
+            entry.note = ""
+            self._submit(entry)
+        elif key in {"up", "down"} and entry.asks is Asks.COMMAND:
+            self._recall(entry, -1 if key == "up" else 1)
+        elif key == "tab":
+            if entry.asks is Asks.COMMAND:
+                entry.edit = LineEdit.of(completed(entry.edit.text))
+        elif key == "backspace" and not entry.edit.text:
+            self._state.entry = None
+        elif (changed := entry.edit.pressed(key)) is not None:
+            entry.edit = changed
+        elif character is not None and character.isprintable():
+            entry.edit = entry.edit.typed(character)
+
+    def _submit(self, entry: Entry) -> None:
+        text = entry.edit.text.strip()
+        match entry.asks:
+            case Asks.CODE:
+                if text:
+                    self._sends.look_for_client(text)
+            case Asks.COMMAND:
+                self._command(entry, text)
+            case Asks.FILTER:
+                self._filter(entry, text)
+            case Asks.WORD:
+                self._word(entry, text)
+            case Asks.NAME:
+                self._name(entry, text)
+            case Asks.EDIT:
+                self._edited(entry, text)
+
+    def _command(self, entry: Entry, text: str) -> None:
+        if text:
+            self._state.typed[:] = [*[line for line in self._state.typed if line != text], text][-_REMEMBERED:]
+        self._state.entry = None
+        if text in {"q", "quit"}:
+            self._acting.ask(quit_question(self._state))
+            return
+        if text == APPROVE_CLIENT.command or not text:
+            if text:
+                self._acting.ask_code()
+            return
+        try:
+            act, command = command_of(text)
+        except LineUnfit as problem:
+            entry.note = str(problem)
+            self._state.entry = entry
+            return
+        if act.name in PLACES:
+            self._moves.go(PLACES[act.name])
+        elif act is APPROVE_CLIENT and len(command.arguments) == 1:
+            self._sends.look_for_client(command.arguments["code"])
+        else:
+            self._acting.run(act, command)
+
+    def _recall(self, entry: Entry, steps: int) -> None:
+        lines = self._state.typed
+        if not lines:
+            return
+        at = (len(lines) if entry.history_at is None else entry.history_at) + steps
+        entry.history_at = min(max(0, at), len(lines))
+        entry.edit = LineEdit.of(lines[entry.history_at] if entry.history_at < len(lines) else "")
+
+    def _filter(self, entry: Entry, text: str) -> None:
+        try:
+            self._state.calls.narrow(filter_of(text))
+            self._state.entry = None
+        except FilterUnfit as problem:
+            entry.note = str(problem)
+
+    def _word(self, entry: Entry, text: str) -> None:
+        if text == entry.word and entry.command is not None:
+            self._state.entry = None
+            self._sends.send(entry.command)
+        else:
+            entry.note = f"that isn't {entry.word}"
+
+    def _name(self, entry: Entry, text: str) -> None:
+        form = self._state.form
+        self._state.entry = None
+        if form is not None:
+            form.name = text
+            if complaint := form.complaint():
+                entry.note = complaint
+                self._state.entry = entry if "name" in complaint else None
+
+    def _edited(self, entry: Entry, text: str) -> None:
+        target = self._state.target
+        self._state.entry = None
+        if not isinstance(target, Order) or not target.waits:
+            self._acting.complain("That order no longer waits.")
+            return
+        try:
+            changed = edited(target.proposed or target.request, text)
+        except EditUnfit as problem:
+            entry.note = str(problem)
+            self._state.entry = entry
+            return
+        self._acting.ask(order_question(self._state, target, changed))
