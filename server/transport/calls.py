@@ -142,6 +142,8 @@ class ToolCalls:
         """
         refused = self.begin(exchange, name)
         if refused is not None:
+            if done is not None:
+                done()
             return await self._answer(exchange, request_id, refused, form)
         task = asyncio.get_running_loop().create_task(self._host.call(exchange.caller, name, arguments))
         exchange.task = task

@@ -150,7 +150,7 @@ class Asked:
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
         """Send a notification that belongs to this request."""
         if self._exchange is not None and self._exchange.may_stream:
-            await self._exchange.send(notification_frame(method, params))
+            await self._exchange.as_stream().send(notification_frame(method, params))
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Report progress to a client that asked for it."""

@@ -33,23 +33,26 @@ class Ended(Enum):
 class Reply:
     """The answer to one POST once it has become a stream, because something had to be sent before the result."""
 
-    __slots__ = ("_headers", "_lock", "_request", "_response")
+    __slots__ = ("_headers", "_lock", "_over", "_request", "_response")
 
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
         self._request = request
         self._headers = headers
         self._response: web.StreamResponse | None = None
         self._lock = asyncio.Lock()
+        self._over = False
 
     async def send(self, data: bytes) -> None:
-        """Write one frame; the first opens the stream. Without a client it does nothing."""
+        """Write one frame; the first opens the stream. Without a client, or after the end, it does nothing."""
         with contextlib.suppress(*_BROKEN):
             async with self._lock:
-                await (await self._open()).write(data)
+                if not self._over:
+                    await (await self._open()).write(data)
 
     async def finish(self, body: bytes) -> web.StreamResponse:
         """Write the last message and end the stream."""
         async with self._lock:
+            self._over = True
             response = await self._open()
             with contextlib.suppress(*_BROKEN):
                 await response.write(frame(body))
@@ -106,11 +109,11 @@ class Exchange:
         """What to cancel: the task that waits for the tool."""
         self.ended: Ended | None = None
 
-    async def send(self, data: bytes) -> None:
-        """Send a frame before the result, which makes the answer a stream."""
+    def as_stream(self) -> Reply:
+        """Make the answer a stream. From here on it is one, even before its first frame is out."""
         if self.reply is None:
             self.reply = Reply(self.request, self.headers)
-        await self.reply.send(data)
+        return self.reply
 
     async def finish(
         self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
@@ -183,6 +186,6 @@ class Running:
         for exchange in self:
             if exchange.may_stream and now - exchange.quiet_since >= self._ping_seconds:
                 exchange.quiet_since = now
-                task = asyncio.get_running_loop().create_task(exchange.send(PING))
+                task = asyncio.get_running_loop().create_task(exchange.as_stream().send(PING))
                 self._pings.add(task)
                 task.add_done_callback(self._pings.discard)

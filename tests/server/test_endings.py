@@ -136,6 +136,17 @@ async def test_calls_beyond_the_clients_bound_are_refused_and_reported(era):
         assert not body["result"]["isError"]
 
 
+async def test_the_id_of_a_call_that_was_refused_as_one_too_many_is_free_again():
+    async with house(limits=Limits(max_calls_in_flight=1)) as here, wire(here, "ann") as ann:
+        session = {"Mcp-Session-Id": await ann.initialize()}
+        async with asyncio.TaskGroup() as group:
+            await started(group, here, ann, "legacy")
+            for _ in range(2):
+                _, body, _ = await call(ann, "legacy", "echo", **session)
+                assert body["result"]["structuredContent"]["code"] == "BUSY"
+            here.tools.go_on.set()
+
+
 async def test_the_host_stops_within_three_seconds_with_everything_open():
     async with contextlib.AsyncExitStack() as outer:
         inner = contextlib.AsyncExitStack()

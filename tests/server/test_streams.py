@@ -15,7 +15,7 @@ from mcp.shared.subscriptions import ToolsListChanged
 from cockpit.model.identity import GrantId
 from server.transport.sessions import GetStream
 from server.transport.transport import Limits
-from tests.server.parts import MODERN, House, Wire, house, sdk_client, wire
+from tests.server.parts import ENVELOPE, MODERN, House, Wire, house, sdk_client, wire
 
 LISTEN = {"notifications": {"toolsListChanged": True}}
 
@@ -167,6 +167,29 @@ async def test_a_call_that_ends_soon_is_answered_in_plain_json(era):
             here.transport.sweep()
             here.tools.go_on.set()
         assert [frame["id"] for frame in call.result()] == ["slow"]
+
+
+async def test_a_sign_of_life_that_comes_with_the_result_spoils_nothing():
+    params = {"name": "wait", "_meta": ENVELOPE}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    async with house() as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        head = (
+            f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ann\r\nMCP-Protocol-Version: {MODERN}\r\n"
+        )
+        routing = f"Mcp-Method: tools/call\r\nMcp-Name: wait\r\nContent-Length: {len(body)}\r\n\r\n"
+        request = (head + routing + body).encode()
+        writer.write(request)
+        await here.tools.started.wait()
+        here.tools.go_on.set()
+        here.clock.seconds += 14
+        here.transport.sweep()
+        writer.write(request + b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(5):
+            everything = await reader.read()
+        writer.close()
+        assert everything.count(b"HTTP/1.") == 3
+        assert everything.count(b'"result"') == 2
 
 
 async def test_signs_of_life_keep_a_listen_stream_open():
