@@ -67,7 +67,7 @@ async def get_quote(call: Call, asked: QuoteArguments) -> Served[QuoteResult]:
     instrument = await market.resolve(asked.symbol)
     quote = await market.quote(instrument)
     result = QuoteResult.of(quote, call.rooms.clock.now())
-    return Served(result, symbol=quote.symbol, summary=safe(f"{quote.symbol} {result.bid} / {result.ask}"))
+    return Served(result, symbol=quote.symbol, summary=safe(f"{quote.symbol} {quote.bid} / {quote.ask}"))
 
 
 class BarsArguments(Arguments):

@@ -25,6 +25,7 @@ class Stopping:
     async def kill(self, reason: str, by: str) -> Answer:
         """End every authority, void every approval, cancel what rests. Takes effect before anything is awaited."""
         rooms = self._rooms
+        waiting = len(rooms.book.waiting())
         rooms.switch.lower(TradingState.KILLED, reason or f"killed by the operator ({by})")
         ended = rooms.authority.kill_now()
         trouble: list[str] = []
@@ -34,18 +35,18 @@ class Stopping:
             except (StoreUnavailable, StoreBusy) as error:
                 trouble.append(str(error))
                 log.warning("the kill is in force but not in the database: %s", error)
-        voided = await rooms.decisions.void_waiting("KILL_SWITCH", by)
+        await rooms.decisions.void_waiting("KILL_SWITCH", by)
         cancelled = 0
         if rooms.settings.kill.cancel_orders:
             cancelled = len(await rooms.decisions.cancel_all(by))
         left = sum(1 for order in rooms.book.open() if order.state in AT_BROKER)
-        says = f"KILLED: {len(ended)} authorities ended, {voided} waiting orders voided, {cancelled} orders cancelled."
+        says = f"KILLED: {len(ended)} authorities ended, {waiting} waiting orders voided, {cancelled} orders cancelled."
         if left:
             says += f" {left} may still work at the broker."
         if trouble:
             says += " It could not be written to the database; a restart is KILLED all the same."
             rooms.feed.publish(Notice(rooms.clock.now(), safe(says), True))
-        return Done(says, {"state": TradingState.KILLED, "ended": len(ended), "voided": voided, "cancelled": cancelled})
+        return Done(says, {"state": TradingState.KILLED, "ended": len(ended), "voided": waiting, "cancelled": cancelled})
 
     async def lower(self, state: TradingState, act: str, reason: str, by: str) -> Answer:
         """Halt, or let only reducing orders pass. Waiting orders stay and are checked again when approved."""
