@@ -32,6 +32,7 @@ from server.transport.wire import (
     error_body,
     error_response,
     json_response,
+    read_body,
     read_message,
     result_body,
 )
@@ -88,7 +89,7 @@ class LegacyEra:
             return error_response(
                 None, INVALID_REQUEST, "Not Acceptable: Client must accept application/json", status=406
             )
-        message = read_message(await request.read())
+        message = read_message(await read_body(request))
         if isinstance(message, Malformed):
             return error_response(None, message.code, message.message)
         if not message.method:

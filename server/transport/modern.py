@@ -21,7 +21,7 @@ from server.transport.calls import METHOD, ToolCalls
 from server.transport.kernel import ask_kernel
 from server.transport.results import ResultForm
 from server.transport.running import Exchange, Running
-from server.transport.wire import VERSION_HEADER, Malformed, accepts, error_response, read_message
+from server.transport.wire import VERSION_HEADER, Malformed, accepts, error_response, read_body, read_message
 
 _ROUTING_HEADERS: Final = ("mcp-protocol-version", "mcp-method", "mcp-name")
 _LISTEN: Final = "subscriptions/listen"
@@ -45,7 +45,7 @@ class ModernEra:
         takes = accepts(headers.get("Accept", ""))
         if not takes.json:
             return web.Response(status=406)
-        message = read_message(await request.read())
+        message = read_message(await read_body(request))
         if isinstance(message, Malformed):
             return error_response(None, message.code, message.message)
         request_id, method, params, body = message

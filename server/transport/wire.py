@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -35,6 +36,10 @@ PING: Final = b": ping\r\n\r\n"
 TOOLS_CHANGED_METHOD: Final = "notifications/tools/list_changed"
 
 
+BODY_SECONDS: Final = 30.0
+"""How long a client may take to send a body."""
+
+
 class Message(NamedTuple):
     """One JSON-RPC message of a client: a request has an id, a notification none, a response no method."""
 
@@ -54,6 +59,17 @@ class Malformed(NamedTuple):
 
 _NO_JSON: Final = Malformed(PARSE_ERROR, "Parse error")
 _NO_MESSAGE: Final = Malformed(INVALID_REQUEST, "Body must be a single JSON-RPC request or notification object")
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Read the body; 408 where it doesn't come, 413 where it is too large. Most have come with their headers."""
+    if request.content.is_eof():
+        return await request.read()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def read_message(body: bytes) -> Message | Malformed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -283,3 +284,25 @@ async def test_a_client_of_the_sdk_goes_on_after_malformed_neighbours():
         async with ann.post(data=b"{{{"):
             pass
         assert (await client.call_tool("echo", {})).structured_content == {"said": {}}
+
+
+async def test_a_body_that_never_comes_is_given_up(monkeypatch):
+    monkeypatch.setattr("server.transport.wire.BODY_SECONDS", 0.05)
+    async with house() as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        writer.write(
+            b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ann\r\nContent-Length: 9\r\n\r\n{"
+        )
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_body_in_pieces_is_read_whole():
+    async def pieces():
+        yield b'{"jsonrpc":"2.0",'
+        await asyncio.sleep(0)
+        yield b'"id":1,"method":"ping"}'
+
+    async with house() as here, wire(here) as ann, ann.post(data=pieces()) as answer:
+        assert (await answer.json())["result"] == {}
