@@ -92,6 +92,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("MAX_QUANTITY", "The quantity is above the limit.", False, _O),
     ("MAX_NOTIONAL", "The order's worst-case value is above the limit.", False, _O),
     ("PRICE_COLLAR", "The price is too far from the market.", False, _C),
+    ("SHORT_NOT_ALLOWED", "The instrument can't be sold short.", False, _B),
     ("BUYING_POWER", "The account can't carry this order.", False, _C),
     # approval
     ("PENDING_LIMIT", "Too many orders wait for the operator.", True, _O),
@@ -116,12 +117,11 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("WORD_MISSING", "That act must be confirmed by typing its word.", False, _O),
     ("READ_ONLY", "This screen may look but not act.", False, _O),
     ("ACT_UNKNOWN", "There is no such command.", False, _O),
-    ("AUDIT_BROKEN", "The audit's hash chain is broken.", False, Mender.NOBODY),
     ("BAD_ACT_ARGUMENTS", "The command's arguments don't fit.", False, _O),
 )
 
 
-def refuse(code: str, message: str | None = None, **details: object) -> Refusal:
+def refuse(code: str, message: str | None = None, /, **details: object) -> Refusal:
     """Make a refusal of the table's ``code``; a message of its own replaces the general sentence.
 
     Details become text, because they leave the process and are shown to people.

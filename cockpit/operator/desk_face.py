@@ -278,7 +278,7 @@ class OperatorFace:
         data = {"records": verdict.records, "ok": verdict.ok, "first_bad": verdict.first_bad}
         if verdict.ok:
             return Done(f"{verdict.records} records, the chain is whole.", data)
-        return refuse("AUDIT_BROKEN", verdict.reason or None, records=verdict.records, first_bad=verdict.first_bad)
+        return Done(f"The chain is BROKEN at record {verdict.first_bad}: {verdict.reason}", data)
 
 
 def _wanted(given: dict[str, str], name: str) -> Wanted:

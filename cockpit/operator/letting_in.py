@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oauth.authority import WaitingClient
-
 from cockpit.model.identity import CLIENT_NAME, READ_SCOPES, ClientName, Grant, Scope, Via, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import Safe, is_plain, safe
@@ -14,6 +12,7 @@ from cockpit.model.trading import TradingState
 from cockpit.operator.acts import Answer, Done
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.view import ClientTicket, PendingClient
+from oauth.authority import WaitingClient
 
 _PRODUCTS = ("claude", "chatgpt", "openai", "anthropic", "cursor", "vscode", "visual studio", "windsurf", "codex")
 _HOSTS = {

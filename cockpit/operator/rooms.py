@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oauth.authority import Authority
-
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
 from cockpit.desk.decisions import Decisions
@@ -14,6 +12,7 @@ from cockpit.model.clock import Clock
 from cockpit.operator.feed import Feed
 from cockpit.settings.model import Settings
 from cockpit.store.database import Store
+from oauth.authority import Authority
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ class Stopping:
         if trouble:
             says += " It could not be written to the database; a restart is KILLED all the same."
             rooms.feed.publish(Notice(rooms.clock.now(), safe(says), True))
-        return Done(says, {"state": TradingState.KILLED, "ended": len(ended), "voided": waiting, "cancelled": cancelled})
+        return Done(
+            says, {"state": TradingState.KILLED, "ended": len(ended), "voided": waiting, "cancelled": cancelled}
+        )
 
     async def lower(self, state: TradingState, act: str, reason: str, by: str) -> Answer:
         """Halt, or let only reducing orders pass. Waiting orders stay and are checked again when approved."""

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.model.identity import Caller
+from cockpit.settings.model import ApprovalSettings
+from server.host import ToolAnswer
+from server.tool_host import DeskTools
+from tests.desk.desks import Desk, open_desk
+from tools.registry import Rooms
+
+Ask = Callable[..., Awaitable[ToolAnswer]]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture
+def tools(desk: Desk) -> DeskTools:
+    rooms = Rooms(desk.orders, desk.switch, desk.budgets, ApprovalSettings(), desk.store, desk.clock)
+    return DeskTools(desk.gate, rooms)
+
+
+@pytest.fixture
+def claude(desk: Desk) -> Caller:
+    return desk.grants.give("claude")
+
+
+@pytest.fixture
+def ask(tools: DeskTools, claude: Caller) -> Ask:
+    async def call(tool: str, **arguments: Any) -> ToolAnswer:
+        return await tools.call(claude, tool, arguments)
+
+    return call
