@@ -14,6 +14,7 @@ from mcp_types import Tool
 from bench.peer import QUOTE, TOOL
 from cockpit.model.clock import SystemClock
 from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
 from server.app import build_app
 from server.door import Challenge
@@ -21,6 +22,7 @@ from server.guard import Policy
 from server.host import ToolAnswer
 from server.listener import bind, serve
 from server.transport.kernel import About
+from server.transport.results import refusal_answer
 from server.transport.transport import Transport
 
 _GRANT = Grant(
@@ -44,7 +46,7 @@ class _Tools:
         return TOOL.input_schema if name == TOOL.name else None
 
     async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        return ToolAnswer(QUOTE)
+        return ToolAnswer(QUOTE) if name == TOOL.name else refusal_answer(refuse("UNKNOWN_TOOL"))
 
 
 def _check(authorization: str | None, address: str) -> Caller:

@@ -8,7 +8,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from cockpit.model.refusals import refuse
-from tests.server.parts import LEGACY, MODERN, house, sdk_client
+from tests.server.parts import LEGACY, MODERN, house, sdk_client, wire
 
 MODES = ["legacy", "auto", MODERN]
 
@@ -66,3 +66,22 @@ async def test_many_calls_run_side_by_side(mode):
     async with house() as here, sdk_client(here, "ann", mode) as client:
         results = await asyncio.gather(*(client.call_tool("echo", {"text": str(n)}) for n in range(40)))
         assert [result.structured_content["said"]["text"] for result in results] == [str(n) for n in range(40)]
+
+
+async def test_both_eras_say_that_the_list_of_tools_changes_and_who_serves():
+    async with house() as here, wire(here) as ann:
+        async with ann.modern("server/discover") as answer:
+            discovered = (await answer.json())["result"]
+        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+        async with ann.legacy("initialize", hello) as answer:
+            initialized = (await answer.json())["result"]
+        for result in (discovered, initialized):
+            assert result["capabilities"]["tools"] == {"listChanged": True}
+            assert result["instructions"] == "Ask before you trade."
+        assert initialized["serverInfo"] == {"name": "cockpit", "version": "1.2.3", "title": "Cockpit"}
+
+
+async def test_a_modern_list_says_for_whom_it_may_be_kept():
+    async with house() as here, wire(here) as ann, ann.modern("tools/list") as answer:
+        result = (await answer.json())["result"]
+        assert (result["cacheScope"], result["ttlMs"]) == ("private", 0)
