@@ -10,18 +10,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 from aiohttp import web
+from joserfc.jwk import RSAKey
 from yarl import URL
 
 from cockpit.model.events import Event
 from cockpit.model.identity import Caller, ClientName, Grant, Scope
 from cockpit.model.refusals import Refusal
 from cockpit.store.database import Store
+from cockpit.store.keys import secret_file
 from oauth.authority import Authority, AuthorityConfig, TokenProblem
 from server.oauth_routes import oauth_routes
 
@@ -216,6 +219,7 @@ async def open_house(folder: Path, clock: ManualClock | None = None, **changed: 
 
         listening = socket.create_server(("127.0.0.1", changed.pop("port", 0)))
         config = config_for(listening.getsockname()[1], **changed)
+        secret_file(store.keys, "oauth_signing.pem", _one_key)
         authority = Authority(config, store, clock, store.keys, events.append)
         await stack.enter_async_context(authority)
         app.add_routes(oauth_routes(authority))
@@ -227,6 +231,12 @@ async def open_house(folder: Path, clock: ManualClock | None = None, **changed: 
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), auto_decompress=False)
         )
         yield House(config, store, clock, authority, http, events)
+
+
+@cache
+def _one_key() -> bytes:
+    """Return one signing key for all tests: making one takes longer than most of them."""
+    return RSAKey.generate_key(2048).as_pem(private=True)
 
 
 def _resource(authority: Authority) -> Callable[[web.Request], Awaitable[web.Response]]:

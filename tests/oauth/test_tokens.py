@@ -16,8 +16,11 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from cockpit.model.identity import Caller
+from cockpit.store.folder import StoreCannotOpen
+from cockpit.store.keys import secret_file
 from oauth.authority import TokenProblem
-from tests.oauth.house import House, tokens_of
+from oauth.tokens import TokenSigner
+from tests.oauth.house import House, config_for, tokens_of
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -59,6 +62,18 @@ async def test_a_token_says_who_for_whom_and_until_when(house: House) -> None:
         "iat": now,
         "exp": now + 3600,
     }
+
+
+def test_the_first_start_makes_a_key_and_every_later_one_finds_it(tmp_path: Path) -> None:
+    first = TokenSigner(config_for(1), tmp_path / "keys").jwks()
+    assert TokenSigner(config_for(1), tmp_path / "keys").jwks() == first
+    assert TokenSigner(config_for(1), tmp_path / "other").jwks() != first
+
+
+def test_a_key_file_that_holds_something_else_is_said_to(tmp_path: Path) -> None:
+    secret_file(tmp_path / "keys", "oauth_signing.pem", lambda: b"no key")
+    with pytest.raises(StoreCannotOpen, match="no RSA key"):
+        TokenSigner(config_for(1), tmp_path / "keys")
 
 
 async def test_only_the_public_half_of_the_key_is_shown(house: House) -> None:
