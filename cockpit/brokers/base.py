@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.instruments import Instrument
-from cockpit.model.orders import BrokerFact, BrokerOrder, OrderRef, OrderRequest
+from cockpit.model.orders import BrokerFact, BrokerOrder, Linkage, OrderRef, OrderRequest, OrderType, TimeInForce
 from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
 from cockpit.model.trading import Link, Mode
 
@@ -44,6 +44,16 @@ class Estimate:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker takes; anything else is CAPABILITY_UNAVAILABLE before it is sent."""
+
+    order_types: frozenset[OrderType]
+    times_in_force: frozenset[TimeInForce]
+    linkages: frozenset[Linkage]
+    short_selling: bool
+
+
 class BrokerUnavailable(Exception):
     """The line is down or no answer came: what was asked may or may not have happened."""
 
@@ -56,6 +66,7 @@ class Broker(Protocol):
     They never send anything twice.
     """
 
+    can: Capabilities
     books_complete: bool
     """Whether an order that ``orders()`` doesn't show was certainly never taken; else absence proves nothing."""
 
@@ -98,6 +109,10 @@ class Broker(Protocol):
         ...
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None: ...
+
+    async def submit_linked(self, linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
+        """Hand over a BRACKET (entry first, then target and stop) or an OCO pair: all of it or nothing."""
+        ...
 
     async def replace(self, reference: OrderRef, request: OrderRequest) -> None: ...
 

@@ -85,6 +85,7 @@ class Observer:
             status.mode,
             status.link,
             connection.settings.trade,
+            connection.broker.can,
             instrument,
             quote,
             balances,

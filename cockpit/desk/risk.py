@@ -8,11 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from cockpit.brokers.base import Capabilities
 from cockpit.model.accounts import Balances
 from cockpit.model.checks import Applies, CheckResult
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO, cents, is_multiple, plain
-from cockpit.model.orders import OrderRequest, OrderType, Side
+from cockpit.model.orders import NEEDS_LIMIT, OrderRequest, Side
 from cockpit.model.quotes import Quote
 from cockpit.model.refusals import REFUSALS, Refusal, refuse
 from cockpit.model.trading import Link, Mode, TradingState
@@ -31,6 +32,7 @@ class Seen:
     """What the account says."""
     link: Link
     trade: bool
+    can: Capabilities
     instrument: Instrument
     quote: Quote | None
     balances: Balances | None
@@ -184,9 +186,13 @@ def price_on_tick(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ch
 
 @check
 def type_and_price(order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
-    """A limit order has a price, a market order has none."""
-    ok = (order.order_type is OrderType.LIMIT) == (order.limit_price is not None)
-    says = f"A {order.order_type} order with{'' if order.limit_price is not None else 'out'} a limit price."
+    """The broker takes this type and time in force; a limit order has a price, a market order has none."""
+    ok = (
+        order.order_type in seen.can.order_types
+        and order.time_in_force in seen.can.times_in_force
+        and (order.order_type in NEEDS_LIMIT) == (order.limit_price is not None)
+    )
+    says = f"A {order.order_type} {order.time_in_force} order with{'' if order.limit_price is not None else 'out'} a limit."
     return _judged("ORDER_TYPE_NOT_ALLOWED", ok, "", order.order_type, says)
 
 

@@ -20,6 +20,9 @@ OrderId = NewType("OrderId", str)
 OrderRef = NewType("OrderRef", str)
 """What the broker keeps with the order: ``ck:`` and a ULID. The only key by which orders are matched."""
 
+GroupId = NewType("GroupId", str)
+"""``g-`` and a ULID: orders that are decided on together."""
+
 
 class Side(StrEnum):
     """Buy or sell."""
@@ -43,6 +46,39 @@ class OrderType(StrEnum):
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    """Becomes a market order once the market touches ``stop_price``."""
+    STOP_LIMIT = "stop_limit"
+    """Becomes a limit order once the market touches ``stop_price``."""
+    TRAILING_STOP = "trailing_stop"
+    """A stop that follows the market by ``trail_amount`` or ``trail_percent``, in the favourable direction alone."""
+
+
+NEEDS_LIMIT: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+NEEDS_STOP: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+
+
+class Linkage(StrEnum):
+    """What holds the orders of a group together."""
+
+    BRACKET = "bracket"
+    """An entry, and a target and a stop that wait for its fills and cancel each other."""
+    OCO = "oco"
+    """Two orders of which a fill of one cancels the other."""
+    BASKET = "basket"
+    """Orders that were asked for and are decided on together, and independent afterwards."""
+    SPLIT = "split"
+    """One order in parts."""
+
+
+class Role(StrEnum):
+    """What an order is within its group."""
+
+    SINGLE = "single"
+    ENTRY = "entry"
+    TARGET = "target"
+    STOP = "stop"
+    LEG = "leg"
 
 
 class TimeInForce(StrEnum):
@@ -94,6 +130,11 @@ class OrderRequest:
     order_type: OrderType
     limit_price: Decimal | None
     time_in_force: TimeInForce
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    """Distance in percent of the price, such as 1.5; either this or ``trail_amount``."""
+    outside_hours: bool = False
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the request in one canonical form: equal requests, equal fingerprints."""
@@ -105,12 +146,28 @@ class OrderRequest:
             "" if self.limit_price is None else plain(self.limit_price),
             self.time_in_force,
         )
+        more = (self.stop_price, self.trail_amount, self.trail_percent)
+        if any(price is not None for price in more) or self.outside_hours:
+            parts = (*parts, *("" if price is None else plain(price) for price in more), str(self.outside_hours))
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     def words(self) -> str:
         """Say it the way a trader does: ``BUY 100 ALFA LMT 412.3 DAY``."""
-        price = "MKT" if self.limit_price is None else f"LMT {plain(self.limit_price)}"
-        return f"{self.side.upper()} {plain(self.quantity)} {self.symbol} {price} {self.time_in_force.upper()}"
+        said = [self.side.upper(), plain(self.quantity), self.symbol]
+        if self.stop_price is not None:
+            said += ["STP", plain(self.stop_price)]
+        if self.trail_amount is not None:
+            said += ["TRAIL", plain(self.trail_amount)]
+        if self.trail_percent is not None:
+            said += ["TRAIL", f"{plain(self.trail_percent)}%"]
+        if self.limit_price is not None:
+            said += ["LMT", plain(self.limit_price)]
+        if self.order_type is OrderType.MARKET:
+            said.append("MKT")
+        said.append(self.time_in_force.upper())
+        if self.outside_hours:
+            said.append("OUTSIDE HOURS")
+        return " ".join(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +197,9 @@ class Order:
     """A change of a working order that waits for the operator or for the broker."""
     asked_at_price: Decimal | None = None
     """The touch when the order, or its change, was asked for: what drift is measured against."""
+    group_id: GroupId | None = None
+    linkage: Linkage | None = None
+    role: Role = Role.SINGLE
 
     @property
     def left(self) -> Decimal:

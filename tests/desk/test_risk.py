@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.brokers.base import Capabilities
 from cockpit.desk.risk import Seen, evaluate, refusal_of, worst_notional
 from cockpit.model.accounts import Balances
 from cockpit.model.checks import Applies
@@ -28,8 +29,22 @@ QUOTE = Quote(
     "ALFA", Decimal("99.99"), Decimal(100), Decimal(5), Decimal(5), Decimal(100), NOON, "t", DataType.SIMULATED
 )
 MONEY = Balances("A", "USD", Decimal(1000), Decimal(1000), Decimal(1000), ZERO, ZERO, ZERO, NOON, "t")
+CAN = Capabilities(frozenset({OrderType.MARKET, OrderType.LIMIT}), frozenset(TimeInForce), frozenset(), True)
 SEEN = Seen(
-    NOON, TradingState.RUNNING, Mode.PAPER, Mode.PAPER, Link.READY, True, ALFA, QUOTE, MONEY, ZERO, ZERO, ZERO, ZERO
+    NOON,
+    TradingState.RUNNING,
+    Mode.PAPER,
+    Mode.PAPER,
+    Link.READY,
+    True,
+    CAN,
+    ALFA,
+    QUOTE,
+    MONEY,
+    ZERO,
+    ZERO,
+    ZERO,
+    ZERO,
 )
 POLICY = PolicySettings(max_quantity=Decimal(50), max_notional=Decimal(900))
 
@@ -61,6 +76,7 @@ def test_a_small_order_at_the_market_passes() -> None:
         (buy("1", "104"), "PRICE_COLLAR"),
         (buy("1", "96"), "PRICE_COLLAR"),
         (replace(buy(), order_type=OrderType.LIMIT), "ORDER_TYPE_NOT_ALLOWED"),
+        (replace(buy(), order_type=OrderType.STOP, stop_price=Decimal(101)), "ORDER_TYPE_NOT_ALLOWED"),
     ],
 )
 def test_what_is_wrong_with_the_order_is_refused(order: OrderRequest, code: str) -> None:

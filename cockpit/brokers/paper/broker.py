@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
-from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, Estimate, FactSink
+from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, Capabilities, Estimate, FactSink
 from cockpit.brokers.paper import statement
 from cockpit.brokers.paper.book import Shown, State, Touch
 from cockpit.brokers.paper.engine import apply, outlived
@@ -23,7 +23,7 @@ from cockpit.brokers.paper.rules import paper_rules
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.instruments import Instrument
-from cockpit.model.orders import BrokerOrder, OrderRef, OrderRequest
+from cockpit.model.orders import BrokerOrder, Linkage, OrderRef, OrderRequest, OrderType, TimeInForce
 from cockpit.model.quotes import Bar, Bars, DataType, Interval, MarketClock, Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.trading import Link, Mode
@@ -49,6 +49,9 @@ class PaperBroker:
     Nothing is matched while it is away: afterwards it goes on from the market as it is then.
     """
 
+    can: Capabilities = Capabilities(
+        frozenset({OrderType.MARKET, OrderType.LIMIT}), frozenset(TimeInForce), frozenset(), short_selling=True
+    )
     books_complete: bool = True
     """What was taken is in the journal before anyone is told, and the newest thousand orders are always shown."""
 
@@ -169,6 +172,10 @@ class PaperBroker:
         if not _REFERENCE.fullmatch(reference):
             raise Refused(refuse("BAD_ARGUMENTS", "An order's reference is 1 to 64 printable ASCII characters."))
         await self._alone(lambda: self._act(lambda now: Submit(now, reference, request), request.symbol))
+
+    async def submit_linked(self, linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
+        """Refuse: linked orders are beyond this broker."""
+        raise Refused(refuse("CAPABILITY_UNAVAILABLE", linkage=linkage, legs=len(legs)))
 
     async def replace(self, reference: OrderRef, request: OrderRequest) -> None:
         """Give a working order a new quantity or limit price. A reference that is unknown is refused."""
