@@ -13,7 +13,7 @@ from cockpit.model.screen import ScreenSettings
 from tests.tui.fake_face import FakeClock, FakeFace
 from tui.app import CockpitScreen
 
-_FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)
+_FOREIGN = re.compile(r"@font-face \{.*?\}|<!--.*?-->", re.DOTALL)
 
 
 class Seat:
@@ -52,7 +52,7 @@ class Seat:
 
     def picture(self) -> str:
         """Return the screen as SVG, without the address of a font."""
-        return _FONT.sub("", self.app.export_screenshot()).replace("Fira Code", "monospace")
+        return _FOREIGN.sub("", self.app.export_screenshot()).replace("Fira Code", "monospace")
 
     @property
     def sent(self) -> list[tuple[str, dict[str, str]]]:

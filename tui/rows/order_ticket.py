@@ -62,10 +62,11 @@ def _title(
     ticket: OrderTicket, pending: PendingOrder | None, connection: ConnectionView | None, now: datetime, width: int
 ) -> Line:
     order = ticket.order
-    title = [Span(" ORDER", "title"), Span(f" {short_id(order.order_id)} v{order.version}", "dim")]
-    title += [Span(" from ", "dim"), Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
+    title = [Span(" ORDER ", "title")]
     if connection is not None:
-        title += [Span(" "), Span(" ● LIVE ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
+        title += [Span(" ● LIVE MONEY ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
+    title += [Span(" from ", "dim"), Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
+    title.append(Span(f" {short_id(order.order_id)} v{order.version}", "dim"))
     if pending is None:
         return heading(clip(title, width - 2), (), width)
     seconds = (pending.decide_by - now).total_seconds()

@@ -1,0 +1,71 @@
+"""A process whose screen is a guest: a counter runs in the same loop, and a file tells how both are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from cockpit.model.screen import ScreenSettings
+from tests.tui.fake_face import busy_face, call
+from tui.app import CockpitScreen
+from tui.driver import CockpitDriver
+from tui.run import ScreenSwitch, run_screen
+
+
+class Told(ScreenSwitch):
+    """A switch that also says how the driver is."""
+
+    screen: CockpitScreen | None = None
+
+    def holds(self, screen: CockpitScreen | None) -> None:
+        super().holds(screen)
+        self.screen = screen
+
+    @property
+    def stalled(self) -> bool:
+        driver = None if self.screen is None else self.screen._driver
+        return isinstance(driver, CockpitDriver) and driver.stalled
+
+
+async def main(told: Path) -> None:
+    face = busy_face()
+    switch = Told()
+    stop = asyncio.Event()
+    state = {"count": 0, "stalled": False, "ended": ""}
+
+    async def count() -> None:
+        while True:
+            state["count"] = int(state["count"]) + 1
+            state["stalled"] = switch.stalled
+            face.publish(call(100 + int(state["count"])))
+            fresh = told.with_suffix(".new")
+            fresh.write_text(json.dumps(state))
+            fresh.replace(told)
+            await asyncio.sleep(0.02)
+
+    def asked() -> None:
+        stop.set()
+        switch.request_exit()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, asked)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    counter = asyncio.create_task(count())
+    ended = await run_screen(face, ScreenSettings(rate_hz=30, rate_is_set=True), switch=switch)
+    state["ended"] = ended.how
+    if ended.how != "quit":
+        await stop.wait()
+    counter.cancel()
+    with suppress(asyncio.CancelledError):
+        await counter
+    told.write_text(json.dumps({**state, "commands": [command.act for command in face.commands]}))
+
+
+if __name__ == "__main__":
+    os.environ.pop("SSH_CONNECTION", None)
+    asyncio.run(main(Path(sys.argv[1])))

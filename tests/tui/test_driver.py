@@ -1,0 +1,164 @@
+"""The driver on a real pseudo-terminal: nothing that a terminal does can stop the loop that the services share."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+
+PATIENCE = 20.0
+
+
+class Terminal:
+    """A guest process on a terminal that is read only when told to."""
+
+    def __init__(self, told: Path, size: tuple[int, int] = (24, 80)) -> None:
+        self.told = told
+        keep = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+        env = {**keep, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "PYTHONPATH": os.getcwd()}
+        self.child: Any = pexpect.spawn(
+            sys.executable,
+            ["-m", "tests.tui.guest", str(told)],
+            env=env,  # pyright: ignore[reportArgumentType]
+            dimensions=size,
+            timeout=PATIENCE,
+        )
+        self.child.delaybeforesend = None
+        self.modes = termios.tcgetattr(self.child.fileno())
+        self.screen = pyte.Screen(size[1], size[0])
+        self.stream = pyte.ByteStream(self.screen)
+        self.bytes = b""
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return json.loads(self.told.read_text()) if self.told.exists() else {"count": 0, "stalled": False, "ended": ""}
+
+    def read(self) -> bool:
+        """Read what there is; False at the end."""
+        try:
+            data = self.child.read_nonblocking(65_536, timeout=0.05)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.bytes += data
+        self.stream.feed(data)
+        return True
+
+    def until(self, holds: Callable[[], bool], *, reading: bool = True) -> None:
+        """Wait for something, reading the terminal or leaving it alone meanwhile."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < end, "\n".join(self.screen.display)
+            if not (reading and self.read()):
+                time.sleep(0.01)
+
+    def shows(self, text: str) -> Callable[[], bool]:
+        return lambda: any(text in row for row in self.screen.display)
+
+    def counts_on(self, by: int = 25) -> Callable[[], bool]:
+        now = self.state["count"]
+        return lambda: self.state["count"] >= now + by
+
+    def key(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def hang_up(self) -> None:
+        """Take the terminal away, without a word to the process."""
+        self.child.ptyproc.fileobj.close()
+        self.child.ptyproc.closed = self.child.closed = True
+
+    def finish(self) -> int:
+        self.until(lambda: not self.child.isalive())
+        while self.read():
+            pass
+        self.child.close()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -(self.child.signalstatus or 0))
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    made = Terminal(tmp_path / "told", (45, 160))
+    made.until(made.shows("CALLS"))
+    yield made
+    if made.child.isalive():
+        made.child.kill(signal.SIGKILL)
+    made.child.close(force=True)
+
+
+def test_a_terminal_that_nobody_reads_stops_nothing_and_is_painted_anew_when_it_is_read(terminal: Terminal) -> None:
+    terminal.until(lambda: terminal.state["stalled"], reading=False)
+    terminal.until(terminal.counts_on(50), reading=False)
+    assert terminal.state["stalled"]
+    terminal.until(lambda: not terminal.state["stalled"])
+    terminal.screen.reset()
+    terminal.until(terminal.shows("PENDING 3"))
+
+
+def test_a_stalled_terminal_does_not_hold_up_the_end(terminal: Terminal) -> None:
+    terminal.until(lambda: terminal.state["stalled"], reading=False)
+    begun = time.monotonic()
+    terminal.child.kill(signal.SIGTERM)
+    terminal.until(lambda: "commands" in terminal.state, reading=False)
+    assert time.monotonic() - begun < 5
+    assert terminal.finish() == 0
+
+
+def test_a_hang_up_while_drawing_ends_the_screen_and_nothing_else(terminal: Terminal) -> None:
+    terminal.hang_up()
+    terminal.until(lambda: terminal.state["ended"] == "hangup", reading=False)
+    terminal.until(terminal.counts_on(), reading=False)
+    terminal.child.kill(signal.SIGTERM)
+    assert terminal.child.wait() == 0
+
+
+def test_a_stop_from_the_keyboard_is_ignored(terminal: Terminal) -> None:
+    terminal.child.kill(signal.SIGTSTP)
+    terminal.until(terminal.counts_on())
+    terminal.key("\x1a")
+    terminal.until(terminal.counts_on())
+
+
+def test_leaving_gives_the_terminal_back_as_it_was(terminal: Terminal) -> None:
+    assert termios.tcgetattr(terminal.child.fileno()) != terminal.modes
+    terminal.key("q")
+    terminal.until(terminal.shows("QUIT"))
+    end = time.monotonic() + PATIENCE
+    while "commands" not in terminal.state and time.monotonic() < end:
+        terminal.key("y")
+        terminal.read()
+    assert termios.tcgetattr(terminal.child.fileno()) == terminal.modes
+    assert terminal.finish() == 0
+    for restored in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l"):
+        assert terminal.bytes.rindex(restored) > len(terminal.bytes) - 400
+    assert terminal.state["ended"] == "quit"
+
+
+def test_kill_arrives_from_a_real_keyboard_also_while_a_line_is_typed(terminal: Terminal) -> None:
+    terminal.key(":halt")
+    terminal.until(terminal.shows("halt"))
+    terminal.key("\x0b")
+    terminal.until(terminal.shows("done: kill"))
+
+
+def test_a_resize_is_followed_even_though_sizes_are_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    made = Terminal(tmp_path / "told")
+    try:
+        made.until(made.shows("CALLS"))
+        made.child.setwinsize(45, 160)
+        made.screen.resize(45, 160)
+        made.until(made.shows("CHECKS"))
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)

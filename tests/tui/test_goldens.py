@@ -1,0 +1,74 @@
+"""The screen as plain text, compared with files. ``COCKPIT_GOLDENS=write`` writes them anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from cockpit.model.screen import ScreenSettings
+from cockpit.model.text import safe
+from cockpit.model.trading import TradingState, TradingSwitch
+from tests.tui.fake_face import NOW, FakeFace, busy_face
+from tests.tui.screens import seated
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+def quiet_face() -> FakeFace:
+    face = busy_face()
+    face.seen = replace(face.seen, pending_clients=(), pending_orders=(), recent=(), clients=())
+    return face
+
+
+def killed_face() -> FakeFace:
+    face = quiet_face()
+    face.seen = replace(face.seen, switch=TradingSwitch(TradingState.KILLED, NOW, safe("operator")))
+    return face
+
+
+SCREENS = [
+    ("main-80x24", busy_face, (80, 24), (), False),
+    ("main-120x36", busy_face, (120, 36), (), False),
+    ("main-160x45", busy_face, (160, 45), (), False),
+    ("main-50x14", busy_face, (50, 14), (), False),
+    ("main-ascii-80x24", busy_face, (80, 24), (), True),
+    ("quiet-80x24", quiet_face, (80, 24), (), False),
+    ("killed-80x24", killed_face, (80, 24), (), False),
+    ("question-80x24", busy_face, (80, 24), ("j", "j", "a"), False),
+    ("order-80x24", busy_face, (80, 24), ("j", "j", "enter"), False),
+    ("client-80x24", busy_face, (80, 24), ("j", "a", *"kwmrtb", "enter"), False),
+    ("clients-80x24", busy_face, (80, 24), ("c",), False),
+    ("orders-80x24", busy_face, (80, 24), ("o",), False),
+    ("positions-80x24", busy_face, (80, 24), ("p",), False),
+    ("help-80x24", busy_face, (80, 24), ("question_mark",), False),
+]
+
+
+@pytest.mark.parametrize(("name", "face", "size", "keys", "ascii_only"), SCREENS, ids=[row[0] for row in SCREENS])
+async def test_the_screen_looks_as_agreed(
+    name: str, face: Callable[[], FakeFace], size: tuple[int, int], keys: tuple[str, ...], ascii_only: bool
+) -> None:
+    async with seated(face(), size, ScreenSettings(ascii=ascii_only)) as seat:
+        await seat.press(*keys, after=0.01 if len(keys) > 3 else 0.5)
+        rows = seat.rows()
+    assert all(cell_len(row) <= size[0] for row in rows)
+    assert not ascii_only or "\n".join(rows).isascii()
+    text = "\n".join(rows) + "\n"
+    path = GOLDENS / f"{name}.txt"
+    if os.environ.get("COCKPIT_GOLDENS") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+async def test_a_picture_of_the_screen_holds_no_address_to_load_from() -> None:
+    async with seated(busy_face()) as seat:
+        picture = seat.picture()
+    assert "SELL&#160;20&#160;NOVA" in picture
+    assert picture.count("url(") == picture.count("url(#")
+    assert {part.split('"')[0] for part in picture.split("http")[1:]} == {"://www.w3.org/2000/svg"}
