@@ -77,7 +77,18 @@ def _cockpit() -> Iterator[Target]:
             ready = process.stdout.readline().split()
             if ready[:1] != ["ready"]:
                 raise SystemExit(f"the cockpit didn't start: {ready}")
-            create = "key create --name bench --connection paper --scope read:market --yes --json".split()
+            create = [
+                "key",
+                "create",
+                "--name",
+                "bench",
+                "--connection",
+                "paper",
+                "--scope",
+                "read:market",
+                "--yes",
+                "--json",
+            ]
             made = subprocess.run([sys.executable, *base, *create], cwd=_ROOT, capture_output=True, text=True)
             if made.returncode:
                 raise SystemExit(f"no key: {made.stdout}{made.stderr}")
