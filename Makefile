@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 TESTS ?=
 
-.PHONY: help setup run test check bench lock docs
+.PHONY: help setup run test check bench lock docs pictures
 
 help:
 	@echo "make run     try it: the demo, in this terminal"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   style, types and the floors of the house"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
+	@echo "make pictures  make the picture of the README anew"
 	@echo "make lock    resolve the dependencies anew and lock them by hash"
 
 setup: $(DONE)
@@ -50,6 +51,9 @@ bench: $(DONE)
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py
+
+pictures: $(DONE)
+	@WRITE_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_picture.py
 
 lock: $(DONE)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml \

@@ -27,6 +27,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
 from cockpit.model.identity import Scope
 from cockpit.model.text import safe
+from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import OperatorRooms
@@ -84,6 +85,10 @@ async def running(
         authority = await stack.enter_async_context(
             Authority(_authority_config(settings, origin), store, clock, store.keys, feed.publish)
         )
+        if switch.state is TradingState.KILLED:
+            # What the kill could not write before the stop is ended now, before anybody can knock.
+            authority.kill_now()
+            await authority.kill_durably("start")
         brokers = {name: PaperBroker(name, one, store, clock) for name, one in settings.connections.items()}
         connections = Connections(
             {name: Connection(name, settings.connections[name], broker) for name, broker in brokers.items()}
