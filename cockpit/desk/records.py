@@ -15,12 +15,15 @@ from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.money import plain
 from cockpit.model.orders import (
     Execution,
+    GroupId,
+    Linkage,
     Order,
     OrderId,
     OrderRef,
     OrderRequest,
     OrderState,
     OrderType,
+    Role,
     Side,
     TimeInForce,
 )
@@ -32,7 +35,7 @@ from cockpit.store.writes import Write
 _COLUMNS: Final = (
     "order_id, reference, version, client, grant_id, connection, symbol, side, quantity, order_type, limit_price, "
     "time_in_force, state, filled, average_price, fees, reason, checks, made_at, changed_at, decide_by, proposed, "
-    "asked_at_price"
+    "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position"
 )
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 
@@ -40,9 +43,15 @@ SELECT_OPEN: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) 
 SELECT_RECENT: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY changed_at DESC LIMIT ?"
 SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM orders WHERE order_id = ?"
 SELECT_OF_CONNECTION: Final = f"SELECT {_COLUMNS} FROM orders WHERE connection = ? ORDER BY made_at DESC LIMIT ?"
+SELECT_OF_GROUP: Final = f"SELECT {_COLUMNS} FROM orders WHERE group_id = ? ORDER BY order_id"
+SELECT_EXECUTIONS_OF_CONNECTION: Final = (
+    "SELECT executions.*, orders.order_id, orders.client FROM executions "
+    "JOIN orders ON orders.reference = executions.reference AND orders.connection = executions.connection "
+    "WHERE executions.connection = ? ORDER BY executions.at DESC, executions.execution_id DESC LIMIT ?"
+)
 SELECT_EXECUTIONS: Final = "SELECT * FROM executions WHERE reference = ? ORDER BY at, execution_id"
 SELECT_EXECUTION_IDS: Final = "SELECT connection, execution_id FROM executions WHERE reference = ?"
-SELECT_KEY: Final = "SELECT fingerprint, order_id FROM idempotency WHERE client = ? AND key = ?"
+SELECT_KEY: Final = "SELECT fingerprint, order_id, preview_id FROM idempotency WHERE client = ? AND key = ?"
 
 
 def insert_order(order: Order) -> Write:
@@ -54,7 +63,8 @@ def update_order(order: Order, version: int) -> Write:
     """Write an order's next version; conflicts unless ``version`` is the stored one."""
     return Write(
         "UPDATE orders SET version=?, quantity=?, limit_price=?, state=?, filled=?, average_price=?, fees=?, reason=?, "
-        "checks=?, changed_at=?, decide_by=?, proposed=?, asked_at_price=? WHERE order_id=? AND version=?",
+        "checks=?, changed_at=?, decide_by=?, proposed=?, asked_at_price=?, stop_price=?, trail_amount=?, "
+        "trail_percent=? WHERE order_id=? AND version=?",
         (
             order.version,
             plain(order.request.quantity),
@@ -69,6 +79,9 @@ def update_order(order: Order, version: int) -> Write:
             _time(order.decide_by),
             _proposal(order.proposed),
             _price(order.asked_at_price),
+            _price(order.request.stop_price),
+            _price(order.request.trail_amount),
+            _price(order.request.trail_percent),
             order.order_id,
             version,
         ),
@@ -95,11 +108,14 @@ def insert_execution(connection: str, execution: Execution) -> Write:
     )
 
 
-def insert_key(client: ClientName, key: str, fingerprint: str, order_id: OrderId, at: datetime) -> Write:
+def insert_key(
+    client: ClientName, key: str, fingerprint: str, order_id: OrderId, at: datetime, preview_id: str = ""
+) -> Write:
     """Write an idempotency key; conflicts where the client has used it."""
     return Write(
-        "INSERT OR IGNORE INTO idempotency (client, key, fingerprint, order_id, at) VALUES (?, ?, ?, ?, ?)",
-        (client, key, fingerprint, order_id, to_micros(at)),
+        "INSERT OR IGNORE INTO idempotency (client, key, fingerprint, order_id, at, preview_id) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (client, key, fingerprint, order_id, to_micros(at), preview_id),
         expect=1,
     )
 
@@ -113,6 +129,10 @@ def order_of(row: sqlite3.Row) -> Order:
         OrderType(row["order_type"]),
         _decimal(row["limit_price"]),
         TimeInForce(row["time_in_force"]),
+        _decimal(row["stop_price"]),
+        _decimal(row["trail_amount"]),
+        _decimal(row["trail_percent"]),
+        bool(row["outside_hours"]),
     )
     return Order(
         OrderId(row["order_id"]),
@@ -133,6 +153,10 @@ def order_of(row: sqlite3.Row) -> Order:
         None if row["decide_by"] is None else from_micros(row["decide_by"]),
         _read_proposal(row["proposed"]),
         _decimal(row["asked_at_price"]),
+        None if row["group_id"] is None else GroupId(row["group_id"]),
+        None if row["linkage"] is None else Linkage(row["linkage"]),
+        Role(row["role"]),
+        _decimal(row["expected_position"]),
     )
 
 
@@ -176,6 +200,14 @@ def _row(order: Order) -> tuple[object, ...]:
         _time(order.decide_by),
         _proposal(order.proposed),
         _price(order.asked_at_price),
+        _price(request.stop_price),
+        _price(request.trail_amount),
+        _price(request.trail_percent),
+        int(request.outside_hours),
+        order.group_id,
+        order.linkage,
+        order.role,
+        _price(order.expected_position),
     )
 
 
@@ -217,6 +249,10 @@ def _proposal(request: OrderRequest | None) -> str | None:
         request.order_type,
         _price(request.limit_price),
         request.time_in_force,
+        _price(request.stop_price),
+        _price(request.trail_amount),
+        _price(request.trail_percent),
+        request.outside_hours,
     ]
     return orjson.dumps(parts).decode()
 
@@ -224,7 +260,17 @@ def _proposal(request: OrderRequest | None) -> str | None:
 def _read_proposal(text: str | None) -> OrderRequest | None:
     if text is None:
         return None
-    symbol, side, quantity, order_type, limit_price, time_in_force = orjson.loads(text)
+    symbol, side, quantity, order_type, limit_price, time_in_force, *more = orjson.loads(text)
+    stop_price, trail_amount, trail_percent, outside_hours = more or (None, None, None, False)
     return OrderRequest(
-        symbol, Side(side), Decimal(quantity), OrderType(order_type), _decimal(limit_price), TimeInForce(time_in_force)
+        symbol,
+        Side(side),
+        Decimal(quantity),
+        OrderType(order_type),
+        _decimal(limit_price),
+        TimeInForce(time_in_force),
+        _decimal(stop_price),
+        _decimal(trail_amount),
+        _decimal(trail_percent),
+        outside_hours,
     )

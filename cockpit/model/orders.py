@@ -200,6 +200,8 @@ class Order:
     group_id: GroupId | None = None
     linkage: Linkage | None = None
     role: Role = Role.SINGLE
+    expected_position: Decimal | None = None
+    """What was held when the order was made from it: it may only be sent while that is still so."""
 
     @property
     def left(self) -> Decimal:
@@ -252,6 +254,8 @@ class Replaced(BrokerFact):
 
     quantity: Decimal
     limit_price: Decimal | None
+    request: OrderRequest | None = None
+    """All of the terms, where the broker says them: what a stop or a trail is now, too."""
 
 
 @dataclass(frozen=True, slots=True)

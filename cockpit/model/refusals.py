@@ -85,6 +85,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("TRADING_DISABLED", "This connection may not trade.", False, _O),
     ("MARKET_DATA_MISSING", "The broker has no price for this instrument.", True, _B),
     ("MARKET_DATA_STALE", "The last price is too old to trade on.", True, _B),
+    ("SESSION_UNKNOWN", "The trading calendar doesn't say what happens on that day.", False, _H),
     # the order itself
     ("BAD_QUANTITY", "The quantity must be a positive multiple of the lot.", False, _C),
     ("BAD_TICK", "The price must be a positive multiple of the tick.", False, _C),
@@ -94,6 +95,10 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("PRICE_COLLAR", "The price is too far from the market.", False, _C),
     ("SHORT_NOT_ALLOWED", "The instrument can't be sold short.", False, _B),
     ("BUYING_POWER", "The account can't carry this order.", False, _C),
+    ("BRACKET_INCONSISTENT", "The prices of linked orders must lie on the right sides of the entry.", False, _C),
+    ("NOTHING_HELD", "Nothing is held that could be closed.", False, _C),
+    ("ORDERS_IN_THE_WAY", "Open orders would change the position too; cancel them or wait.", True, _C),
+    ("POSITION_CHANGED", "The position isn't what the order was made for; ask anew.", False, _C),
     # approval
     ("PENDING_LIMIT", "Too many orders wait for the operator.", True, _O),
     ("REJECTED_BY_OPERATOR", "The operator rejected the order.", False, _O),
