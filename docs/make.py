@@ -16,7 +16,7 @@ from typing import Final
 
 from cockpit.model.refusals import REFUSALS
 from cockpit.operator.acts import ACTS, Act, Argument, Danger
-from cockpit.settings.describe import Key, keys
+from cockpit.settings.describe import EACH, Key, keys
 
 FOLDER: Final = Path(__file__).parent
 _MARKS: Final = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- made: end -->)", re.DOTALL)
@@ -66,7 +66,7 @@ def settings() -> str:
             (f"`{key.path[-1]}`", key.purpose, ", ".join(part for part in (key.kind, key.bounds) if part), _code(key))
             for key in members
         ]
-        head = f"### `[{section}]`\n" if section else "### At the top of the file\n"
+        head = f"### `{_head(section)}`\n" if section else "### At the top of the file\n"
         parts.append(f"{head}\n{table(('key', 'what it is for', 'what is allowed', 'default'), rows)}")
     return "\n".join(parts)
 
@@ -96,6 +96,11 @@ def main(check: bool) -> int:
     for name in stale:
         sys.stdout.write(f"{name} {'is not current: make docs' if check else 'written'}\n")
     return int(check and bool(stale))
+
+
+def _head(section: str) -> str:
+    plain = section.replace(f".{EACH}", "")
+    return f"[[{plain}]]" if section.endswith(EACH) else f"[{plain}]"
 
 
 def _usage(act: Act) -> str:

@@ -18,6 +18,8 @@ from cockpit.settings.model import Settings
 
 ANY_NAME: Final = "NAME"
 """Stands in a path for a name that the operator chooses, such as a connection's."""
+EACH: Final = "[]"
+"""Stands in a path for one of a list of tables, such as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,19 @@ def keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iter
         path = (*above, name)
         section, named = section_of(field.annotation)
         if section is not None:
-            yield from keys(section, (*path, ANY_NAME) if named else path)
+            one = EACH if get_origin(field.annotation) is tuple else ANY_NAME
+            yield from keys(section, (*path, one) if named else path)
         else:
             yield Key(path, kind_of(field.annotation), bounds_of(field), default_of(field), field.description or "")
 
 
 def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the model behind a field, and whether its tables have names of their own."""
+    """Return the model behind a field, and whether it has several such tables, by name or in a list."""
     if get_origin(annotation) is dict:
         return section_of(get_args(annotation)[1])[0], True
+    if get_origin(annotation) is tuple:
+        found = section_of(get_args(annotation)[0])[0]
+        return found, found is not None
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     return None, False
@@ -120,7 +126,7 @@ def bounds_of(field: FieldInfo) -> str:
     if choices:
         said.append("one of " + ", ".join(choices))
     if longest is not None:
-        said.append(f"{shortest or 0} to {longest} characters")
+        said.append(f"{shortest or 0} to {longest} {'members' if _is_list(field.annotation) else 'characters'}")
     if pattern is not None:
         said.append(f"like {pattern}")
     return "; ".join(said)
@@ -144,6 +150,10 @@ def default_of(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return "[]" if not value else "[" + ", ".join(f'"{part}"' for part in value) + "]"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in {tuple, frozenset}
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def _take_variable(name: str, value: str, merged: _Table, origins: _Origins, mis
         kind = kind_of(field.annotation) if field else "table"
         mistakes.append(Mistake(safe(key, 120), origin, f"must be a {kind} written as JSON.", shown(key, value)))
         return
-    if field is None and not isinstance(_at(said, path), dict):
+    if field is None and not isinstance(_at(said, path), dict | list):
         mistakes.append(Mistake(safe(key, 120), origin, "must be a table written as JSON.", shown(key, value)))
         return
     _merge(merged, said, origin, origins)

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from cockpit.model.identity import Scope
+from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.trading import Mode
+from cockpit.settings.approval import ApprovalSettings, ClientSettings
+from cockpit.settings.section import Section as _Section
 
+ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class ServerSettings(_Section):
@@ -74,6 +73,7 @@ class PolicySettings(_Section):
     )
     max_quote_age_seconds: int = Field(default=5, ge=1, le=3600, description="Oldest price that may be traded on.")
     approval_seconds: int = Field(default=120, ge=5, le=3600, description="How long an order waits for the operator.")
+    allow_auto: bool = Field(default=False, description="Whether rules may approve by themselves where money is real.")
 
 
 class ConnectionSettings(_Section):
@@ -96,13 +96,6 @@ class ConnectionSettings(_Section):
         if info.data.get("broker") == "paper" and value is not Mode.PAPER:
             raise ValueError("the paper broker's mode must be 'paper'")
         return value
-
-
-class ApprovalSettings(_Section):
-    """How orders wait for the operator."""
-
-    max_pending: int = Field(default=20, ge=1, le=200, description="Orders that may wait at a time.")
-    max_pending_per_client: int = Field(default=5, ge=1, le=200, description="Orders of one client that may wait.")
 
 
 class BudgetSettings(_Section):
@@ -153,10 +146,26 @@ class Settings(_Section):
     connections: dict[ConnectionName, ConnectionSettings] = Field(
         default_factory=lambda: {"paper": ConnectionSettings()}
     )
+    clients: dict[ClientKey, ClientSettings] = Field(default_factory=dict)
 
     @field_validator("connections")
     @classmethod
-    def _some(cls, value: dict[str, ConnectionSettings]) -> dict[str, ConnectionSettings]:
+    def _some(cls, value: dict[str, ConnectionSettings], info: ValidationInfo) -> dict[str, ConnectionSettings]:
         if not value:
             raise ValueError("name at least one connection")
+        approval = info.data.get("approval")
+        for rule in approval.rules if isinstance(approval, ApprovalSettings) else ():
+            unknown = set(rule.when.connections) - value.keys()
+            if unknown:
+                raise ValueError(f"the rule {rule.name} names {min(unknown)}, and there is no such connection")
+        return value
+
+    @field_validator("clients")
+    @classmethod
+    def _shadows_are_paper(cls, value: dict[str, ClientSettings], info: ValidationInfo) -> dict[str, ClientSettings]:
+        connections: dict[str, ConnectionSettings] = info.data.get("connections", {})
+        for name, client in value.items():
+            found = connections.get(client.shadow)
+            if client.shadow and (found is None or found.mode is not Mode.PAPER):
+                raise ValueError(f"the shadow of {name} must be a connection in paper mode")
         return value
