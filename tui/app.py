@@ -288,11 +288,13 @@ class CockpitScreen(App[None], inherit_bindings=False):
             return
         state, root = self.state, self.screen
         root.set_class(state.place is not Place.MAIN, "-full")
-        self.query_one("#hint").set_class(bool(state.snapshot.hint), "-shown")
-        prompt = self.query_one("#prompt")
-        rows = max(1, len(self._views.foot(self.size.width)))
-        if prompt.styles.height is None or prompt.styles.height.value != rows:
-            prompt.styles.height = rows
+        width = self.size.width
+        hint = len(self._views.hint(width, 0))
+        self.query_one("#hint").set_class(bool(hint), "-shown")
+        for name, rows in (("#hint", hint), ("#prompt", len(self._views.foot(width)))):
+            part = self.query_one(name)
+            if part.styles.height is None or part.styles.height.value != max(1, rows):
+                part.styles.height = max(1, rows)
         for part in self.query(Lines):
             if part.display:
                 part.refresh()

@@ -13,7 +13,7 @@ from tui.cells import Span
 from tui.client_form import LIVES, ClientForm
 from tui.rows.waiting_row import currency_of
 from tui.state import ScreenState
-from tui.words import amount, money, order_sentence, plural, price
+from tui.words import amount, group_words, money, order_sentence, plural, price
 
 
 def order_question(state: ScreenState, order: Order, changed: OrderRequest | None = None) -> Question:
@@ -37,7 +37,7 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
         verb,
         (
             Span(order_sentence(asked), "buy" if asked.side == "buy" else "sell"),
-            Span(_from(order) + worth),
+            Span(_from(order) + (f", {group}" if (group := group_words(order)) else "") + worth),
             Span(", for ", "dim"),
             Span(order.client, "name"),
             Span("?"),

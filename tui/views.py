@@ -13,7 +13,7 @@ from tui.rows.client_ticket import client_ticket_rows
 from tui.rows.help_rows import help_rows
 from tui.rows.lists import client_list_rows, holding_rows, order_list_rows
 from tui.rows.order_ticket import order_ticket_rows
-from tui.rows.prompt_rows import entry_rows, hint_row, key_row, message_rows, question_rows
+from tui.rows.prompt_rows import entry_rows, hint_rows, key_row, message_rows, question_rows
 from tui.rows.result_rows import result_rows
 from tui.rows.side_rows import side_rows
 from tui.rows.status_row import status_row
@@ -59,7 +59,7 @@ class Views:
     def hint(self, width: int, height: int) -> Sequence[Line]:
         """Draw the host's hint."""
         hint = self._state.snapshot.hint
-        return [hint_row(hint, width)] if hint else []
+        return hint_rows(hint, width) if hint else []
 
     def prompt(self, width: int, height: int) -> Sequence[Line]:
         """Draw the question, the typed line or the message; a question that reaches the terminal counts as read from now on."""

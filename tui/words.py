@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.model.money import plain
-from cockpit.model.orders import OrderRequest
+from cockpit.model.orders import Order, OrderRequest, OrderType, TimeInForce
 
 _SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _WHOLE_FROM: Final = Decimal(1000)
+_DIGITS_OF_A_NUMBER: Final = 5
 
 
 def money(value: Decimal | None, currency: str = "USD") -> str:
@@ -45,16 +46,50 @@ def amount(value: Decimal) -> str:
 
 def order_words(request: OrderRequest) -> str:
     """Say an order as traders write it: ``BUY 100 ALFA LMT 412.30 DAY``."""
-    how = "MKT" if request.limit_price is None else f"LMT {price(request.limit_price)}"
-    life = request.time_in_force.upper()
-    return f"{request.side.upper()} {amount(request.quantity)} {request.symbol} {how} {life}"
+    said = [request.side.upper(), amount(request.quantity), request.symbol]
+    if request.order_type is OrderType.MARKET:
+        said.append("MKT")
+    if request.stop_price is not None:
+        said += ["STP", price(request.stop_price)]
+    if request.trail_amount is not None:
+        said += ["TRAIL", price(request.trail_amount)]
+    if request.trail_percent is not None:
+        said += ["TRAIL", f"{plain(request.trail_percent)}%"]
+    if request.limit_price is not None:
+        said += ["LMT", price(request.limit_price)]
+    said.append(request.time_in_force.upper())
+    if request.outside_hours:
+        said.append("OUTSIDE HOURS")
+    return " ".join(said)
 
 
 def order_sentence(request: OrderRequest) -> str:
     """Say an order inside a sentence: ``buy 100 ALFA limit 412.30``; a life other than the day is named."""
-    how = "at market" if request.limit_price is None else f"limit {price(request.limit_price)}"
-    life = "" if request.time_in_force == "day" else f" {request.time_in_force.upper()}"
-    return f"{request.side} {amount(request.quantity)} {request.symbol} {how}{life}"
+    said = [request.side, amount(request.quantity), request.symbol]
+    if request.order_type is OrderType.MARKET:
+        said.append("at market")
+    if request.stop_price is not None:
+        said.append(f"stop {price(request.stop_price)}")
+    if request.trail_amount is not None:
+        said.append(f"trailing by {price(request.trail_amount)}")
+    if request.trail_percent is not None:
+        said.append(f"trailing by {plain(request.trail_percent)} %")
+    if request.limit_price is not None:
+        said.append(f"limit {price(request.limit_price)}")
+    if request.time_in_force is not TimeInForce.DAY:
+        said.append(request.time_in_force.upper())
+    if request.outside_hours:
+        said.append("also outside hours")
+    return " ".join(said)
+
+
+def group_words(order: Order) -> str:
+    """Say what an order is within its group, or nothing where it stands alone."""
+    if order.linkage is None:
+        return ""
+    article = "an" if order.linkage == "oco" else "a"
+    kind = "OCO pair" if order.linkage == "oco" else order.linkage
+    return f"{order.role} of {article} {kind}"
 
 
 def countdown(seconds: float) -> str:
@@ -90,8 +125,9 @@ def duration(milliseconds: float) -> str:
 
 
 def masked(account: str) -> str:
-    """Hide the middle of an account number: ``DU…821``."""
-    return account if len(account) <= 5 else f"{account[:2]}…{account[-3:]}"
+    """Hide the middle of an account number: ``DU…821``; a name without a number is shown whole."""
+    digits = sum(sign.isdigit() for sign in account)
+    return account if digits < _DIGITS_OF_A_NUMBER else f"{account[:2]}…{account[-3:]}"
 
 
 def clock_time(at: datetime, zone: tzinfo | None = None, *, fine: bool = False) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,14 +39,17 @@ async def main(told: Path) -> None:
     stop = asyncio.Event()
     state = {"count": 0, "stalled": False, "ended": ""}
 
+    def tell(now: Mapping[str, object]) -> None:
+        fresh = told.with_suffix(".new")
+        fresh.write_text(json.dumps(now))
+        fresh.replace(told)
+
     async def count() -> None:
         while True:
             state["count"] = int(state["count"]) + 1
             state["stalled"] = switch.stalled
             face.publish(call(100 + int(state["count"])))
-            fresh = told.with_suffix(".new")
-            fresh.write_text(json.dumps(state))
-            fresh.replace(told)
+            tell(state)
             await asyncio.sleep(0.02)
 
     def asked() -> None:
@@ -63,7 +67,7 @@ async def main(told: Path) -> None:
     counter.cancel()
     with suppress(asyncio.CancelledError):
         await counter
-    told.write_text(json.dumps({**state, "commands": [command.act for command in face.commands]}))
+    tell({**state, "commands": [command.act for command in face.commands]})
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ async def test_the_order_ticket_tells_price_source_age_position_drift_and_every_
             "✓ MAX_QUANTITY",
         ):
             assert part in text
-        assert "– REDUCE_ONLY" in text
+        assert "– not applicable: REDUCE_ONLY" in text
         await seat.press("a")
         assert "about $41,230" in seat.text
         await seat.press("y")

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from cockpit.model.orders import TimeInForce
-from tests.tui.fake_face import request
+from cockpit.model.orders import Linkage, OrderType, Role, TimeInForce
+from tests.tui.fake_face import order, request
 from tui.words import (
     ago,
     amount,
@@ -12,6 +13,7 @@ from tui.words import (
     countdown,
     duration,
     gain,
+    group_words,
     masked,
     money,
     order_sentence,
@@ -62,6 +64,31 @@ def test_an_order_is_said_the_way_traders_say_it() -> None:
     assert order_sentence(request("buy 1 ALFA 5", life=TimeInForce.GTC)) == "buy 1 ALFA limit 5.00 GTC"
 
 
+def test_stops_trails_and_hours_are_never_left_out_of_an_orders_words() -> None:
+    stop = replace(
+        request("sell 20 NOVA"),
+        order_type=OrderType.STOP_LIMIT,
+        stop_price=Decimal(90),
+        limit_price=Decimal("89.5"),
+        outside_hours=True,
+    )
+    assert order_words(stop) == "SELL 20 NOVA STP 90.00 LMT 89.50 DAY OUTSIDE HOURS"
+    assert order_sentence(stop) == "sell 20 NOVA stop 90.00 limit 89.50 also outside hours"
+    trail = replace(request("sell 20 NOVA"), order_type=OrderType.TRAILING_STOP, trail_percent=Decimal("1.5"))
+    assert order_words(trail) == "SELL 20 NOVA TRAIL 1.5% DAY"
+    assert order_sentence(trail) == "sell 20 NOVA trailing by 1.5 %"
+    assert "market" not in order_sentence(trail)
+    amount_trail = replace(trail, trail_percent=None, trail_amount=Decimal(2))
+    assert order_sentence(amount_trail) == "sell 20 NOVA trailing by 2.00"
+
+
+def test_an_order_of_a_group_says_what_it_is_in_it() -> None:
+    assert group_words(replace(order(1, "claude", "buy 1 ALFA"), linkage=Linkage.BRACKET, role=Role.TARGET)) == (
+        "target of a bracket"
+    )
+    assert group_words(order(1, "claude", "buy 1 ALFA")) == ""
+
+
 def test_times_are_said_in_the_largest_fitting_unit() -> None:
     assert [countdown(94), countdown(5.9), countdown(-3)] == ["1:34", "0:05", "0:00"]
     assert [ago(NOON - timedelta(seconds=s), NOON) for s in (0, 12, 300, 7200, 200_000)] == [
@@ -78,4 +105,4 @@ def test_times_are_said_in_the_largest_fitting_unit() -> None:
 
 def test_an_account_number_is_masked_but_for_its_ends() -> None:
     assert masked("DU1234821") == "DU…821"
-    assert masked("A1") == "A1"
+    assert masked("SIM-paper") == "SIM-paper"

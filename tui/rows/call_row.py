@@ -28,7 +28,7 @@ class CallColumns:
     def fit(cls, width: int) -> CallColumns:
         """Share out a width: the summary gets what the fixed columns leave."""
         fine = width >= 96
-        client, tool = (13, 18) if width < 96 else (18, 20)
+        client, tool = (18, 20) if fine else (13, 18) if width >= 80 else (11, 16)
         time = 12 if fine else 8
         gap = 1 if width < 96 else 2
         fixed = 1 + time + gap + client + 1 + tool + 1 + 8 + 1 + 5 + gap + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.operator.acts import ACTS, PENDING, STATUS, Act, Danger, When
-from tui.cells import Line, Span, clip, heading, left
+from tui.cells import Line, Span, clip, heading, left, wrap
 from tui.key_map import KeyMap
 
 _MOVES = (
@@ -23,11 +23,12 @@ def help_rows(keys: KeyMap, width: int) -> list[Line]:
             key, _, word = pair.partition("  ")
             spans += [Span(f" {key} ", "key"), Span(f"{word}  ", "dim")]
         lines.append(Line(clip(spans, width)))
-    lines.append(heading([], (), width))
     acts = [act for act in ACTS.values() if act.when is not When.COMMAND_LINE and act not in (STATUS, PENDING)]
     for act in sorted(acts, key=lambda act: (act.name != "kill", not keys.key_of(act))):
         press = Span(left(f" {_press(act, keys)}", 8), "key")
-        lines.append(Line(clip((press, Span(left(act.command, 14), "strong"), Span(act.help)), width)))
+        first, *more = wrap(act.help, max(20, width - 23), 2)
+        lines.append(Line(clip((press, Span(left(act.command, 14), "strong"), Span(first)), width)))
+        lines += [Line((Span(" " * 22), Span(row))) for row in more]
     others = ", ".join(act.command for act in ACTS.values() if act.when is When.COMMAND_LINE)
     lines.append(Line(clip((Span(" also    ", "dim"), Span(others, "strong")), width)))
     return lines

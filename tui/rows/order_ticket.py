@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from rich.cells import cell_len
+
 from cockpit.model.checks import Applies, CheckResult
 from cockpit.model.orders import Order, OrderRequest, OrderState
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.trading import Mode
 from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
-from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.cells import Line, Span, clip, cut, heading, left, wrap
 from tui.glyphs import FAILED, NOTHING, ORDER, PASSED
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
-from tui.words import ago, amount, countdown, money, order_words, price, span_of
+from tui.words import ago, amount, countdown, group_words, money, order_words, price, span_of
 
 _LABEL = 10
+_HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
+_TWO_COLUMNS = 76
 
 
 def order_ticket_rows(
@@ -29,19 +33,21 @@ def order_ticket_rows(
 ) -> list[Line]:
     """The whole ticket; it may be longer than the screen."""
     order = ticket.order
-    lines = [_title(ticket, pending, connection, now, width), Line()]
+    lines = [_title(ticket, pending, connection, now, width)]
     asked = order.proposed or order.request
     if order.proposed is not None:
         lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
     role = "buy" if asked.side == "buy" else "sell"
     label = "change to" if order.proposed else "order"
-    lines.append(_fact(label, [Span(order_words(asked), role)], width))
+    lines.append(_fact(label, [Span(order_words(asked), role), Span(_from_touch(ticket.quote, asked), "dim")], width))
+    if group := group_words(order):
+        lines.append(_fact("part", [Span(group, "wait")], width))
     worth = f"≈ {money(ticket.notional, currency)} at worst" if ticket.notional is not None else "no price, no value"
     lines.append(_fact("worth", [Span(worth, "strong" if ticket.notional is not None else "bad")], width))
     if pending is not None:
         lines += _wrapped("needs you", pending.why, "wait", width)
     lines.append(Line())
-    lines += _market(ticket, asked, now, width)
+    lines += _market(ticket, now, width)
     lines.append(_fact("position", _position(ticket), width))
     if order.filled:
         filled = f"{amount(order.filled)} of {amount(order.request.quantity)} at {price(order.average_price)}"
@@ -49,7 +55,6 @@ def order_ticket_rows(
     lines += _wrapped("state", _since(order, now), ORDER[order.state].role, width)
     if order.reason:
         lines += _wrapped("reason", order.reason, "", width)
-    lines.append(Line())
     lines += _checks(ticket.checks, width)
     for at, quantity, at_price in ticket.executions[-20:]:
         lines.append(
@@ -83,7 +88,7 @@ def _wrapped(label: str, text: str, role: str, width: int) -> list[Line]:
     return [_fact(label if place == 0 else "", [Span(row, role)], width) for place, row in enumerate(rows)]
 
 
-def _market(ticket: OrderTicket, asked: OrderRequest, now: datetime, width: int) -> list[Line]:
+def _market(ticket: OrderTicket, now: datetime, width: int) -> list[Line]:
     quote = ticket.quote
     if quote is None:
         return [_fact("price", [Span("missing: the broker has none", "bad")], width)]
@@ -91,11 +96,16 @@ def _market(ticket: OrderTicket, asked: OrderRequest, now: datetime, width: int)
     lines.append(_fact("", _source(quote, now), width))
     if ticket.drift is not None:
         lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price), width))
-    if asked.limit_price is not None and (touch := quote.touch(asked.side)):
-        gap = (asked.limit_price - touch) / touch * 100
-        where = f"{gap:+.2f} % from the touch" if abs(gap) >= Decimal("0.005") else "at the touch"
-        lines.append(_fact("limit", [Span(f"{price(asked.limit_price)}  "), Span(where, "dim")], width))
     return lines
+
+
+def _from_touch(quote: Quote | None, asked: OrderRequest) -> str:
+    """Say how far a limit lies from the price at which it would trade at once."""
+    touch = None if quote is None else quote.touch(asked.side)
+    if asked.limit_price is None or not touch:
+        return ""
+    gap = (asked.limit_price - touch) / touch * 100
+    return f"   {gap:+.2f} % from the touch" if abs(gap) >= _HUNDREDTH else "   at the touch"
 
 
 def _source(quote: Quote, now: datetime) -> list[Span]:
@@ -144,24 +154,32 @@ def _checks(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
     facts = [Span(f"{len(passed)} passed", "ok" if passed else "dim")]
     if failed:
         facts = [Span(f"{len(failed)} refused", "bad"), Span(" · ", "rule"), *facts]
-    if silent:
-        facts += [Span(" · ", "rule"), Span(f"{len(silent)} not applicable", "dim")]
     lines = [heading([Span(" CHECKS", "title-off")], facts, width)]
-    for check in (*failed, *passed, *silent):
-        lines += _check(check, width)
+    for check in failed:
+        lines += _refused(check, width)
+    columns = 2 if width >= _TWO_COLUMNS else 1
+    cells = [_passed(check, width // columns) for check in passed]
+    lines += [
+        Line(tuple(span for cell in cells[at : at + columns] for span in cell)) for at in range(0, len(cells), columns)
+    ]
+    if silent:
+        names = wrap("not applicable: " + ", ".join(check.code for check in silent), max(10, width - 6), 3)
+        signs = [NOTHING, *[" "] * (len(names) - 1)]
+        lines += [Line((Span(f"  {sign} {row}", "dim"),)) for sign, row in zip(signs, names, strict=True)]
     return lines
 
 
-def _check(check: CheckResult, width: int) -> list[Line]:
-    code = Span(left(check.code, 22 if width >= 70 else 19) + " ", "" if check.ok else "bad")
-    if check.applies is Applies.NOT_APPLICABLE and check.ok:
-        return [
-            Line(clip((Span(f"  {NOTHING} ", "dim"), Span(code.text, "dim"), Span("not applicable", "dim")), width))
-        ]
-    sign = Span(f"  {PASSED} ", "ok") if check.ok else Span(f"  {FAILED} ", "bad")
-    value = Span(right(check.value, 14 if width >= 70 else 11), "" if check.ok else "bad")
-    limit = Span(f"   limit {check.limit}" if check.limit else "", "dim")
-    lines = [Line(clip((sign, code, value, limit), width))]
-    if not check.ok and check.message:
-        lines += [Line((Span(" " * 4), Span(row, "bad"))) for row in wrap(check.message, max(10, width - 6), 3)]
-    return lines
+def _refused(check: CheckResult, width: int) -> list[Line]:
+    limit = f"   allowed {check.limit}" if check.limit else ""
+    spans = (Span(f"  {FAILED} {left(check.code, 20)} {check.value}", "bad"), Span(limit, "dim"))
+    rows = wrap(check.message, max(10, width - 6), 3) if check.message else []
+    return [Line(clip(spans, width)), *(Line((Span(f"    {row}", "bad"),)) for row in rows)]
+
+
+def _passed(check: CheckResult, width: int) -> tuple[Span, ...]:
+    """One passed check in a cell: what the order does, and after the stroke what is allowed."""
+    room = width - 4 - 20 - 1
+    value = cut(check.value, room)
+    limit = cut(f" / {check.limit}", room - cell_len(value)) if check.limit and check.limit != check.value else ""
+    filler = " " * max(0, room - cell_len(value) - cell_len(limit) + 1)
+    return (Span(f"  {PASSED} ", "ok"), Span(left(check.code, 19) + " "), Span(value), Span(limit, "dim"), Span(filler))

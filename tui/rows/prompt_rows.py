@@ -95,9 +95,13 @@ def message_rows(message: Message | None, width: int) -> list[Line]:
     return [Line((Span(" " + row, message.role),)) for row in wrap(message.text, max(8, width - 2), _MOST_ROWS)]
 
 
-def hint_row(hint: Safe, width: int) -> Line:
-    """A line that the host has for the operator."""
-    return Line((Span(" ▸ ", "hint-key"), Span(cut(hint, max(0, width - 4)), "hint")), fill="hint")
+def hint_rows(hint: Safe, width: int) -> list[Line]:
+    """What the host has to say to the operator, in at most two rows."""
+    rows = wrap(hint, max(8, width - 4), 2)
+    return [
+        Line((Span(" ▸ " if place == 0 else "   ", "hint-key"), Span(row, "hint")), fill="hint")
+        for place, row in enumerate(rows)
+    ]
 
 
 def key_row(hints: Sequence[KeyHint], width: int) -> Line:
