@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from cockpit.model.identity import CLIENT_NAME
 from cockpit.model.instruments import SYMBOL_PATTERN
 from cockpit.model.orders import OrderType, Side
+from cockpit.settings.policy import ClientPolicySettings
 from cockpit.settings.section import Section
 
 RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")]
@@ -141,6 +142,8 @@ class ApprovalSettings(Section):
 
 class ClientSettings(Section):
     """What holds for one client, by the name that it was given."""
+
+    policy: ClientPolicySettings = Field(default_factory=ClientPolicySettings)
 
     shadow: str = Field(
         default="",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -146,10 +146,19 @@ def default_of(field: FieldInfo) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, frozenset):
-        return "all of them"
+        return _list_of(sorted(value)) if set(_members(field.annotation)) - value or not value else "all of them"
     if isinstance(value, tuple):
-        return "[]" if not value else "[" + ", ".join(f'"{part}"' for part in value) + "]"
+        return _list_of(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _list_of(values: Iterable[object]) -> str:
+    return "[" + ", ".join(f'"{part}"' for part in values) + "]"
+
+
+def _members(annotation: Any) -> tuple[StrEnum, ...]:
+    inner = get_args(annotation)
+    return tuple(inner[0]) if inner and isinstance(inner[0], type) and issubclass(inner[0], StrEnum) else ()
 
 
 def _is_list(annotation: Any) -> bool:

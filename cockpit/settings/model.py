@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
+from cockpit.settings.policy import LIVE_DEFAULTS, Money, PolicySettings
 from cockpit.settings.section import Section as _Section
 
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
-Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
-Share = Annotated[Decimal, Field(gt=0, le=1)]
 
 
 class ServerSettings(_Section):
@@ -62,20 +61,6 @@ class OAuthSettings(_Section):
     max_unapproved_clients: int = Field(default=200, ge=1, le=10_000, description="Registrations kept before approval.")
 
 
-class PolicySettings(_Section):
-    """What an order may be. Money is in the account's currency."""
-
-    max_quantity: Money = Field(default=Decimal(1000), description="Largest quantity of one order.")
-    max_notional: Money = Field(default=Decimal(10_000), description="Largest worst-case value of one order.")
-    price_collar: Share = Field(default=Decimal("0.03"), description="Farthest that a price may lie from the touch.")
-    max_drift: Share = Field(
-        default=Decimal("0.01"), description="Farthest that the price may move before the approval."
-    )
-    max_quote_age_seconds: int = Field(default=5, ge=1, le=3600, description="Oldest price that may be traded on.")
-    approval_seconds: int = Field(default=120, ge=5, le=3600, description="How long an order waits for the operator.")
-    allow_auto: bool = Field(default=False, description="Whether rules may approve by themselves where money is real.")
-
-
 class ConnectionSettings(_Section):
     """One broker account."""
 
@@ -89,6 +74,14 @@ class ConnectionSettings(_Section):
     cash: Money = Field(default=Decimal(100_000), description="Paper: the money that the account starts with.")
     seed: str = Field(default="cockpit", min_length=1, max_length=64, description="Paper: names the invented market.")
     policy: PolicySettings = Field(default_factory=PolicySettings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _live_is_stricter(cls, said: Any) -> Any:
+        if not isinstance(said, dict) or said.get("mode") != Mode.LIVE:
+            return said
+        policy = said.get("policy", {})
+        return {**said, "policy": {**LIVE_DEFAULTS, **policy}} if isinstance(policy, dict) else said
 
     @field_validator("mode")
     @classmethod
