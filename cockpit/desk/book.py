@@ -6,18 +6,30 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from cockpit.desk import records
+from cockpit.desk.unwritten import Unwritten
 from cockpit.model.events import Event, OrderChanged
-from cockpit.model.orders import DONE, OPEN, Execution, Order, OrderId, OrderRef
+from cockpit.model.identity import ClientName
+from cockpit.model.orders import DONE, OPEN, Execution, GroupId, Order, OrderId, OrderRef, OrderState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
-from cockpit.store.writes import StoreUnavailable, Write
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, WriteConflict
 
 _ENDED_KEPT: Final = 1000
 """Ended orders kept in memory; older ones are read from the database when asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An execution and whose order it belongs to."""
+
+    execution: Execution
+    order_id: OrderId
+    client: ClientName
 
 
 class Book:
@@ -30,8 +42,10 @@ class Book:
         self._by_reference: dict[OrderRef, OrderId] = {}
         self._ended: OrderedDict[OrderId, None] = OrderedDict()
         self._executions: dict[OrderId, dict[str, Execution]] = {}
-        self._locks: dict[OrderId, asyncio.Lock] = {}
+        self._locks: dict[OrderId | GroupId, asyncio.Lock] = {}
+        self._groups: dict[GroupId, set[OrderId]] = {}
         self._waits: dict[OrderId, asyncio.Future[Order]] = {}
+        self._unwritten = Unwritten()
 
     async def load(self) -> None:
         """Read the open orders and the newest ended ones."""
@@ -74,6 +88,33 @@ class Book:
         stored = [records.order_of(row) for row in rows]
         return [self._orders.get(order.order_id, order) for order in stored]
 
+    async def of_group(self, order: Order) -> tuple[Order, ...]:
+        """Return all orders of an order's group in their order, the ended ones too; the order itself where it has none."""
+        if order.group_id is None:
+            return (order,)
+        stored = [records.order_of(row) for row in await self._store.rows(records.SELECT_OF_GROUP, (order.group_id,))]
+        return tuple(self._orders.get(one.order_id, one) for one in stored)
+
+    def known_of_group(self, group_id: GroupId | None) -> tuple[Order, ...]:
+        """Return the orders of a group that are in memory, which are at least the open ones, in their order."""
+        if group_id is None:
+            return ()
+        return tuple(self._orders[order_id] for order_id in sorted(self._groups.get(group_id, ())))
+
+    def together(self, order: Order) -> tuple[Order, ...]:
+        """Return what is decided on with one decision: a group that still waits, else the order alone.
+
+        The first of a group carries ``decide_by``; the others wait with it.
+        """
+        if order.state is not OrderState.PENDING or order.group_id is None:
+            return (order,)
+        return tuple(one for one in self.known_of_group(order.group_id) if one.state is OrderState.PENDING)
+
+    async def fills(self, connection: str, limit: int) -> list[Fill]:
+        """Return a connection's newest executions with their orders, newest first."""
+        rows = await self._store.rows(records.SELECT_EXECUTIONS_OF_CONNECTION, (connection, limit))
+        return [Fill(records.execution_of(row), OrderId(row["order_id"]), ClientName(row["client"])) for row in rows]
+
     def all(self) -> Iterable[Order]:
         """Return what is in memory, oldest change of the ended ones first."""
         return self._orders.values()
@@ -96,16 +137,22 @@ class Book:
         return known
 
     def alone(self, order_id: OrderId) -> AbstractAsyncContextManager[None]:
-        """Hold an order: nobody else changes it meanwhile."""
-        return self._locks.setdefault(order_id, asyncio.Lock())
+        """Hold an order with its group: nobody else changes any of them meanwhile. Never hold two of one group."""
+        return self._locks.setdefault(self._lock_name(order_id), asyncio.Lock())
 
     async def add(self, order: Order, writes: Sequence[Write], audit: Sequence[AuditEntry]) -> Order:
         """Make a new order durable, then known."""
-        await self._store.commit([records.insert_order(order), *writes], audit)
-        self._keep(order)
-        self._executions[order.order_id] = {}
-        self._publish(OrderChanged(order.changed_at, order))
+        await self.add_all((order,), writes, audit)
         return order
+
+    async def add_all(self, orders: Sequence[Order], writes: Sequence[Write], audit: Sequence[AuditEntry]) -> None:
+        """Make new orders durable, all or none, then known."""
+        await self._store.commit([*(records.insert_order(order) for order in orders), *writes], audit)
+        for order in orders:
+            self._keep(order)
+            self._executions[order.order_id] = {}
+        for order in orders:
+            self._publish(OrderChanged(order.changed_at, order))
 
     async def move(
         self,
@@ -114,23 +161,67 @@ class Book:
         audit: Sequence[AuditEntry],
         *,
         executions: Mapping[str, Execution] = MappingProxyType({}),
+        writes: Sequence[Write] = (),
         even_if_not_durable: bool = False,
     ) -> Order:
         """Make an order's next version durable, then known. The caller holds the order.
 
-        ``even_if_not_durable`` is for facts: what a broker said is true whether or not the disk took it. Memory
-        moves then too, and StoreUnavailable is raised after it so that the caller can write it again.
+        ``writes`` go into the same unit. ``even_if_not_durable`` is for facts and for what a kill ends: true whether
+        or not the disk took it. Memory moves then too, the write is made up for later, and StoreUnavailable or
+        StoreBusy is raised all the same so that somebody can be told.
         """
-        writes = [records.update_order(order, before.version)]
-        writes.extend(records.insert_execution(order.connection, one) for one in executions.values())
+        changes, entries = self._unwritten.writes(before, order, executions, audit)
         try:
-            await self._store.commit(writes, audit)
-        except StoreUnavailable:
+            await self._store.commit([*changes, *writes], entries)
+        except (StoreUnavailable, StoreBusy):
             if even_if_not_durable:
+                self._unwritten.keep(before, order, executions, audit)
                 self._accept(order, executions)
             raise
+        self._unwritten.written(order.order_id)
         self._accept(order, executions)
         return order
+
+    async def write_late(self) -> None:
+        """Write what could not be written when it happened; raises StoreUnavailable or StoreBusy where it still can't."""
+        for order_id in self._unwritten.orders():
+            async with self.alone(order_id):
+                newest = self._unwritten.newest(order_id)
+                if newest is None:
+                    continue
+                changes, entries = self._unwritten.writes(newest, newest, {}, ())
+                try:
+                    await self._store.commit(changes, entries)
+                except WriteConflict:
+                    # A write that seemed to fail had reached the disk after all.
+                    stored = await self._store.rows(records.SELECT_ONE, (order_id,))
+                    self._unwritten.stands_at(order_id, stored[0]["version"])
+                    continue
+                self._unwritten.written(order_id)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether memory knows more than the database."""
+        return len(self._unwritten) > 0
+
+    async def move_all(self, moves: Sequence[tuple[Order, Order]], audit: Sequence[AuditEntry]) -> tuple[Order, ...]:
+        """Make the next versions of several orders durable, all or none, then known. The caller holds their group.
+
+        Each move is the order as it was and as it becomes. Nobody is told before all are known.
+        """
+        changes, entries = list[Write](), list[AuditEntry]()
+        for before, after in moves:
+            missed, told = self._unwritten.writes(before, after, {}, ())
+            changes.extend(missed)
+            entries.extend(told)
+        await self._store.commit(changes, [*entries, *audit])
+        for _, after in moves:
+            self._unwritten.written(after.order_id)
+        for _, after in moves:
+            self._keep(after)
+        for _, after in moves:
+            self._accept(after, {})
+        return tuple(after for _, after in moves)
 
     def changed(self, order_id: OrderId) -> asyncio.Future[Order]:
         """Return the future of the order's next change; whoever changes it sets it. Shield it when you await it."""
@@ -151,7 +242,12 @@ class Book:
     def _keep(self, order: Order) -> None:
         self._orders[order.order_id] = order
         self._by_reference[order.reference] = order.order_id
-        if order.state not in DONE or order.order_id in self._ended:
+        if order.group_id is not None:
+            self._groups.setdefault(order.group_id, set()).add(order.order_id)
+        if order.state not in DONE:
+            self._ended.pop(order.order_id, None)
+            return
+        if order.order_id in self._ended:
             return
         self._ended[order.order_id] = None
         while len(self._ended) > _ENDED_KEPT:
@@ -160,6 +256,20 @@ class Book:
             self._by_reference.pop(dropped.reference, None)
             self._executions.pop(oldest, None)
             self._locks.pop(oldest, None)
+            self._leave_group(dropped)
+
+    def _leave_group(self, dropped: Order) -> None:
+        members = self._groups.get(dropped.group_id) if dropped.group_id is not None else None
+        if dropped.group_id is None or members is None:
+            return
+        members.discard(dropped.order_id)
+        if not members:
+            del self._groups[dropped.group_id]
+            self._locks.pop(dropped.group_id, None)
+
+    def _lock_name(self, order_id: OrderId) -> OrderId | GroupId:
+        order = self._orders.get(order_id)
+        return order_id if order is None or order.group_id is None else order.group_id
 
     async def _stored_executions(self, reference: OrderRef) -> dict[str, Execution]:
         rows = await self._store.rows(records.SELECT_EXECUTIONS, (reference,))

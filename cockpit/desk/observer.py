@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
+from cockpit.desk.groups import ALONE, EXITS, Beside, may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.risk import Seen, evaluate, worst_notional
 from cockpit.desk.switch import Switch
@@ -38,14 +39,23 @@ class Observer:
         self._switch = switch
         self._clock = clock
 
-    async def judge(self, connection: Connection, request: OrderRequest, *, but: OrderId | None = None) -> Judged:
+    async def judge(
+        self,
+        connection: Connection,
+        request: OrderRequest,
+        *,
+        but: OrderId | None = None,
+        beside: Beside = ALONE,
+    ) -> Judged:
         """Gather fresh facts and run every check. ``but`` is an order that must not count against itself.
+
+        ``beside`` are orders that would be sent with it and count as if they had been.
 
         What the broker doesn't answer is missing to the checks, which refuse for it.
         """
         market = Market(connection)
         instrument = await market.resolve(request.symbol)
-        seen = await self._see(connection, market, instrument.symbol, but)
+        seen = _on_top(await self._see(connection, market, instrument.symbol, but), beside)
         policy = connection.settings.policy
         return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy))
 
@@ -71,13 +81,14 @@ class Observer:
                 if order.state not in _NOT_YET_COUNTED:
                     in_flight -= _value(order, ZERO) * instrument.multiplier
                 continue
-            if order.state in _NOT_YET_COUNTED:
+            if order.state in _NOT_YET_COUNTED and order.role not in EXITS:
                 in_flight += _value(order, connection.settings.policy.price_collar) * instrument.multiplier
             if order.request.symbol == symbol:
+                still = may_still_fill(order, self._book.known_of_group(order.group_id))
                 if order.request.side is Side.BUY:
-                    buys += order.left
+                    buys += still
                 else:
-                    sells += order.left
+                    sells += still
         return Seen(
             self._clock.now(),
             self._switch.state,
@@ -94,6 +105,19 @@ class Observer:
             sells,
             in_flight,
         )
+
+
+def _on_top(seen: Seen, beside: Beside) -> Seen:
+    if beside is ALONE:
+        return seen
+    symbol = seen.instrument.symbol
+    return replace(
+        seen,
+        position=seen.position + beside.position(symbol),
+        committed_buy=seen.committed_buy + beside.committed(symbol, Side.BUY),
+        committed_sell=seen.committed_sell + beside.committed(symbol, Side.SELL),
+        in_flight=seen.in_flight + beside.value(),
+    )
 
 
 def _value(order: Order, collar: Decimal) -> Decimal:

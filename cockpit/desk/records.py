@@ -35,7 +35,8 @@ from cockpit.store.writes import Write
 _COLUMNS: Final = (
     "order_id, reference, version, client, grant_id, connection, symbol, side, quantity, order_type, limit_price, "
     "time_in_force, state, filled, average_price, fees, reason, checks, made_at, changed_at, decide_by, proposed, "
-    "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position"
+    "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position, "
+    "rule, confirm_by, shadow_of"
 )
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 
@@ -51,7 +52,7 @@ SELECT_EXECUTIONS_OF_CONNECTION: Final = (
 )
 SELECT_EXECUTIONS: Final = "SELECT * FROM executions WHERE reference = ? ORDER BY at, execution_id"
 SELECT_EXECUTION_IDS: Final = "SELECT connection, execution_id FROM executions WHERE reference = ?"
-SELECT_KEY: Final = "SELECT fingerprint, order_id, preview_id FROM idempotency WHERE client = ? AND key = ?"
+SELECT_KEY: Final = "SELECT fingerprint, order_id FROM idempotency WHERE client = ? AND key = ?"
 
 
 def insert_order(order: Order) -> Write:
@@ -64,7 +65,7 @@ def update_order(order: Order, version: int) -> Write:
     return Write(
         "UPDATE orders SET version=?, quantity=?, limit_price=?, state=?, filled=?, average_price=?, fees=?, reason=?, "
         "checks=?, changed_at=?, decide_by=?, proposed=?, asked_at_price=?, stop_price=?, trail_amount=?, "
-        "trail_percent=? WHERE order_id=? AND version=?",
+        "trail_percent=?, rule=?, confirm_by=? WHERE order_id=? AND version=?",
         (
             order.version,
             plain(order.request.quantity),
@@ -82,6 +83,8 @@ def update_order(order: Order, version: int) -> Write:
             _price(order.request.stop_price),
             _price(order.request.trail_amount),
             _price(order.request.trail_percent),
+            order.rule,
+            _time(order.confirm_by),
             order.order_id,
             version,
         ),
@@ -108,14 +111,11 @@ def insert_execution(connection: str, execution: Execution) -> Write:
     )
 
 
-def insert_key(
-    client: ClientName, key: str, fingerprint: str, order_id: OrderId, at: datetime, preview_id: str = ""
-) -> Write:
+def insert_key(client: ClientName, key: str, fingerprint: str, order_id: OrderId, at: datetime) -> Write:
     """Write an idempotency key; conflicts where the client has used it."""
     return Write(
-        "INSERT OR IGNORE INTO idempotency (client, key, fingerprint, order_id, at, preview_id) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (client, key, fingerprint, order_id, to_micros(at), preview_id),
+        "INSERT OR IGNORE INTO idempotency (client, key, fingerprint, order_id, at) VALUES (?, ?, ?, ?, ?)",
+        (client, key, fingerprint, order_id, to_micros(at)),
         expect=1,
     )
 
@@ -157,6 +157,9 @@ def order_of(row: sqlite3.Row) -> Order:
         None if row["linkage"] is None else Linkage(row["linkage"]),
         Role(row["role"]),
         _decimal(row["expected_position"]),
+        row["rule"],
+        None if row["confirm_by"] is None else from_micros(row["confirm_by"]),
+        row["shadow_of"],
     )
 
 
@@ -208,6 +211,9 @@ def _row(order: Order) -> tuple[object, ...]:
         order.linkage,
         order.role,
         _price(order.expected_position),
+        order.rule,
+        _time(order.confirm_by),
+        order.shadow_of,
     )
 
 

@@ -9,5 +9,3 @@ ALTER TABLE orders ADD COLUMN expected_position TEXT;
 
 CREATE INDEX orders_by_group ON orders (group_id) WHERE group_id IS NOT NULL;
 CREATE INDEX executions_by_connection ON executions (connection, at DESC);
-
-ALTER TABLE idempotency ADD COLUMN preview_id TEXT NOT NULL DEFAULT '';
