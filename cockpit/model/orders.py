@@ -202,6 +202,12 @@ class Order:
     role: Role = Role.SINGLE
     expected_position: Decimal | None = None
     """What was held when the order was made from it: it may only be sent while that is still so."""
+    rule: str = ""
+    """Name of the rule that caught the order; empty where none did and the operator is asked."""
+    confirm_by: datetime | None = None
+    """Until when its client has to confirm it before the operator is asked."""
+    shadow_of: str = ""
+    """The client's own connection, where the order goes to a paper one instead."""
 
     @property
     def left(self) -> Decimal:
@@ -212,6 +218,11 @@ class Order:
     def waits(self) -> bool:
         """Whether the operator has to decide on it now."""
         return self.decide_by is not None
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether its client has to confirm it before the operator is asked."""
+        return self.state is OrderState.PENDING and self.confirm_by is not None and self.decide_by is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,16 @@
+ALTER TABLE orders ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN confirm_by INTEGER;
+ALTER TABLE orders ADD COLUMN shadow_of TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE rules_off (
+    name TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE shadows (
+    client TEXT PRIMARY KEY,
+    connection TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL
+) STRICT;
