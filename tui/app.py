@@ -71,6 +71,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._attention = Attention()
         self._subscription: Subscription | None = None
         self._drain_timer: Timer | None = None
+        self.draws_per_second = self._rate
         self._snapshot_due = False
         self._snapshot_at = float("-inf")
         self.crash = ""
@@ -235,6 +236,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def _draw_at(self, per_second: int) -> None:
         if self._drain_timer is not None:
             self._drain_timer.stop()
+        self.draws_per_second = per_second
         self._drain_timer = self.set_interval(1 / per_second, self.drain)
 
     def on_app_blur(self) -> None:

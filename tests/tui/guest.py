@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cockpit.model.screen import ScreenSettings
+from cockpit.operator.view import Snapshot
 from tests.tui.fake_face import busy_face, call
 from tui.app import CockpitScreen
 from tui.driver import CockpitDriver
@@ -37,18 +38,29 @@ async def main(told: Path) -> None:
     face = busy_face()
     switch = Told()
     stop = asyncio.Event()
-    state = {"count": 0, "stalled": False, "ended": ""}
+    state: dict[str, object] = {"count": 0, "stalled": False, "ended": ""}
 
     def tell(now: Mapping[str, object]) -> None:
         fresh = told.with_suffix(".new")
         fresh.write_text(json.dumps(now))
         fresh.replace(told)
 
+    look = face.snapshot
+
+    def breaking() -> Snapshot:
+        if int(str(state["count"])) > 40:
+            password = "locals-must-not-be-shown"
+            raise RuntimeError(f"a bug in the view, {len(password)}")
+        return look()
+
+    if os.environ.get("GUEST_BREAKS"):
+        face.snapshot = breaking
+
     async def count() -> None:
         while True:
-            state["count"] = int(state["count"]) + 1
+            state["count"] = int(str(state["count"])) + 1
             state["stalled"] = switch.stalled
-            face.publish(call(100 + int(state["count"])))
+            face.publish(call(100 + int(str(state["count"]))))
             tell(state)
             await asyncio.sleep(0.02)
 
@@ -61,7 +73,7 @@ async def main(told: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     counter = asyncio.create_task(count())
     ended = await run_screen(face, ScreenSettings(rate_hz=30, rate_is_set=True), switch=switch)
-    state["ended"] = ended.how
+    state["ended"], state["reason"] = ended.how, ended.reason
     if ended.how != "quit":
         await stop.wait()
     counter.cancel()

@@ -144,6 +144,24 @@ def test_leaving_gives_the_terminal_back_as_it_was(terminal: Terminal) -> None:
     assert terminal.state["ended"] == "quit"
 
 
+def test_a_crash_of_the_screen_leaves_the_services_and_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUEST_BREAKS", "1")
+    made = Terminal(tmp_path / "told")
+    try:
+        made.until(lambda: made.state["ended"] == "crashed")
+        made.until(made.counts_on())
+        assert "a bug in the view" in made.state["reason"]
+        assert b"a bug in the view" not in made.bytes
+        assert b"locals-must-not" not in made.bytes
+        assert termios.tcgetattr(made.child.fileno()) == made.modes
+        made.child.kill(signal.SIGTERM)
+        assert made.finish() == 0
+    finally:
+        made.child.close(force=True)
+
+
 def test_kill_arrives_from_a_real_keyboard_also_while_a_line_is_typed(terminal: Terminal) -> None:
     terminal.key(":halt")
     terminal.until(terminal.shows("halt"))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
+from cockpit.model.identity import ClientName
 from cockpit.model.refusals import refuse
+from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode, TradingState, TradingSwitch
 from cockpit.operator.acts import Done
 from tests.tui.fake_face import NOW, busy_face, call, changed, client_ticket, connection, order, pending_client
 from tests.tui.screens import seated
+from tui.app import drawn_per_second
 
 CODEX = "o-01JQ0000000000000000000001"
 CLAUDE = "o-01JQ0000000000000000000002"
@@ -471,3 +475,30 @@ async def test_a_new_order_does_not_move_the_rows_of_an_open_list() -> None:
         await seat.settle()
         assert seat.rows()[3:7] == before
         assert "ZETA" in seat.rows()[7]
+
+
+def test_over_ssh_the_stream_is_drawn_less_often_unless_a_rate_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+    assert drawn_per_second(ScreenSettings()) == 4
+    assert drawn_per_second(ScreenSettings(rate_hz=10, rate_is_set=True)) == 10
+    monkeypatch.delenv("SSH_CONNECTION")
+    assert drawn_per_second(ScreenSettings()) == 8
+
+
+async def test_while_nobody_looks_the_stream_is_drawn_once_a_second() -> None:
+    async with seated(busy_face()) as seat:
+        seat.app.on_app_blur()
+        assert seat.app.draws_per_second == 1
+        await seat.press("j")
+        assert seat.app.draws_per_second == 1
+        seat.app.on_app_focus()
+        assert seat.app.draws_per_second == 8
+
+
+async def test_wide_characters_leave_every_column_where_it_is() -> None:
+    face = busy_face()
+    wide = replace(call(100), client=ClientName("漢字漢字漢字漢字漢字"), summary=safe("価格 412"))
+    face.seen = replace(face.seen, recent=(call(99), wide))
+    async with seated(face) as seat:
+        plain, drawn = (row for row in seat.rows() if " ✓ ok " in row or " ✗ denied" in row)
+        assert cell_len(plain.partition("✓")[0]) == cell_len(drawn.partition("✓")[0])

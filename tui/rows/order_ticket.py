@@ -92,7 +92,10 @@ def _market(ticket: OrderTicket, now: datetime, width: int) -> list[Line]:
     quote = ticket.quote
     if quote is None:
         return [_fact("price", [Span("missing: the broker has none", "bad")], width)]
-    lines = [_fact("price", [Span(f"bid {price(quote.bid)}  ask {price(quote.ask)}  last {price(quote.last)}")], width)]
+    touch = f"bid {price(quote.bid)}  ask {price(quote.ask)}  last {price(quote.last)}"
+    if cell_len(touch) > width - _LABEL - 3:
+        touch = f"{price(quote.bid)} × {price(quote.ask)}  last {price(quote.last)}"
+    lines = [_fact("price", [Span(touch)], width)]
     lines.append(_fact("", _source(quote, now), width))
     if ticket.drift is not None:
         lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price), width))
@@ -122,7 +125,7 @@ def _source(quote: Quote, now: datetime) -> list[Span]:
 
 def _drift(drift: Decimal, asked_at: Decimal | None) -> list[Span]:
     worse = drift > 0
-    since = f" since it was asked at {price(asked_at)}" if asked_at is not None else " since it was asked"
+    since = f" since asked at {price(asked_at)}" if asked_at is not None else " since it was asked"
     word = "worse" if worse else "better" if drift < 0 else "no move"
     return [
         Span(f"{drift * 100:+.2f} % {word}" if drift else word, "wait" if worse else "ok" if drift else ""),
