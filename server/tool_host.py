@@ -44,9 +44,7 @@ class DeskTools:
     def listed(self, caller: Caller) -> Sequence[ListedTool]:
         """Return the tools within the caller's scopes now; those beyond them are not shown."""
         scopes = self._gate.scopes(caller)
-        return [
-            _LISTED[name] for name, tool in TOOLS.items() if tool.rule.scope is None or tool.rule.scope in scopes
-        ]
+        return [_LISTED[name] for name, tool in TOOLS.items() if tool.rule.scope is None or tool.rule.scope in scopes]
 
     def input_schema(self, name: str) -> Mapping[str, Any] | None:
         """Return a tool's JSON schema."""
