@@ -177,6 +177,10 @@ class Authority:
         """Change what a grant may do, from its next call on."""
         return await self._endings.set_scopes(grant_id, scopes, by)
 
+    async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
+        """Bind a grant to another connection, from its next call on."""
+        return await self._endings.set_connection(grant_id, connection, by)
+
     async def revoke_client(self, client: str, by: str) -> tuple[GrantId, ...] | Refusal:
         """End every authority of a client, given its name or its client id."""
         return await self._endings.revoke_client(client, by)

@@ -94,6 +94,14 @@ def set_grant_scopes(grant_id: GrantId, scopes: frozenset[Scope]) -> Write:
     )
 
 
+def set_grant_connection(grant_id: GrantId, connection: str) -> Write:
+    """Bind a grant to another connection."""
+    return Write(
+        "UPDATE oauth_grants SET connection = ? WHERE grant_id = ? AND ended_at IS NULL",
+        (connection, grant_id),
+    )
+
+
 def collected(grant_id: GrantId) -> Write:
     """Note that a grant's code was redeemed."""
     return Write("UPDATE oauth_grants SET collect_by = NULL WHERE grant_id = ?", (grant_id,), expect=1)

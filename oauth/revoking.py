@@ -57,6 +57,30 @@ class Endings:
         state.publish(GrantChanged(now, grant_id, grant.client))
         return grant
 
+    async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
+        """Bind a grant to another connection, from its next call on. Its scopes stay: what isn't allowed there sleeps."""
+        state = self._state
+        async with state.lock:
+            stored = state.live.held(grant_id)
+            if stored is None:
+                return refuse("CLIENT_UNKNOWN")
+            before = stored.grant
+            if connection not in state.config.scopes_by_connection:
+                return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))
+            now = state.clock.now()
+            note = entry(now, "routed", "done", before, by=by, was=before.connection, to=connection)
+            try:
+                await state.store.commit([changes.set_grant_connection(grant_id, connection)], [note])
+            except (StoreUnavailable, StoreBusy) as error:
+                return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
+            current = state.live.held(grant_id)
+            if current is None:
+                return refuse("CLIENT_UNKNOWN")
+            grant = replace(current.grant, connection=connection)
+            state.live.put(replace(current, grant=grant))
+        state.publish(GrantChanged(now, grant_id, grant.client))
+        return grant
+
     async def revoke_client(self, client: str, by: str) -> tuple[GrantId, ...] | Refusal:
         """End every authority of a client, given its name or its client id; its registrations must ask again."""
         state, now, reason = self._state, self._state.clock.now(), "revoked by the operator"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.model.events import ClientAskEnded, GrantEnded
-from cockpit.model.identity import ClientName, Scope
+from cockpit.model.events import ClientAskEnded, GrantChanged, GrantEnded
+from cockpit.model.identity import ClientName, Grant, Scope
 from cockpit.store.writes import StoreUnavailable
 from tests.oauth.house import READS, House, ManualClock, open_house, refusal_code, tokens_of, wait_of
 from tests.oauth.test_keys import SCRIPT, make
@@ -42,6 +42,24 @@ async def test_narrowing_counts_at_the_next_call(house: House) -> None:
     assert caller.grant.scopes == frozenset({Scope.READ_MARKET})
     beyond = await house.authority.set_scopes("g-nobody", READS, "operator")  # type: ignore[arg-type]
     assert refusal_code(beyond) == "CLIENT_UNKNOWN"
+
+
+async def test_a_client_that_is_routed_elsewhere_is_bound_there_from_its_next_call_on(
+    house: House,
+) -> None:
+    _, tokens = await house.connect()
+    grant = house.authority.grants()[0]
+    house.events.clear()
+    moved = await house.authority.set_connection(grant.grant_id, "live", "operator")
+    assert isinstance(moved, Grant)
+    assert moved.scopes == grant.scopes
+    caller: Any = house.check(tokens.access)
+    assert caller.grant.connection == "live"
+    assert [type(event) for event in house.events] == [GrantChanged]
+    (row,) = await house.store.rows("SELECT connection FROM oauth_grants WHERE grant_id = ?", (grant.grant_id,))
+    assert row["connection"] == "live"
+    nowhere = await house.authority.set_connection(grant.grant_id, "nowhere", "operator")
+    assert refusal_code(nowhere) == "CONNECTION_UNKNOWN"
 
 
 async def test_the_kill_switch_ends_everything(house: House) -> None:
