@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from cockpit.desk.approvals import drift, lowers_risk
+from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
+from cockpit.desk.groups import AT_THE_BROKER, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
-from cockpit.desk.reconcile import missed
-from cockpit.desk.risk import refusal_of
+from cockpit.desk.reconciling import Compared, Reconciler
 from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
+from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import GrantId
-from cockpit.model.orders import AT_BROKER, Execution, Order, OrderId, OrderRequest, OrderState
+from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState, OrderType
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.store.writes import StoreUnavailable
@@ -38,6 +40,8 @@ class Look:
     judged: Judged
     drift: Decimal | None
     executions: tuple[Execution, ...]
+    legs: tuple[Order, ...] = ()
+    """All orders of its group in their order, itself among them; empty for an order alone."""
 
 
 class Decisions:
@@ -62,6 +66,8 @@ class Decisions:
         self._undisturbed = undisturbed
         self._clock = clock
         self._publish = publish
+        self.reconciler = Reconciler(book, sender, connections, clock, publish)
+        """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""
@@ -71,14 +77,17 @@ class Decisions:
         connection = self._connections.get(order.connection)
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=order.connection)
-        request = order.proposed or order.request
+        orders = self._together(order_id) or (order,)
+        asked = wanted_of(orders) if order.proposed is None else Wanted.alone(order.proposed)
         try:
-            judged = await self._observer.judge(connection, request, but=order_id)
+            together = await judge_together(self._observer, connection, asked, but=order_id)
         except Refused as refused:
             return refused.refusal
-        moved = drift(request.side, order.asked_at_price, judged.seen.touch(request.side))
+        judged, request = together.head, together.head.request
+        moved = drift(request.side, orders[0].asked_at_price, judged.seen.touch(request.side))
         fills = await self._book.executions(order)
-        return Look(order, judged, moved, tuple(fills.values()))
+        judged = replace(judged, checks=together.checks(), notional=together.notional())
+        return Look(orders[0], judged, moved, tuple(fills.values()), orders if len(orders) > 1 else ())
 
     async def approve(
         self, order_id: OrderId, version: int | None, quantity: Decimal | None, limit: Decimal | None, by: str
@@ -94,48 +103,61 @@ class Decisions:
         self, order_id: OrderId, version: int | None, quantity: Decimal | None, limit: Decimal | None, by: str
     ) -> Order | Refusal:
         async with self._book.alone(order_id):
-            order = self._book.get(order_id)
-            refusal = self._undecided(order, version)
-            if refusal is not None or order is None:
-                return refusal or refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40))
-            wanted = order.proposed or order.request
-            edited = _edited(wanted, quantity, limit)
-            if isinstance(edited, Refusal):
-                return edited
-            if edited.quantity <= order.filled:
-                return refuse("BAD_QUANTITY", "That much is filled already.", filled=order.filled)
-            judged = await self._judge(order, edited)
+            orders = self._together(order_id)
+            refusal = self._undecided(orders, version)
+            if refusal is not None:
+                return refusal
+            head = orders[0]
+            asked = wanted_of(orders) if head.proposed is None else Wanted.alone(head.proposed)
+            sends = edited(asked, quantity, limit)
+            if isinstance(sends, Refusal):
+                return sends
+            if sends.legs[0].request.quantity <= head.filled:
+                return refuse("BAD_QUANTITY", "That much is filled already.", filled=head.filled)
+            judged = await self._judge(head, sends)
             if isinstance(judged, Refusal):
                 return judged
             now = self._clock.now()
-            if order.decide_by is not None and now >= order.decide_by:
+            if head.decide_by is not None and now >= head.decide_by:
                 return refuse("APPROVAL_EXPIRED")
-            is_new = order.proposed is None
-            after = replace(
-                order,
-                version=order.version + 1,
-                state=OrderState.SENDING if is_new else order.state,
-                request=edited if is_new else order.request,
-                proposed=None if is_new else edited,
-                checks=judged.checks,
-                changed_at=now,
-                decide_by=None,
-                reason=Safe("") if edited == wanted else safe(f"edited by the operator from {wanted.words()}"),
-            )
-            entry = order_entry(
-                after,
-                "order.approved",
-                "",
-                by=by,
-                asked=wanted.words(),
-                sends=edited.words(),
-                hash=edited.fingerprint(),
-            )
+            moves = [
+                (one, _approved(one, leg.request, found, now))
+                for one, leg, found in zip(orders, sends.legs, judged.each_checks(), strict=True)
+            ]
+            entries = [
+                order_entry(
+                    after,
+                    "order.approved",
+                    "",
+                    by=by,
+                    asked=(before.proposed or before.request).words(),
+                    sends=(after.proposed or after.request).words(),
+                    hash=sends.fingerprint(),
+                )
+                for before, after in moves
+            ]
             try:
-                order = await self._book.move(order, after, [entry])
+                orders = await self._book.move_all(moves, entries)
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
-        return await (self._sender.submit(order) if is_new else self._sender.replace(order))
+        return await self._send(orders)
+
+    async def _send(self, orders: Sequence[Order]) -> Order:
+        """Send what was approved: a linked group in one message, others one by one; none hides what becomes of another."""
+        head = orders[0]
+        if head.proposed is not None:
+            return await self._sender.replace(head)
+        if head.linkage in AT_THE_BROKER and len(orders) > 1:
+            return await self._sender.submit_linked(orders)
+        unwritten: StoreUnavailable | None = None
+        for one in orders:
+            try:
+                await self._sender.submit(one)
+            except StoreUnavailable as error:
+                unwritten = error
+        if unwritten is not None:
+            raise unwritten
+        return self._book.get(head.order_id) or head
 
     async def deny(self, order_id: OrderId, reason: str, by: str) -> Order | Refusal:
         """Reject a waiting order, or its change, with the operator's words."""
@@ -150,7 +172,7 @@ class Decisions:
         order = await self._book.find(order_id)
         if order is None:
             return refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40))
-        if order.state not in AT_BROKER and not order.waits:
+        if order.state in DONE:
             return refuse("ORDER_DONE", state=order.state)
         try:
             return await self._orders.cancel_as(order, by)
@@ -192,49 +214,42 @@ class Decisions:
             await self.expire_due()
             await asyncio.sleep(_EXPIRY_STEP)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, connection: str | None = None) -> tuple[Compared, ...]:
         """Bring every order that a broker may have to what its books say. Never sends anything."""
-        for connection in self._connections:
-            ours = [o for o in self._book.open() if o.connection == connection.name and o.state in AT_BROKER]
-            if not ours:
-                continue
-            try:
-                theirs = {one.reference: one for one in await connection.ask(connection.broker.orders())}
-            except Refused as refused:
-                says = safe(f"{connection.name}: orders could not be compared: {refused.refusal.code}")
-                self._publish(Notice(self._clock.now(), says, True))
-                continue
-            for order in ours:
-                seen = await self._book.executions(order)
-                broker = connection.broker
-                found = theirs.get(order.reference)
-                await self._sender.learn(missed(order, seen, found, broker.books_complete, self._clock.now()))
+        return await self.reconciler.reconcile(connection)
 
-    def _undecided(self, order: Order | None, version: int | None) -> Refusal | None:
-        if order is None:
+    async def resolve(self, order_id: OrderId, state: OrderState, by: str) -> Order | Refusal:
+        """End an unknown order as the operator says."""
+        return await self._undisturbed.do(self._sender.resolve(order_id, state, by))
+
+    def _undecided(self, orders: Sequence[Order], version: int | None) -> Refusal | None:
+        if not orders:
             return refuse("ORDER_UNKNOWN")
+        order = orders[0]
         if not order.waits:
             return refuse("ALREADY_DECIDED", state=order.state)
         if version is not None and version != order.version:
             return refuse("VERSION_CHANGED", looked_at=version, now=order.version)
         return None
 
-    async def _judge(self, order: Order, request: OrderRequest) -> Judged | Refusal:
+    async def _judge(self, order: Order, wanted: Wanted) -> JudgedTogether | Refusal:
         connection = self._connections.get(order.connection)
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=order.connection)
         try:
-            judged = await self._observer.judge(connection, request, but=order.order_id)
+            together = await judge_together(self._observer, connection, wanted, but=order.order_id)
         except Refused as refused:
             return refused.refusal
-        refusal = refusal_of(judged.checks)
+        refusal = together.refusal()
         if refusal is not None:
             return refusal
-        moved = drift(request.side, order.asked_at_price, judged.seen.touch(request.side))
         limit = connection.settings.policy.max_drift
-        if request.limit_price is None and moved is not None and moved > limit:
-            return refuse("PRICE_MOVED", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
-        return judged
+        for one, asked in zip(together.judged, self._book.together(order), strict=True):
+            request = one.request
+            moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
+            if request.order_type is OrderType.MARKET and moved is not None and moved > limit:
+                return refuse("PRICE_MOVED", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
+        return together
 
     async def _end_wait(
         self,
@@ -247,33 +262,45 @@ class Decisions:
         due: datetime | None = None,
     ) -> Order | Refusal:
         async with self._book.alone(order_id):
-            order = self._book.get(order_id)
-            refusal = self._undecided(order, None)
-            if refusal is not None or order is None:
-                return refusal or refuse("ORDER_UNKNOWN")
-            if due is not None and (order.decide_by is None or order.decide_by > due):
-                return order
-            after = replace(
-                order,
-                version=order.version + 1,
-                state=state if order.state is OrderState.PENDING else order.state,
-                proposed=None,
-                decide_by=None,
-                changed_at=self._clock.now(),
-                reason=safe(says),
-            )
+            orders = self._together(order_id)
+            refusal = self._undecided(orders, None)
+            if refusal is not None:
+                return refusal
+            head = orders[0]
+            if due is not None and (head.decide_by is None or head.decide_by > due):
+                return head
+            moves = [
+                (
+                    one,
+                    replace(
+                        one,
+                        version=one.version + 1,
+                        state=state if one.state is OrderState.PENDING else one.state,
+                        proposed=None,
+                        decide_by=None,
+                        changed_at=self._clock.now(),
+                        reason=safe(says),
+                    ),
+                )
+                for one in orders
+            ]
+            entries = [order_entry(after, event, code, by=by) for _, after in moves]
             try:
-                return await self._book.move(order, after, [order_entry(after, event, code, by=by)])
+                return (await self._book.move_all(moves, entries))[0]
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
 
 
-def _edited(request: OrderRequest, quantity: Decimal | None, limit: Decimal | None) -> OrderRequest | Refusal:
-    if limit is not None and request.limit_price is None:
-        return refuse("EDIT_ADDS_RISK", "A market order has no limit to edit.")
-    edited = replace(
-        request,
-        quantity=quantity if quantity is not None else request.quantity,
-        limit_price=limit if limit is not None else request.limit_price,
+def _approved(order: Order, request: OrderRequest, checks: tuple[CheckResult, ...], now: datetime) -> Order:
+    is_new, asked = order.proposed is None, order.proposed or order.request
+    return replace(
+        order,
+        version=order.version + 1,
+        state=OrderState.SENDING if is_new else order.state,
+        request=request if is_new else order.request,
+        proposed=None if is_new else request,
+        checks=checks,
+        changed_at=now,
+        decide_by=None,
+        reason=Safe("") if request == asked else safe(f"edited by the operator from {asked.words()}"),
     )
-    return edited if lowers_risk(request, edited) else refuse("EDIT_ADDS_RISK")

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.approvals import lowers_risk, room_to_ask
-from cockpit.desk.book import Book
+from cockpit.desk.book import Book, Fill
+from cockpit.desk.closing import Closing
 from cockpit.desk.connections import Connection
 from cockpit.desk.gate import Admitted
+from cockpit.desk.groups import Wanted, for_role, lacking
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Judged, Observer
+from cockpit.desk.previews import Preview, Previews
 from cockpit.desk.records import insert_key
 from cockpit.desk.risk import refusal_of
 from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
 from cockpit.model.identity import ClientName, Grant
 from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
-from cockpit.model.orders import DONE, Order, OrderId, OrderRef, OrderRequest, OrderState
+from cockpit.model.orders import (
+    DONE,
+    OPEN,
+    GroupId,
+    Linkage,
+    Order,
+    OrderId,
+    OrderRef,
+    OrderRequest,
+    OrderState,
+)
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.settings.model import ApprovalSettings
 
-_PREVIEW_SECONDS: Final = 120
-_PREVIEWS_KEPT: Final = 50
-"""Previews of one client that are remembered at a time; the oldest goes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A judged order that can be placed by its id within two minutes."""
-
-    preview_id: str
-    client: ClientName
-    connection: str
-    request: OrderRequest
-    judged: Judged
-    expires_at: datetime
-    expires: float
+_ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
 
 class OrderDesk:
@@ -70,8 +69,9 @@ class OrderDesk:
         self._approval = approval
         self._clock = clock
         self._randomness = randomness
-        self._previews: dict[ClientName, dict[str, Preview]] = {}
+        self._previews = Previews(clock)
         self._asking: dict[str, asyncio.Lock] = {}
+        self.closing = Closing(book)
 
     async def judge(self, connection: Connection, request: OrderRequest) -> Judged:
         """Run every check on a request as if it were placed now. Nothing changes."""
@@ -79,79 +79,110 @@ class OrderDesk:
 
     async def preview(self, admitted: Admitted, request: OrderRequest) -> Preview:
         """Judge a request and remember it for two minutes."""
-        judged = await self._observer.judge(admitted.connection, request)
-        now = self._clock.monotonic()
-        mine = self._previews.setdefault(admitted.grant.client, {})
-        for old in [one.preview_id for one in mine.values() if one.expires <= now]:
-            del mine[old]
-        while len(mine) >= _PREVIEWS_KEPT:
-            del mine[next(iter(mine))]
-        preview = Preview(
-            "v-" + ulid(self._clock.now(), self._randomness(10)),
-            admitted.grant.client,
-            admitted.connection.name,
-            replace(request, symbol=judged.seen.instrument.symbol),
-            judged,
-            self._clock.now() + timedelta(seconds=_PREVIEW_SECONDS),
-            now + _PREVIEW_SECONDS,
-        )
-        mine[preview.preview_id] = preview
-        return preview
+        return await self.preview_group(admitted, Wanted.alone(request))
 
-    def previewed(self, admitted: Admitted, preview_id: str) -> OrderRequest:
-        """Return the request of a preview; Refused with PREVIEW_UNKNOWN where it is gone or somebody else's."""
-        preview = self._previews.get(admitted.grant.client, {}).get(preview_id)
-        if preview is None or preview.expires <= self._clock.monotonic():
-            raise Refused(refuse("PREVIEW_UNKNOWN", preview_id=safe(preview_id, 40)))
-        if preview.connection != admitted.connection.name:
-            raise Refused(refuse("PREVIEW_UNKNOWN", "That preview was made on another connection."))
-        return preview.request
+    async def preview_group(self, admitted: Admitted, wanted: Wanted) -> Preview:
+        """Judge orders that would be decided on together, and remember them for two minutes."""
+        _need_capable(admitted.connection, wanted)
+        together = await judge_together(self._observer, admitted.connection, wanted)
+        return self._previews.keep(
+            admitted, "v-" + ulid(self._clock.now(), self._randomness(10)), _resolved(wanted, together), together
+        )
+
+    def previewed(self, admitted: Admitted, preview_id: str, linkage: Linkage | None = None) -> Wanted:
+        """Return what was previewed; Refused with PREVIEW_UNKNOWN where it is gone or somebody else's."""
+        return self._previews.wanted(admitted, preview_id, linkage)
 
     async def place(self, admitted: Admitted, request: OrderRequest, key: str) -> Order:
-        """Put an order before the operator; the same key and request again is the same order.
-
-        A request that a check refuses leaves nothing behind, so its key stays free. Raises Refused.
-        """
-        return await self._undisturbed.do(self._place(admitted, request, key))
-
-    async def _place(self, admitted: Admitted, request: OrderRequest, key: str) -> Order:
-        client, connection = admitted.grant.client, admitted.connection
+        """Put an order before the operator; the same key and request again is the same order. Raises Refused."""
         request = replace(request, symbol=request.symbol.strip().upper())
-        fingerprint = f"{connection.name}:{request.fingerprint()}"
+        return (await self.place_group(admitted, Wanted.alone(request), key))[0]
+
+    async def place_group(self, admitted: Admitted, wanted: Wanted, key: str) -> tuple[Order, ...]:
+        """Put orders before the operator for one decision; the same key and orders again are the same ones."""
+
+        async def made() -> Wanted:
+            return wanted
+
+        return await self.ask(admitted, wanted.fingerprint(), key, made)
+
+    async def ask(
+        self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
+    ) -> tuple[Order, ...]:
+        """Put before the operator what ``make`` makes, unless the key stands for orders that were made already.
+
+        ``body`` is what the client said, in a canonical form: the same key with another body is a conflict. What is
+        refused leaves nothing behind, so its key stays free. Raises Refused.
+        """
+        return await self._undisturbed.do(self._ask(admitted, body, key, make))
+
+    async def _ask(
+        self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
+    ) -> tuple[Order, ...]:
+        client, connection = admitted.grant.client, admitted.connection
+        fingerprint = f"{connection.name}:{body}"
         async with self._keys.alone(client, key):
             known = await self._keys.order_of(client, key, fingerprint)
             if known is not None:
-                return await self.get(admitted, known)
+                return await self._book.of_group(await self.get(admitted, known))
             async with self._asking.setdefault(connection.name, asyncio.Lock()):
+                wanted = await make()
+                _need_capable(connection, wanted)
                 self._need_room(client)
-                judged = await self._observer.judge(connection, request)
-                _need_passed(judged)
-                order = self._new(admitted.grant, connection, judged)
-                return await self._book.add(
-                    order,
-                    [insert_key(client, key, fingerprint, order.order_id, order.made_at)],
-                    [order_entry(order, "order.asked", "", rule="ask")],
+                together = await judge_together(self._observer, connection, wanted)
+                refusal = together.refusal()
+                if refusal is not None:
+                    raise Refused(refusal)
+                orders = self._new(admitted.grant, connection, together)
+                head = orders[0]
+                await self._book.add_all(
+                    orders,
+                    [insert_key(client, key, fingerprint, head.order_id, head.made_at)],
+                    [order_entry(one, "order.asked", "", rule="ask", group=one.group_id or "") for one in orders],
                 )
+                return orders
+
+    async def confirm(self, admitted: Admitted, order_id: OrderId) -> Order:
+        """Confirm an own order where the policy asks its client for that; elsewhere nothing changes."""
+        return await self._own(admitted, order_id)
 
     async def modify(
-        self, admitted: Admitted, order_id: OrderId, quantity: Decimal | None, limit_price: Decimal | None
+        self,
+        admitted: Admitted,
+        order_id: OrderId,
+        quantity: Decimal | None,
+        limit_price: Decimal | None,
+        *,
+        stop_price: Decimal | None = None,
+        trail_amount: Decimal | None = None,
+        trail_percent: Decimal | None = None,
     ) -> Order:
-        """Change quantity or limit of an own order. What raises risk waits for the operator like a new order."""
-        return await self._undisturbed.do(self._modify(admitted, order_id, quantity, limit_price))
+        """Change the terms of an own order; None leaves one as it is.
 
-    async def _modify(
-        self, admitted: Admitted, order_id: OrderId, quantity: Decimal | None, limit_price: Decimal | None
-    ) -> Order:
+        What raises risk waits for the operator like a new order.
+        """
+        changes = {
+            "quantity": quantity,
+            "limit_price": limit_price,
+            "stop_price": stop_price,
+            "trail_amount": trail_amount,
+            "trail_percent": trail_percent,
+        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        return await self._undisturbed.do(self._modify(admitted, order_id, given))
+
+    async def _modify(self, admitted: Admitted, order_id: OrderId, given: dict[str, Decimal]) -> Order:
         order = await self._own(admitted, order_id)
         async with self._book.alone(order_id):
             order = self._book.get(order_id) or order
             _need_changeable(order)
-            request = _changed(order, quantity, limit_price)
+            request = _changed(order, given)
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
+            judged = replace(judged, checks=for_role(order.role, judged.checks))
             _need_passed(judged)
             if order.state is OrderState.PENDING:
                 return await self._change_waiting(order, request, judged)
-            lowers = lowers_risk(order.request, request)
+            lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
             if not lowers:
                 self._need_room(admitted.grant.client)
             ask_seconds = None if lowers else admitted.connection.settings.policy.approval_seconds
@@ -176,15 +207,7 @@ class OrderDesk:
                 return order
             now = self._clock.now()
             if order.state is OrderState.PENDING:
-                after = replace(
-                    order,
-                    version=order.version + 1,
-                    state=OrderState.CANCELLED,
-                    reason=Safe("Withdrawn before it was sent."),
-                    changed_at=now,
-                    decide_by=None,
-                )
-                return await self._book.move(order, after, [order_entry(after, "order.withdrawn", "", by=by)])
+                return await self._withdraw(order, by)
             after = replace(
                 order,
                 version=order.version + 1,
@@ -195,6 +218,44 @@ class OrderDesk:
             )
             order = await self._book.move(order, after, [order_entry(after, "order.cancel_asked", "", by=by)])
         return await self._sender.cancel(order)
+
+    async def _withdraw(self, order: Order, by: str) -> Order:
+        """End a wait by whoever asked for it; the orders of a group go together."""
+        moves = [
+            (
+                one,
+                replace(
+                    one,
+                    version=one.version + 1,
+                    state=OrderState.CANCELLED,
+                    reason=Safe("Withdrawn before it was sent."),
+                    changed_at=self._clock.now(),
+                    decide_by=None,
+                ),
+            )
+            for one in self._book.together(order)
+        ]
+        await self._book.move_all(moves, [order_entry(after, "order.withdrawn", "", by=by) for _, after in moves])
+        return self._book.get(order.order_id) or order
+
+    async def cancel_all(self, admitted: Admitted) -> list[Order]:
+        """Cancel or withdraw every own open order of the caller's connection, and return what became of them."""
+        client, connection = admitted.grant.client, admitted.connection.name
+        mine = [one for one in self._book.open() if one.client == client and one.connection == connection]
+        by = f"client {client}"
+        ended = await asyncio.gather(*(self.cancel_as(one, by) for one in mine), return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+        return [self._book.get(one.order_id) or one for one in mine]
+
+    async def group(self, admitted: Admitted, order: Order) -> tuple[Order, ...]:
+        """Return all orders of an order's group in their order."""
+        return await self._book.of_group(order)
+
+    async def fills(self, admitted: Admitted, limit: int) -> list[Fill]:
+        """Return the newest executions of the caller's connection, newest first."""
+        return await self._book.fills(admitted.connection.name, limit)
 
     async def get(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Return an order of the caller's connection."""
@@ -231,28 +292,41 @@ class OrderDesk:
             raise Refused(refuse("NOT_YOUR_ORDER", order_id=order_id))
         return order
 
-    def _new(self, grant: Grant, connection: Connection, judged: Judged) -> Order:
-        now = self._clock.now()
-        name = ulid(now, self._randomness(10))
-        return Order(
-            OrderId("o-" + name),
-            OrderRef("ck:" + name),
-            1,
-            grant.client,
-            grant.grant_id,
-            connection.name,
-            replace(judged.request, symbol=judged.seen.instrument.symbol),
-            OrderState.PENDING,
-            ZERO,
-            None,
-            ZERO,
-            Safe("Waits for the operator."),
-            judged.checks,
-            now,
-            now,
-            now + timedelta(seconds=connection.settings.policy.approval_seconds),
-            None,
-            judged.seen.touch(judged.request.side),
+    def _new(self, grant: Grant, connection: Connection, together: JudgedTogether) -> tuple[Order, ...]:
+        """Make the orders, first the one whose decision is everybody's. Their ids sort in their order."""
+        now, wanted = self._clock.now(), together.wanted
+        until = now + timedelta(seconds=connection.settings.policy.approval_seconds)
+        # Half of the space is left, so that counting up for a whole group can't run over.
+        first = int.from_bytes(self._randomness(10)) >> 1
+        names = [ulid(now, (first + place).to_bytes(10)) for place in range(len(wanted.legs))]
+        return tuple(
+            Order(
+                OrderId("o-" + name),
+                OrderRef("ck:" + name),
+                1,
+                grant.client,
+                grant.grant_id,
+                connection.name,
+                judged.request,
+                OrderState.PENDING,
+                ZERO,
+                None,
+                ZERO,
+                Safe("Waits for the operator."),
+                found,
+                now,
+                now,
+                until if name is names[0] else None,
+                None,
+                judged.seen.touch(judged.request.side),
+                None if wanted.linkage is None else GroupId("g-" + names[0]),
+                wanted.linkage,
+                leg.role,
+                leg.expected_position,
+            )
+            for name, leg, judged, found in zip(
+                names, wanted.legs, together.judged, together.each_checks(), strict=True
+            )
         )
 
     async def _change_waiting(self, order: Order, request: OrderRequest, judged: Judged) -> Order:
@@ -280,6 +354,17 @@ class OrderDesk:
         )
 
 
+def _resolved(wanted: Wanted, together: JudgedTogether) -> Wanted:
+    legs = zip(wanted.legs, together.judged, strict=True)
+    return replace(wanted, legs=tuple(replace(leg, request=one.request) for leg, one in legs))
+
+
+def _need_capable(connection: Connection, wanted: Wanted) -> None:
+    refusal = lacking(connection.broker.can, wanted)
+    if refusal is not None:
+        raise Refused(refusal)
+
+
 def _need_passed(judged: Judged) -> None:
     refusal = refusal_of(judged.checks)
     if refusal is not None:
@@ -289,18 +374,21 @@ def _need_passed(judged: Judged) -> None:
 def _need_changeable(order: Order) -> None:
     if order.state in DONE:
         raise Refused(refuse("ORDER_DONE", state=order.state))
-    if order.state in {OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED} or order.proposed is not None:
+    if order.state is OrderState.PENDING and order.group_id is not None:
+        says = "Its group waits for the operator as it is; withdraw it with cancel_order and ask anew."
+        raise Refused(refuse("ORDER_BUSY", says, group_id=order.group_id))
+    if order.state not in OPEN or order.state in _ON_THE_WAY or order.proposed is not None:
         raise Refused(refuse("ORDER_BUSY", state=order.state))
 
 
-def _changed(order: Order, quantity: Decimal | None, limit_price: Decimal | None) -> OrderRequest:
-    if limit_price is not None and order.request.limit_price is None:
-        raise Refused(refuse("ORDER_TYPE_NOT_ALLOWED", "A market order has no limit to change."))
-    request = replace(
-        order.request,
-        quantity=quantity if quantity is not None else order.request.quantity,
-        limit_price=limit_price if limit_price is not None else order.request.limit_price,
-    )
+def _changed(order: Order, given: dict[str, Decimal]) -> OrderRequest:
+    for name in given:
+        if getattr(order.request, name) is None:
+            word = name.replace("_", " ")
+            raise Refused(
+                refuse("ORDER_TYPE_NOT_ALLOWED", f"A {order.request.order_type} order has no {word} to change.")
+            )
+    request = replace(order.request, **given)  # type: ignore[arg-type]
     if request == order.request:
         raise Refused(refuse("NOTHING_TO_CHANGE"))
     if request.quantity <= order.filled:

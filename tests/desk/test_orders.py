@@ -154,7 +154,7 @@ async def test_a_wait_for_a_state_that_is_over_answers_at_once(desk: Desk, claud
 
 async def test_a_preview_is_placed_by_its_id_and_only_by_its_client(desk: Desk, claude: Caller) -> None:
     preview = await desk.orders.preview(desk.admitted(claude), market("alfa"))
-    request = desk.orders.previewed(desk.admitted(claude), preview.preview_id)
+    request = desk.orders.previewed(desk.admitted(claude), preview.preview_id).legs[0].request
     assert request.symbol == "ALFA"
     with pytest.raises(Refused):
         desk.orders.previewed(desk.admitted(desk.grants.give("cursor")), preview.preview_id)

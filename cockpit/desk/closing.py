@@ -1,0 +1,123 @@
+"""Orders that are made from what is held: they close it, or bring it to a target, and never overshoot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from cockpit.desk.book import Book
+from cockpit.desk.connections import Connection
+from cockpit.desk.groups import Leg, Wanted, basket, may_still_fill
+from cockpit.desk.market import Market
+from cockpit.model.money import ZERO
+from cockpit.model.orders import AT_BROKER, Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
+from cockpit.model.refusals import Refused, refuse
+
+MOST_CLOSED: Final = 50
+"""Positions that one call closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How such an order is to trade."""
+
+    order_type: OrderType
+    limit_price: Decimal | None
+    time_in_force: TimeInForce
+
+
+class Closing:
+    """Makes orders from positions, with what open orders of the same instrument may still do in mind."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    async def to_target(self, connection: Connection, symbol: str, target: Decimal, how: How) -> Wanted:
+        """Return the order that brings what is held to ``target`` (below zero is short)."""
+        symbol = (await Market(connection).resolve(symbol)).symbol
+        open_orders = self._open(connection, symbol)
+        if open_orders:
+            raise Refused(refuse("ORDERS_IN_THE_WAY", symbol=symbol, orders=_names(open_orders)))
+        held = (await _held(connection)).get(symbol, ZERO)
+        if held == target:
+            raise Refused(refuse("NOTHING_TO_CHANGE", "That is what is held already.", held=held))
+        side = Side.BUY if target > held else Side.SELL
+        return Wanted.alone(_order(symbol, side, abs(target - held), how), held)
+
+    async def of_position(self, connection: Connection, symbol: str, quantity: Decimal | None, how: How) -> Wanted:
+        """Return the order that closes a position, or ``quantity`` of it."""
+        symbol = (await Market(connection).resolve(symbol)).symbol
+        held = (await _held(connection)).get(symbol, ZERO)
+        leg = self._closing(connection, symbol, held, quantity, how)
+        if leg is None:
+            ours = _names(self._open(connection, symbol))
+            raise Refused(
+                refuse("ORDERS_IN_THE_WAY", "Open orders close it already.", orders=ours)
+                if held
+                else refuse("NOTHING_HELD", symbol=symbol)
+            )
+        if quantity is not None and leg.request.quantity != quantity:
+            most = leg.request.quantity
+            raise Refused(refuse("BAD_QUANTITY", f"At most {most} can be closed.", held=held, closable=most))
+        return Wanted.alone(leg.request, held)
+
+    async def of_all(self, connection: Connection, order_type: OrderType) -> Wanted:
+        """Return the orders that close every position: market orders, or limits at the touch."""
+        market, legs = Market(connection), list[Leg]()
+        for symbol, held in sorted((await _held(connection)).items()):
+            price = None
+            if order_type is OrderType.LIMIT:
+                touch = (await market.quote(await market.resolve(symbol))).touch(_closes(held))
+                if touch is None:
+                    raise Refused(refuse("MARKET_DATA_MISSING", symbol=symbol))
+                price = touch
+            leg = self._closing(connection, symbol, held, None, How(order_type, price, TimeInForce.DAY))
+            if leg is not None:
+                legs.append(leg)
+        if not legs:
+            raise Refused(refuse("NOTHING_HELD"))
+        if len(legs) > MOST_CLOSED:
+            raise Refused(refuse("BUSY", "Too many positions for one call; close them by name.", positions=len(legs)))
+        return Wanted.alone(legs[0].request, legs[0].expected_position) if len(legs) == 1 else basket(legs)
+
+    def _closing(
+        self, connection: Connection, symbol: str, held: Decimal, quantity: Decimal | None, how: How
+    ) -> Leg | None:
+        side = _closes(held)
+        closing = [one for one in self._open(connection, symbol) if one.request.side is side]
+        free = abs(held) - sum((self._may_fill(one) for one in closing), ZERO)
+        if free <= ZERO:
+            return None
+        amount = free if quantity is None else min(free, quantity)
+        return Leg(_order(symbol, side, amount, how), Role.LEG, held)
+
+    def _open(self, connection: Connection, symbol: str) -> list[Order]:
+        return [
+            one
+            for one in self._book.open()
+            if one.connection == connection.name
+            and one.request.symbol == symbol
+            and one.state in {*AT_BROKER, OrderState.PENDING}
+        ]
+
+    def _may_fill(self, order: Order) -> Decimal:
+        if order.state is OrderState.PENDING:
+            return ZERO if order.role in {Role.TARGET, Role.STOP} else order.left
+        return may_still_fill(order, self._book.known_of_group(order.group_id))
+
+
+async def _held(connection: Connection) -> dict[str, Decimal]:
+    return {one.symbol: one.quantity for one in await connection.ask(connection.broker.positions()) if one.quantity}
+
+
+def _closes(held: Decimal) -> Side:
+    return Side.SELL if held > ZERO else Side.BUY
+
+
+def _order(symbol: str, side: Side, quantity: Decimal, how: How) -> OrderRequest:
+    return OrderRequest(symbol, side, quantity, how.order_type, how.limit_price, how.time_in_force)
+
+
+def _names(orders: list[Order]) -> str:
+    return ", ".join(one.order_id for one in orders[:10]) or "none"

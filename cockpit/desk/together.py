@@ -1,0 +1,92 @@
+"""One judgement over everything that is decided on together, each order on top of those that would go with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from cockpit.desk.connections import Connection
+from cockpit.desk.groups import ALONE, Beside, Wanted, for_role, inconsistency, told_together, whole_of
+from cockpit.desk.observer import Judged, Observer
+from cockpit.desk.risk import refusal_of
+from cockpit.model.checks import CheckResult
+from cockpit.model.money import ZERO
+from cockpit.model.orders import Linkage, OrderId, Role
+from cockpit.model.refusals import Refusal, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTogether:
+    """What was wanted, with what was found of each order."""
+
+    wanted: Wanted
+    judged: tuple[Judged, ...]
+    whole: Judged | None = None
+    """A split order as if it were sent in one."""
+
+    @property
+    def head(self) -> Judged:
+        """What was found of the first order."""
+        return self.judged[0]
+
+    def checks(self) -> tuple[CheckResult, ...]:
+        """Return the checks of the first, or of the whole, and what failed of the others."""
+        first = self.head if self.whole is None else self.whole
+        return told_together(self.wanted, [first.checks, *(one.checks for one in self.judged[1:])])
+
+    def each_checks(self) -> tuple[tuple[CheckResult, ...], ...]:
+        """Return the checks as they are kept with each order: the first one's tell of all."""
+        return self.checks(), *(one.checks for one in self.judged[1:])
+
+    def notional(self) -> Decimal | None:
+        """Return the worst-case value of it all: linked orders never all fill, others may."""
+        values = [one.notional for one in self.judged if one.notional is not None]
+        if len(values) < len(self.judged):
+            return None
+        if self.wanted.linkage is Linkage.BRACKET:
+            return values[0]
+        return max(values) if self.wanted.linkage is Linkage.OCO else sum(values, ZERO)
+
+    def refusal(self) -> Refusal | None:
+        """Return why nothing of it may be sent; None where all of it may."""
+        fault = inconsistency(self.wanted, self.head.seen.touch(self.head.request.side))
+        if fault is not None:
+            return fault
+        refusal = refusal_of(self.checks())
+        if refusal is not None:
+            return refusal
+        for leg, one in zip(self.wanted.legs, self.judged, strict=True):
+            held = one.seen.position
+            if leg.expected_position is not None and held != leg.expected_position:
+                return refuse("POSITION_CHANGED", symbol=leg.request.symbol, then=leg.expected_position, now=held)
+        return None
+
+
+async def judge_together(
+    observer: Observer, connection: Connection, wanted: Wanted, *, but: OrderId | None = None
+) -> JudgedTogether:
+    """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
+    judged: list[Judged] = []
+    for leg in wanted.legs:
+        one = await observer.judge(connection, leg.request, but=but, beside=_beside(wanted, judged))
+        request = replace(leg.request, symbol=one.seen.instrument.symbol)
+        judged.append(replace(one, request=request, checks=for_role(leg.role, one.checks)))
+    whole = whole_of(wanted)
+    as_one = None if whole is None else await observer.judge(connection, whole)
+    return JudgedTogether(wanted, tuple(judged), as_one)
+
+
+def _beside(wanted: Wanted, earlier: list[Judged]) -> Beside:
+    if not earlier:
+        return ALONE
+    if wanted.linkage is Linkage.BRACKET and wanted.legs[0].role is Role.ENTRY:
+        return Beside(filled=(earlier[0].request,))
+    if wanted.linkage is Linkage.OCO:
+        return ALONE
+    return Beside(working=tuple((one.request, _may_open(one)) for one in earlier))
+
+
+def _may_open(judged: Judged) -> Decimal:
+    if judged.notional is None:
+        return ZERO
+    return judged.notional * judged.seen.opening(judged.request) / judged.request.quantity
