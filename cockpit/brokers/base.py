@@ -7,16 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.instruments import Instrument
-from cockpit.model.orders import BrokerFact, BrokerOrder, Linkage, OrderRef, OrderRequest, OrderType, TimeInForce
+from cockpit.model.orders import (
+    BrokerFact,
+    BrokerOrder,
+    Execution,
+    Linkage,
+    OrderRef,
+    OrderRequest,
+    OrderType,
+    TimeInForce,
+)
 from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
 from cockpit.model.trading import Link, Mode
 
 FactSink = Callable[[BrokerFact], None]
 """Where a broker puts what it says about orders: never blocks, never raises, keeps the order of arrival."""
+
+LinkSink = Callable[[Link, str], None]
+"""Where a broker with a line says how it is now, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +64,27 @@ class Capabilities:
     times_in_force: frozenset[TimeInForce]
     linkages: frozenset[Linkage]
     short_selling: bool
+    at_once: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
+    """Types that may be IOC or FOK; the others rest before they trade."""
+
+    def takes(self, order_type: OrderType, life: TimeInForce) -> bool:
+        """Whether orders of that type may live that long here."""
+        if order_type not in self.order_types or life not in self.times_in_force:
+            return False
+        return life not in {TimeInForce.IOC, TimeInForce.FOK} or order_type in self.at_once
 
 
 class BrokerUnavailable(Exception):
     """The line is down or no answer came: what was asked may or may not have happened."""
+
+
+@runtime_checkable
+class HasLine(Protocol):
+    """A broker that is reached over a line, and says when it breaks and when it is up again."""
+
+    def on_link(self, sink: LinkSink) -> None:
+        """Set who is told. Called once, before anything is submitted."""
+        ...
 
 
 class Broker(Protocol):
@@ -120,4 +149,12 @@ class Broker(Protocol):
 
     async def orders(self) -> Sequence[BrokerOrder]:
         """Return open and ended orders as far back as the broker keeps them."""
+        ...
+
+    async def executions(self, since: datetime) -> Sequence[Execution]:
+        """Return the fills since then, oldest first; all of them, as far back as the broker keeps them."""
+        ...
+
+    async def history(self, since: datetime, count: int) -> Sequence[tuple[datetime, Decimal]]:
+        """Return up to ``count`` moments since then at which the equity was recorded, the newest, oldest first."""
         ...

@@ -303,6 +303,11 @@ class LinkLost(BrokerFact):
 
 
 @dataclass(frozen=True, slots=True)
+class FoundWorking(BrokerFact):
+    """The broker's books show it open although it was taken for ended: an absence was believed, or an end resolved."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerOrder:
     """An order as the broker's books show it; what reconcile compares ours with."""
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
 from cockpit.model.money import ZERO
-from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderRequest, OrderState, Side
+from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderRequest, OrderState, OrderType, Role, Side
 from cockpit.model.quotes import Quote
 from cockpit.model.text import Safe
+
+STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Touch:
     bid_size: Decimal
     ask_size: Decimal
     at: datetime
+    low: Decimal | None = None
+    high: Decimal | None = None
+    """Between which prices a recorded bar traded: no fill lies outside; None for quotes."""
+    came_from: Decimal | None = None
+    """Price from which a recorded bar moved here without a gap; None after a gap, and for quotes."""
 
     @classmethod
     def of(cls, quote: Quote) -> Self | None:
@@ -51,6 +58,8 @@ class Shown:
     touch: Touch
     bought: Decimal = ZERO
     sold: Decimal = ZERO
+    gone: bool = False
+    """Whether the source has no price any more: what is shown values positions, and nothing is traded on it."""
 
     def left(self, side: Side) -> Decimal:
         """Return the quantity that an order of that side still finds at the touch."""
@@ -86,6 +95,20 @@ class PaperOrder:
     """What the fills were worth together."""
     fee: Decimal = ZERO
     reason: Safe = field(default=Safe(""))
+    group: OrderRef | None = None
+    """Reference of the first order of its bracket or pair."""
+    role: Role = Role.SINGLE
+    held: bool = False
+    """Whether it waits for the entry of its bracket to end; then it is in the book, but nothing can fill it."""
+    trigger: Decimal | None = None
+    """Where a stop stands now; None until it has a place, and for orders without one."""
+    armed: bool = False
+    """Whether the market has touched the stop."""
+
+    @property
+    def waits_for_stop(self) -> bool:
+        """Whether the market must touch its stop before it can trade."""
+        return self.request.order_type in STOPS and not self.armed
 
     @property
     def left(self) -> Decimal:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cockpit.brokers.paper.book import Touch
-from cockpit.model.orders import OrderRef, OrderRequest
+from cockpit.model.orders import Linkage, OrderRef, OrderRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,8 @@ class PaperEvent:
     """Base of the events; all that an event causes bears its time."""
 
     at: datetime
+    session: bool = field(default=True, kw_only=True)
+    """Whether the market's session is open; outside it only orders that ask for it are matched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,16 @@ class Submit(PaperEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitLinked(PaperEvent):
+    """Orders that belong together: all of them are taken, or none."""
+
+    linkage: Linkage
+    legs: tuple[tuple[OrderRef, OrderRequest], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Replace(PaperEvent):
-    """New terms for a working order: the whole request, of which quantity and limit price may differ."""
+    """New terms for a working order: the whole request, of which quantity and prices may differ."""
 
     reference: OrderRef
     request: OrderRequest
@@ -41,11 +51,24 @@ class Cancel(PaperEvent):
 
 @dataclass(frozen=True, slots=True)
 class Quoted(PaperEvent):
-    """New quotes, at most one of each instrument."""
+    """New quotes in the order of their time, and the symbols for which there is no price any more."""
 
     touches: tuple[Touch, ...]
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DayEnded(PaperEvent):
-    """A new day has begun: DAY orders made on an earlier one, by UTC, expire."""
+    """A trading day has ended: DAY orders made before it did expire."""
+
+    ended_at: datetime | None = None
+    """When; None for the last midnight, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split(PaperEvent):
+    """Every ``old`` units of an instrument become ``new``; what is left of a lot is paid out at cost."""
+
+    symbol: str
+    new: int
+    old: int

@@ -28,7 +28,7 @@ from cockpit.brokers.paper.rules import Rules
 from cockpit.model.money import plain
 from cockpit.model.orders import DONE, Execution, OrderRef
 from cockpit.store.database import Store
-from cockpit.store.times import to_micros
+from cockpit.store.times import from_micros, to_micros
 from cockpit.store.writes import Write
 
 EVENTS_A_SNAPSHOT: Final = 200
@@ -51,10 +51,22 @@ _SNAPSHOT: Final = (
     "INSERT INTO paper_snapshots (connection, number, body) VALUES (?, ?, ?)"
     " ON CONFLICT (connection) DO UPDATE SET number = excluded.number, body = excluded.body"
 )
+_POINT: Final = (
+    "INSERT INTO paper_equity (connection, at, equity) VALUES (?, ?, ?)"
+    " ON CONFLICT (connection, at) DO UPDATE SET equity = excluded.equity"
+)
 _ENDED: Final = (
     "SELECT reference, body FROM paper_orders WHERE connection = ? AND ended = 1 AND changed_by <= ?"
     " ORDER BY changed_by DESC, place DESC LIMIT ?"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What the account was worth at a moment."""
+
+    at: datetime
+    equity: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,12 @@ class Journal:
                 Write(
                     "INSERT OR IGNORE INTO paper_accounts (connection, opened_at, cash) VALUES (?, ?, ?)",
                     (self._connection, to_micros(now), plain(cash)),
-                )
+                ),
+                Write(
+                    "INSERT INTO paper_equity (connection, at, equity) SELECT connection, opened_at, cash"
+                    " FROM paper_accounts WHERE connection = ? AND connection NOT IN (SELECT connection FROM paper_equity)",
+                    (self._connection,),
+                ),
             ]
         )
         state = await self._snapshot()
@@ -93,10 +110,10 @@ class Journal:
             state = apply(self._rules, state, read_event(row["kind"], row["body"])).state
         return state
 
-    async def write(self, state: State, applied: Sequence[Applied]) -> State:
-        """Make events durable that were applied to ``state`` in turn; return the account after them.
+    async def write(self, state: State, applied: Sequence[Applied], points: Sequence[Point] = ()) -> State:
+        """Make events durable that were applied to ``state`` in turn, and what the account was worth meanwhile.
 
-        Raises what `Store.commit` raises; nothing is written then.
+        Returns the account after them. Raises what `Store.commit` raises; nothing is written then.
         """
         writes: list[Write] = []
         before = state
@@ -107,8 +124,37 @@ class Journal:
         if after.number // EVENTS_A_SNAPSHOT != state.number // EVENTS_A_SNAPSHOT:
             after = forgotten(after)
             writes.append(Write(_SNAPSHOT, (self._connection, after.number, state_text(after))))
+        writes.extend(Write(_POINT, (self._connection, to_micros(each.at), plain(each.equity))) for each in points)
         await self._store.commit(writes)
         return after
+
+    async def opened_at(self) -> datetime:
+        """Return when the account was opened."""
+        rows = await self._store.rows("SELECT opened_at FROM paper_accounts WHERE connection = ?", (self._connection,))
+        return from_micros(rows[0]["opened_at"])
+
+    async def executions(self, since: datetime) -> tuple[Execution, ...]:
+        """Return every fill since then, oldest first."""
+        rows = await self._store.rows(
+            "SELECT * FROM paper_executions WHERE connection = ? AND at >= ? ORDER BY at, reference, number",
+            (self._connection, to_micros(since)),
+        )
+        return tuple(read_execution(row) for row in rows)
+
+    async def points(self, since: datetime, count: int) -> tuple[Point, ...]:
+        """Return up to ``count`` recorded worths since then, the newest, oldest first."""
+        rows = await self._store.rows(
+            "SELECT at, equity FROM paper_equity WHERE connection = ? AND at >= ? ORDER BY at DESC LIMIT ?",
+            (self._connection, to_micros(since), count),
+        )
+        return tuple(Point(from_micros(row["at"]), Decimal(row["equity"])) for row in reversed(rows))
+
+    async def last_point(self) -> datetime:
+        """Return when the account's worth was last recorded: at its opening, if not since."""
+        rows = await self._store.rows(
+            "SELECT max(at) AS at FROM paper_equity WHERE connection = ?", (self._connection,)
+        )
+        return from_micros(rows[0]["at"])
 
     def _writes(self, before: State, applied: Applied) -> Iterator[Write]:
         event, step = applied.event, applied.step

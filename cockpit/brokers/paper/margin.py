@@ -6,14 +6,14 @@ round. Positions are valued at the middle of the quote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from cockpit.brokers.paper.book import PaperOrder, State
+from cockpit.brokers.paper.book import State
 from cockpit.model.money import ZERO
-from cockpit.model.orders import Side
+from cockpit.model.orders import OrderRef, Role, Side
 
 STANDARD: Final = Decimal("0.5")
 """Share of a position's value that must be covered by equity when it is opened, long or short (Regulation T)."""
@@ -55,10 +55,10 @@ def unrealised(state: State, terms: Mapping[str, Terms]) -> Decimal:
     return equity(state, terms) - state.cash - sum((held.cost for held in state.holdings.values()), ZERO)
 
 
-def required(state: State, terms: Mapping[str, Terms], wish: Wish | None = None) -> Decimal:
-    """Return the equity that the worst case of positions, open orders and the wish takes."""
-    buys, sells = _open(state.open.values())
-    if wish is not None:
+def required(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> Decimal:
+    """Return the equity that the worst case of positions, open orders and the wishes takes."""
+    buys, sells = _open(state)
+    for wish in wishes:
         side = buys if wish.side is Side.BUY else sells
         side[wish.symbol] = side.get(wish.symbol, ZERO) + wish.quantity
     need = ZERO
@@ -76,25 +76,36 @@ def buying_power(state: State, terms: Mapping[str, Terms]) -> Decimal:
     return max(ZERO, equity(state, terms) - required(state, terms)) / STANDARD
 
 
-def affordable(state: State, terms: Mapping[str, Terms], wish: Wish) -> bool:
-    """Whether the account can carry the wish: it adds nothing to the worst case, or equity covers it."""
-    need = required(state, terms, wish)
+def affordable(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> bool:
+    """Whether the account can carry the wishes: they add nothing to the worst case, or equity covers it."""
+    need = required(state, terms, *wishes)
     return need <= equity(state, terms) or need <= required(state, terms)
 
 
 def deliverable(state: State, wish: Wish) -> bool:
     """Whether a sale, with those already open, sells no more than is held."""
     held = state.holdings.get(wish.symbol)
-    _, sells = _open(state.open.values())
+    _, sells = _open(state)
     return (ZERO if held is None else held.quantity) - sells.get(wish.symbol, ZERO) >= wish.quantity
 
 
-def _open(orders: Iterable[PaperOrder]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """Return the quantities that may still be bought and sold, by symbol."""
-    buys: dict[str, Decimal] = {}
-    sells: dict[str, Decimal] = {}
-    for order in orders:
-        side = buys if order.request.side is Side.BUY else sells
-        symbol = order.request.symbol
-        side[symbol] = side.get(symbol, ZERO) + order.left
-    return buys, sells
+def _open(state: State) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return the quantities that may still be bought and sold, by symbol.
+
+    Of a pair only one order is filled, so on each side the larger one counts. A bracket's exits close what its entry
+    has filled; while they are held they count for that alone.
+    """
+    sides: dict[Side, dict[str, Decimal]] = {Side.BUY: {}, Side.SELL: {}}
+    pairs: dict[tuple[OrderRef, Side], tuple[str, Decimal]] = {}
+    for order in state.open.values():
+        side, symbol, quantity = order.request.side, order.request.symbol, order.left
+        if order.group is None or order.role is Role.ENTRY:
+            sides[side][symbol] = sides[side].get(symbol, ZERO) + quantity
+            continue
+        if order.held:
+            quantity = state.open[order.group].filled
+        _, larger = pairs.get((order.group, side), (symbol, ZERO))
+        pairs[order.group, side] = symbol, max(larger, quantity)
+    for (_, side), (symbol, quantity) in pairs.items():
+        sides[side][symbol] = sides[side].get(symbol, ZERO) + quantity
+    return sides[Side.BUY], sides[Side.SELL]

@@ -11,16 +11,18 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from cockpit.brokers.paper.book import PaperOrder, State
-from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Submit
+from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Split, Submit, SubmitLinked
 from cockpit.model.orders import Execution, OrderRef, Side
 from cockpit.store.times import from_micros
 
 _KINDS: Final[dict[str, type[PaperEvent]]] = {
     "submit": Submit,
+    "submit_linked": SubmitLinked,
     "replace": Replace,
     "cancel": Cancel,
     "quoted": Quoted,
     "day_ended": DayEnded,
+    "split": Split,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from cockpit.brokers.base import Estimate
 from cockpit.brokers.paper.book import State
-from cockpit.brokers.paper.engine import shape_fault
+from cockpit.brokers.paper.faults import shape_fault
 from cockpit.brokers.paper.instruments import CURRENCY
 from cockpit.brokers.paper.margin import Terms, Wish, buying_power, equity, required, unrealised
 from cockpit.brokers.paper.rules import Rules
@@ -43,9 +43,11 @@ def positions(state: State, terms: Mapping[str, Terms], now: datetime, source: s
 def estimate(state: State, rules: Rules, request: OrderRequest, source: str) -> Estimate | None:
     """Return fee and further margin of an order as if it filled now; None where it could not be taken as it is."""
     terms, shown = rules.terms.get(request.symbol), state.shown.get(request.symbol)
-    if terms is None or shown is None or shape_fault(terms, request) is not None:
+    if terms is None or shown is None or shown.gone or shape_fault(terms, request) is not None:
         return None
     side, price = request.side, shown.touch.price(request.side)
+    if request.stop_price is not None:
+        price = max(price, request.stop_price) if side is Side.BUY else min(price, request.stop_price)
     if request.limit_price is not None:
         price = min(price, request.limit_price) if side is Side.BUY else max(price, request.limit_price)
     wish = Wish(request.symbol, side, request.quantity)

@@ -17,13 +17,12 @@ from cockpit.model.orders import (
     Execution,
     Expired,
     OrderRef,
-    OrderRequest,
     OrderState,
     Side,
 )
 from cockpit.model.text import safe
 
-_COST_STEP: Final = Decimal("0.000001")
+COST_STEP: Final = Decimal("0.000001")
 """To which the cost is rounded that leaves with a part of a position; what stays takes up the difference."""
 
 
@@ -88,9 +87,9 @@ class Turn:
         """Add a fact to what the broker says."""
         self._facts.append(fact)
 
-    def show(self, touch: Touch) -> None:
-        """Set the quote, with all of its liquidity."""
-        self.shown[touch.symbol] = Shown(touch)
+    def show(self, touch: Touch, *, gone: bool = False) -> None:
+        """Set the quote, with all of its liquidity; or mark the last one as all that is left."""
+        self.shown[touch.symbol] = Shown(touch, gone=gone)
 
     def available(self, symbol: str, side: Side) -> Decimal:
         """Return the whole lots that an order of that side still finds at the touch."""
@@ -101,11 +100,14 @@ class Turn:
         """Take an order into the book, in place of one of the same reference."""
         self.open[order.reference] = self._changed[order.reference] = order
 
-    def amend(self, order: PaperOrder, *, request: OrderRequest, rank: int) -> PaperOrder:
-        """Give a working order new terms."""
-        order = replace(order, request=request, rank=rank)
-        self.put(order)
-        return order
+    def hold(self, symbol: str, quantity: Decimal, cost: Decimal) -> None:
+        """Set a position as a split leaves it; the cost that goes with it is paid out."""
+        holdings = dict(self._started.holdings)
+        held = holdings.pop(symbol)
+        if quantity:
+            holdings[symbol] = Holding(quantity, cost)
+        self._cash += held.cost - cost
+        self._holdings = holdings
 
     def end(self, order: PaperOrder, state: OrderState, reason: str = "") -> None:
         """Take an order out of the book for good."""
@@ -180,7 +182,7 @@ class Turn:
             self._holdings[symbol] = Holding(now, held.cost + quantity * unit)
             return ZERO
         if held.quantity * now > ZERO:
-            removed = (held.cost * -quantity / held.quantity).quantize(_COST_STEP)
+            removed = (held.cost * -quantity / held.quantity).quantize(COST_STEP)
             self._holdings[symbol] = Holding(now, held.cost - removed)
             return -quantity * unit - removed
         if now:

@@ -541,7 +541,8 @@ async def test_a_replaced_order_is_told_and_shown_with_its_new_terms(
 ) -> None:
     await broker.submit(ref(1), order(Side.BUY, "10", Decimal("200.00")))
     await broker.replace(ref(1), order(Side.BUY, "7", Decimal("201.00")))
-    assert facts[1] == Replaced(ref(1), facts[1].at, Decimal(7), Decimal("201.00"))
+    wanted = order(Side.BUY, "7", Decimal("201.00"))
+    assert facts[1] == Replaced(ref(1), facts[1].at, Decimal(7), Decimal("201.00"), wanted)
     (shown,) = await broker.orders()
     assert shown.request == order(Side.BUY, "7", Decimal("201.00"))
 
