@@ -184,6 +184,31 @@ def may_still_fill(order: Order, group: Sequence[Order]) -> Decimal:
     return order.left if entry is None or order.role is Role.LEG else min(order.left, entry.filled)
 
 
+def worth(orders: Sequence[Order]) -> Decimal | None:
+    """Return about how much waiting orders come to, at their own prices or those at which they were asked for."""
+    values: list[Decimal] = []
+    for one in orders:
+        request = one.proposed or one.request
+        price = request.limit_price or request.stop_price or one.asked_at_price
+        if price is None:
+            return None
+        values.append(price * request.quantity)
+    if orders[0].linkage is Linkage.BRACKET:
+        return values[0]
+    return max(values) if orders[0].linkage is Linkage.OCO else sum(values, ZERO)
+
+
+def position_change(orders: Sequence[Order], symbol: str) -> Decimal:
+    """Return by how much a position moves once these are filled; of linked orders only the first moves it."""
+    counted = orders[:1] if orders[0].linkage in AT_THE_BROKER else orders
+    changes = (
+        (one.proposed or one.request).side.sign * ((one.proposed or one.request).quantity - one.filled)
+        for one in counted
+        if one.request.symbol == symbol
+    )
+    return sum(changes, ZERO)
+
+
 def for_role(role: Role, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
     """Return the checks of an order as they count for its role: an exit's price is measured from its entry's."""
     if role not in EXITS:

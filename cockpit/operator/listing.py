@@ -55,7 +55,13 @@ def pending(snapshot: Snapshot) -> Done:
         for one in snapshot.pending_clients
     ]
     waiting = [
-        {**order_json(one.order), "why": one.why, "decide_by": _iso(one.decide_by)} for one in snapshot.pending_orders
+        {
+            **order_json(one.order),
+            "why": one.why,
+            "decide_by": _iso(one.decide_by),
+            "legs": [order_json(leg) for leg in one.legs],
+        }
+        for one in snapshot.pending_orders
     ]
     return Done(f"{len(clients)} clients and {len(waiting)} orders wait.", {"clients": clients, "orders": waiting})
 
@@ -129,11 +135,18 @@ def order_json(order: Order) -> dict[str, object]:
         "quantity": plain(request.quantity),
         "order_type": request.order_type,
         "limit_price": None if request.limit_price is None else plain(request.limit_price),
+        "stop_price": None if request.stop_price is None else plain(request.stop_price),
+        "trail_amount": None if request.trail_amount is None else plain(request.trail_amount),
+        "trail_percent": None if request.trail_percent is None else plain(request.trail_percent),
         "time_in_force": request.time_in_force,
+        "outside_hours": request.outside_hours,
         "filled": plain(order.filled),
         "average_price": None if order.average_price is None else plain(round(order.average_price, 6)),
         "reference": order.reference,
         "version": order.version,
+        "group_id": order.group_id,
+        "linkage": order.linkage,
+        "role": order.role,
         "reason": order.reason,
         "proposed": None if order.proposed is None else order.proposed.words(),
         "made_at": _iso(order.made_at),

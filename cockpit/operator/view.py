@@ -54,6 +54,8 @@ class PendingOrder:
     """Why it needs a human."""
     notional: Decimal | None
     decide_by: datetime
+    legs: tuple[Order, ...] = ()
+    """All orders of its group in their order, this one first; empty for an order alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class OrderTicket:
     checks: tuple[CheckResult, ...]
     executions: tuple[tuple[datetime, Decimal, Decimal], ...] = ()
     """Fills: when, quantity, price."""
+    legs: tuple[Order, ...] = ()
+    """All orders that this decision is about, in their order; empty for an order alone."""
 
 
 @dataclass(frozen=True, slots=True)
