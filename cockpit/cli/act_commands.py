@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from cockpit.cli.offline import verify_audit
+from cockpit.cli.offline import OFFLINE
 from cockpit.cli.processes import DONE, REFUSED, has_terminal, say_mistakes
 from cockpit.cli.show import in_words
 from cockpit.cli.socket_client import LostContact, NotRunning, ask
@@ -88,6 +88,8 @@ def _parameter(argument: Argument) -> click.Parameter:
         return click.Argument([variable], type=_Checked(argument), metavar=argument.name.upper())
     repeats = argument.kind is Kind.SCOPES
     flags = [f"--{argument.name.replace('_', '-')}", variable]
+    if argument.kind is Kind.FLAG:
+        return click.Option(flags, is_flag=True, help=argument.help)
     return click.Option(flags, type=_Checked(argument), multiple=repeats, help=argument.help)
 
 
@@ -97,7 +99,13 @@ def _variable(argument: Argument) -> str:
 
 def _texts(act: Act, values: dict[str, Any]) -> dict[str, str]:
     said = {argument.name: values[_variable(argument)] for argument in act.arguments}
-    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in said.items() if value}
+    return {name: _text(value) for name, value in said.items() if value}
+
+
+def _text(value: Any) -> str:
+    if value is True:
+        return "yes"
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: bool) -> int:
@@ -117,10 +125,10 @@ def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: b
             command = confirmed
         answer = ask(folder / SOCKET_NAME, command)
     except NotRunning:
-        if act is not AUDIT_VERIFY:
+        if act.name not in OFFLINE:
             click.echo(_how_to_start(given, str(folder)), err=True)
             return REFUSED
-        answer = verify_audit(folder)
+        answer = OFFLINE[act.name](folder, arguments)
     except LostContact as lost:
         click.echo(f"{lost}. Whether {act.command} was carried out is not known; look with `cockpit status`.", err=True)
         return REFUSED

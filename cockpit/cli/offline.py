@@ -1,24 +1,56 @@
-"""What works on the data folder of a cockpit that isn't running."""
+"""What works on the data folder of a cockpit that isn't running, or beside one that is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from cockpit.model.refusals import refuse
+from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.acts import AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, Answer
 
 
-def verify_audit(folder: Path) -> Answer:
-    """Check the audit chain of a data folder that nobody uses now."""
-    from cockpit.store.connection import DATABASE_NAME  # heavy, and needed by one rare command
-    from cockpit.store.verify import verify_offline
+def verify_audit(folder: Path, given: Mapping[str, str]) -> Answer:
+    """Check the audit chain of a data folder."""
+    from cockpit.operator.audit_asked import verdict_words
+    from cockpit.store.verify import verify_offline  # heavy, and needed by one rare command
 
-    if not (folder / DATABASE_NAME).is_file():
-        return refuse("AUDIT_UNAVAILABLE", f"There is no audit in {safe(str(folder))}: no cockpit ever ran there.")
-    verdict = verify_offline(folder, structure=True)
-    data = {"records": verdict.records, "ok": verdict.ok, "first_bad": verdict.first_bad}
-    if verdict.ok:
-        return Done(f"{verdict.records} records, the chain is whole.", data)
-    bad = "" if verdict.first_bad is None else f" Record {verdict.first_bad} is missing or doesn't fit."
-    return Done(f"The audit can NOT be trusted.{bad} {verdict.reason}".strip(), data)
+    missing = _no_audit(folder)
+    if missing is not None:
+        return missing
+    return verdict_words(verify_offline(folder, structure=True, archives="without_archives" not in given))
+
+
+def search_audit(folder: Path, given: Mapping[str, str]) -> Answer:
+    """Find records of a data folder that nobody uses now; the newest where nothing is asked for."""
+    from cockpit.operator import listing
+    from cockpit.operator.audit_asked import FOUND, count_of, query_of
+    from cockpit.store.outside import search_offline
+    from cockpit.store.writes import StoreUnavailable
+
+    missing = _no_audit(folder)
+    if missing is not None:
+        return missing
+    try:
+        found = search_offline(folder, query_of(given, datetime.now(UTC)), count_of(given, FOUND))
+    except StoreUnavailable as error:
+        return refuse("AUDIT_UNAVAILABLE", f"The audit can't be read: {safe(str(error), 300)}.")
+    return listing.audit(found)
+
+
+OFFLINE: Final[Mapping[str, Callable[[Path, Mapping[str, str]], Answer]]] = {
+    AUDIT_TAIL.name: search_audit,
+    AUDIT_SEARCH.name: search_audit,
+    AUDIT_VERIFY.name: verify_audit,
+}
+"""By act: how it is carried out where no cockpit runs."""
+
+
+def _no_audit(folder: Path) -> Refusal | None:
+    from cockpit.store.connection import DATABASE_NAME
+
+    if (folder / DATABASE_NAME).is_file():
+        return None
+    return refuse("AUDIT_UNAVAILABLE", f"There is no audit in {safe(str(folder))}: no cockpit ever ran there.")

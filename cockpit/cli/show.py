@@ -9,6 +9,7 @@ from cockpit.model.text import safe
 from cockpit.operator.acts import Act, Done
 
 MAX_CELL: Final = 80
+_AUDIT: Final = ("number", "at", "kind", "client", "tool", "outcome", "code", "symbol", "order_id")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "orders": (
         *("order_id", "state", "client", "connection", "symbol", "side", "quantity", "limit_price", "filled"),
@@ -16,7 +17,8 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "clients": ("name", "request_id", "client_id", "host", "address", "asked", "scopes", "connection", "last_used"),
     "key.list": ("name", "client_id", "scopes", "connection", "expires_at", "last_used", "suspended"),
-    "audit.tail": ("number", "at", "kind", "client", "tool", "outcome", "code", "symbol", "order_id"),
+    "audit.tail": _AUDIT,
+    "audit.search": _AUDIT,
 }
 """What people need of the longer lists, by act or by name of the list; ``--json`` has everything."""
 _GAP: Final = "  "

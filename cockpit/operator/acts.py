@@ -41,6 +41,12 @@ class Kind(StrEnum):
     NUMBER = "number"
     DURATION = "duration"
     """``30m``, ``2h``, ``7d``."""
+    MOMENT = "moment"
+    """``2026-03-02T14:30`` in UTC, or ``30m``, ``2h``, ``7d`` ago."""
+    FORMAT = "format"
+    """``jsonl`` or ``csv``."""
+    FLAG = "flag"
+    """``yes``, or not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class Act:
     """What has to be typed, for TYPED acts."""
     adds_risk_with: tuple[str, ...] = ()
     """Arguments without which the act is SAFE; empty where it always has its danger."""
+    local: bool = False
+    """Whether the command line does it by itself in the data folder, whether or not a cockpit runs there."""
 
 
 def _need(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
@@ -211,11 +219,56 @@ AUDIT_TAIL = Act(
     changes=False,
     when=When.COMMAND_LINE,
 )
+_AUDIT_FILTERS: Final = (
+    _may("client", "Only this client"),
+    _may("tool", "Only this tool, act or event"),
+    _may("outcome", "Only this outcome, such as ok, denied or error"),
+    _may("code", "Only this code of a refusal"),
+    _may("symbol", "Only this symbol"),
+    _may("order", "Only the order of this id"),
+    _may("kind", "Only this kind: call, client, order, switch, key or host"),
+    _may("since", "From this time on: 2026-03-02T14:30 (UTC), or 30m, 2h or 7d ago", Kind.MOMENT),
+    _may("until", "Before this time", Kind.MOMENT),
+)
+AUDIT_SEARCH = Act(
+    "audit.search",
+    "audit search",
+    "Find records of the audit by what is not sealed, newest last",
+    arguments=(*_AUDIT_FILTERS, _may("count", "How many of the newest, at most 1000; without: 100", Kind.NUMBER)),
+    changes=False,
+    when=When.COMMAND_LINE,
+)
 AUDIT_VERIFY = Act(
     "audit.verify",
     "audit verify",
     "Check the audit's hash chain from end to end",
+    arguments=(_may("without_archives", "Leave out the files that old records were moved to", Kind.FLAG),),
     changes=False,
+    when=When.COMMAND_LINE,
+)
+AUDIT_EXPORT = Act(
+    "audit.export",
+    "audit export",
+    "Write records of the audit to a file, archived ones too",
+    arguments=(
+        _may("format", "jsonl (default) or csv", Kind.FORMAT),
+        _may("to", "The new file"),
+        *_AUDIT_FILTERS,
+        _may("sealed", "Leave out what the database keeps sealed", Kind.FLAG),
+        _may("force", "Replace the file if there is one", Kind.FLAG),
+    ),
+    changes=False,
+    when=When.COMMAND_LINE,
+    local=True,
+)
+AUDIT_ARCHIVE = Act(
+    "audit.archive",
+    "audit archive",
+    "Move old records of the audit to a file in DATA/archive",
+    arguments=(
+        _may("days", "Keep this many days; without: audit.keep_days", Kind.NUMBER),
+        _may("records", "Keep this many records; without: audit.keep_records", Kind.NUMBER),
+    ),
     when=When.COMMAND_LINE,
 )
 
@@ -244,7 +297,10 @@ ACTS: Final[Mapping[str, Act]] = {
         KEY_ENABLE,
         KEY_REVOKE,
         AUDIT_TAIL,
+        AUDIT_SEARCH,
         AUDIT_VERIFY,
+        AUDIT_EXPORT,
+        AUDIT_ARCHIVE,
     )
 }
 

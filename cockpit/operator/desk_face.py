@@ -11,6 +11,7 @@ from typing import Final
 
 from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.connections import Connection
+from cockpit.desk.groups import position_change, worth
 from cockpit.model.events import CallFinished, Event
 from cockpit.model.identity import Grant, Scope
 from cockpit.model.money import cents, plain
@@ -20,6 +21,7 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
 from cockpit.operator.acts import ACTS, Answer, Command, Danger, Done
+from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
@@ -55,6 +57,7 @@ class OperatorFace:
         self._counter = CallCounter(rooms.clock)
         self._letting_in = LettingIn(rooms)
         self._stopping = Stopping(rooms)
+        auditing = Auditing(rooms)
         self._version = 0
         self._cached: Snapshot | None = None
         self._positions: tuple[HeldPosition, ...] = ()
@@ -87,8 +90,10 @@ class OperatorFace:
             "key.list": self._list_keys,
             "key.enable": lambda given, by: self._letting_in.enable_key(given["name"], by),
             "key.revoke": lambda given, by: self._letting_in.revoke_key(given["name"], by),
-            "audit.tail": self._audit_tail,
-            "audit.verify": self._audit_verify,
+            "audit.tail": auditing.tail,
+            "audit.search": auditing.search,
+            "audit.verify": auditing.verify,
+            "audit.export": auditing.export,
         }
 
     def snapshot(self) -> Snapshot:
@@ -135,17 +140,17 @@ class OperatorFace:
         look = await self._rooms.decisions.look(order_id)
         if isinstance(look, Refusal):
             return look
-        request, held = look.judged.request, look.judged.seen.position
-        left = request.quantity - look.order.filled
+        held = look.judged.seen.position
         return OrderTicket(
             look.order,
             look.judged.seen.quote,
             look.judged.notional,
             held,
-            held + request.side.sign * left,
+            held + position_change(look.legs or (look.order,), look.order.request.symbol),
             look.drift,
             look.judged.checks,
             tuple((one.at, one.quantity, one.price) for one in look.executions),
+            look.legs,
         )
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
@@ -201,11 +206,10 @@ class OperatorFace:
         )
 
     def _pending_order(self, order: Order) -> PendingOrder:
-        request = order.proposed or order.request
-        price = request.limit_price or order.asked_at_price
-        notional = None if price is None else price * request.quantity
+        legs = self._rooms.book.together(order)
         why = "a change that raises risk" if order.proposed is not None else "every order asks you"
-        return PendingOrder(order, Safe(why), notional, order.decide_by or order.changed_at)
+        until = order.decide_by or order.changed_at
+        return PendingOrder(order, Safe(why), worth(legs), until, legs if len(legs) > 1 else ())
 
     def _client_view(self, grant: Grant) -> ClientView:
         authority = self._rooms.authority
@@ -268,17 +272,6 @@ class OperatorFace:
 
     async def _list_keys(self, given: dict[str, str], by: str) -> Answer:
         return self._letting_in.list_keys()
-
-    async def _audit_tail(self, given: dict[str, str], by: str) -> Answer:
-        count = min(1000, number(given.get("count", "20")) or 1)
-        return listing.audit(await self._rooms.store.audit_tail(count))
-
-    async def _audit_verify(self, given: dict[str, str], by: str) -> Answer:
-        verdict = await self._rooms.store.audit_verify(structure=True)
-        data = {"records": verdict.records, "ok": verdict.ok, "first_bad": verdict.first_bad}
-        if verdict.ok:
-            return Done(f"{verdict.records} records, the chain is whole.", data)
-        return Done(f"The chain is BROKEN at record {verdict.first_bad}: {verdict.reason}", data)
 
 
 def _wanted(given: dict[str, str], name: str) -> Wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ _DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
 _SECONDS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {Kind.FORMAT: ("jsonl", "csv"), Kind.FLAG: ("yes",)}
+_SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _ID: Final = re.compile(r"[A-Za-z0-9_\-]{0,64}")
 
 
@@ -60,6 +62,17 @@ def number(text: str) -> int:
     return int(text)
 
 
+def moment(text: str, now: datetime) -> datetime:
+    """Read a time of ISO 8601, UTC unless it says otherwise, or how long ago; ValueError says what is allowed."""
+    try:
+        if _DURATION.fullmatch(text):
+            return now - duration(text)
+        read = datetime.fromisoformat(text)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("a time such as 2026-03-02T14:30 (UTC), or how long ago, such as 30m, 2h or 7d") from error
+
+
 def argument_text(argument: Argument, text: str) -> str:
     """Return an argument's value in its one spelling; ValueError says what is allowed."""
     if argument.kind is Kind.TEXT:
@@ -76,6 +89,13 @@ def argument_text(argument: Argument, text: str) -> str:
         return plain(decimal(text))
     if argument.kind is Kind.NUMBER:
         return str(number(text))
+    if argument.kind is Kind.MOMENT:
+        moment(text, _SOME_DAY)
+        return text
+    if argument.kind in _WORDS:
+        if text not in _WORDS[argument.kind]:
+            raise ValueError(" or ".join(_WORDS[argument.kind]))
+        return text
     duration(text)
     return text
 

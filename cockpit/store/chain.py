@@ -41,12 +41,14 @@ class Sealer:
     older copy of the whole folder verifies.
     """
 
-    __slots__ = ("_box", "_digest_key", "_head_key")
+    __slots__ = ("_archive_key", "_box", "_digest_key", "_head_key", "_start_key")
 
     def __init__(self, secret: bytes) -> None:
         self._box = AESGCM(_derive(secret, b"detail"))
         self._digest_key = _derive(secret, b"digest")
         self._head_key = _derive(secret, b"head")
+        self._start_key = _derive(secret, b"start")
+        self._archive_key = _derive(secret, b"archive")
 
     def seal(self, detail: bytes, clear: bytes) -> bytes:
         """Encrypt a detail and bind it to the clear columns of its own record; nonce first."""
@@ -66,15 +68,23 @@ class Sealer:
 
     def sign(self, head: Head) -> bytes:
         """Return a head as it is stored: number, hash, and their HMAC."""
-        said = head.number.to_bytes(8, "big") + head.hash
-        return said + hmac.digest(self._head_key, said, "sha256")
+        return _signed(self._head_key, head)
 
     def read_head(self, stored: bytes) -> Head | None:
         """Return the head that `sign` made, or None if it is another key's or was edited."""
-        said, signature = stored[: 8 + _HASH_BYTES], stored[8 + _HASH_BYTES :]
-        if not hmac.compare_digest(hmac.digest(self._head_key, said, "sha256"), signature):
-            return None
-        return Head(int.from_bytes(said[:8], "big"), said[8:])
+        return _read(self._head_key, stored)
+
+    def sign_start(self, last_archived: Head) -> bytes:
+        """Return where the kept part of the chain begins, as it is stored; a head's signature is none of a start."""
+        return _signed(self._start_key, last_archived)
+
+    def read_start(self, stored: bytes) -> Head | None:
+        """Return what `sign_start` signed, or None if it is another key's or was edited."""
+        return _read(self._start_key, stored)
+
+    def mark_archive(self, said: bytes) -> bytes:
+        """Return the HMAC over the canonical text of an archive's row."""
+        return hmac.digest(self._archive_key, said, "sha256")
 
 
 def new_audit_key() -> bytes:
@@ -103,6 +113,23 @@ def clear_bytes(clear: Clear) -> bytes:
 def next_hash(before: bytes, clear: bytes, digest: bytes, sealed: bytes) -> bytes:
     """Return SHA-256 over the previous hash, the clear columns, the digest (32 bytes) and the sealed detail."""
     return hashlib.sha256(b"".join((before, clear, digest, sealed))).digest()
+
+
+def _signed(key: bytes, head: Head) -> bytes:
+    said = head.number.to_bytes(8, "big") + head.hash
+    return said + hmac.digest(key, said, "sha256")
+
+
+def _read(key: bytes, stored: bytes) -> Head | None:
+    said, signature = stored[: 8 + _HASH_BYTES], stored[8 + _HASH_BYTES :]
+    if not hmac.compare_digest(hmac.digest(key, said, "sha256"), signature):
+        return None
+    return unsigned(stored)
+
+
+def unsigned(stored: bytes) -> Head:
+    """Read a stored head or start without checking its signature."""
+    return Head(int.from_bytes(stored[:8], "big"), stored[8 : 8 + _HASH_BYTES])
 
 
 def _derive(secret: bytes, use: bytes) -> bytes:

@@ -30,7 +30,7 @@ from cockpit.store.keys import secret_file
 from cockpit.store.reads import find_records
 from cockpit.store.schema import Migration, migrate, shipped_migrations
 from cockpit.store.times import to_micros
-from cockpit.store.verify import Checked, check_slice, quick_check
+from cockpit.store.verify import Steps, quick_check, take_step, verify_steps
 from cockpit.store.writer import Pace, Writer
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
@@ -149,20 +149,20 @@ class Store:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the audit can't be read: {error}") from error
 
-    async def audit_verify(self, *, structure: bool = False) -> AuditVerdict:
+    async def audit_verify(self, *, structure: bool = False, archives: bool = True) -> AuditVerdict:
         """Read the whole chain again and say whether it is whole; other work goes on meanwhile.
 
-        ``structure`` also has SQLite check the whole file.
+        ``structure`` also has SQLite check the whole file; without ``archives`` what was moved out is left alone.
         """
         await self._flush_if_possible()
-        checked = Checked(Head(), None)
-        async with reading(self._path) as connection:
-            damage = await connection.run(quick_check) if structure else ""
-            while checked.verdict is None:
-                checked = await connection.run(check_slice, checked.end, self._sealer)
-        if checked.verdict.ok and damage:
-            return AuditVerdict(checked.verdict.records, False, None, f"The database is damaged: {damage}")
-        return checked.verdict
+        steps = verify_steps(self._folder, structure=structure, archives=archives)
+        async with reading(self._path) as thread:
+            try:
+                while (verdict := await thread.run(_next_step, steps)) is None:
+                    pass
+            finally:
+                await thread.run(_no_more_steps, steps)
+        return verdict
 
     def _make_private_files(self) -> None:
         private_file(self._path)
@@ -229,6 +229,14 @@ class Store:
 async def _stop(writer: Writer, task: asyncio.Task[None]) -> None:
     writer.close()
     await task
+
+
+def _next_step(_connection: sqlite3.Connection, steps: Steps) -> AuditVerdict | None:
+    return take_step(steps)
+
+
+def _no_more_steps(_connection: sqlite3.Connection, steps: Steps) -> None:
+    steps.close()
 
 
 def _inspect(connection: sqlite3.Connection, migrations: Sequence[Migration], now: int, sealer: Sealer) -> Head:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import orjson
+
+from cockpit.store.archives import FOLDER, Archive, load_archives, load_start, open_read_only
 from cockpit.store.audit import AuditVerdict
 from cockpit.store.batch import load_head
-from cockpit.store.chain import KEY_NAME, Head, Sealer, clear_bytes, next_hash
-from cockpit.store.connection import BUSY_MS, DATABASE_NAME
+from cockpit.store.chain import KEY_NAME, Head, Sealer, unsigned
+from cockpit.store.connection import DATABASE_NAME
 from cockpit.store.folder import StoreCannotOpen
 from cockpit.store.keys import read_secret
 
@@ -23,27 +29,52 @@ _COLUMNS: Final = (
 _SLICE_SQL: Final = f"SELECT {_COLUMNS} FROM audit WHERE number > ? ORDER BY number LIMIT {SLICE}"  # noqa: S608 - constants
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """How far the chain was read, and the verdict once there is one."""
-
-    end: Head
-    verdict: AuditVerdict | None
+Steps = Generator[None, None, AuditVerdict]
+"""A verification in slices, which one thread alone takes on; it returns the verdict."""
 
 
-def check_slice(connection: sqlite3.Connection, end: Head, sealer: Sealer | None) -> Checked:
-    """Check the next slice after ``end`` within one snapshot of the database.
+def verify_offline(folder: Path, *, structure: bool = False, archives: bool = True) -> AuditVerdict:
+    """Verify the audit in a data folder without its lock, whether or not a cockpit runs there; nothing is written.
 
-    Without a sealer the chain is checked, but not the signature of its head.
+    ``structure`` also has SQLite check the whole file; without ``archives`` what was moved out is left alone. What
+    can't be read is a verdict, never an exception.
     """
+    steps = verify_steps(folder, structure=structure, archives=archives)
+    while (verdict := take_step(steps)) is None:
+        pass
+    return verdict
+
+
+def take_step(steps: Steps) -> AuditVerdict | None:
+    """Check one more slice; the verdict once there is one."""
     try:
-        connection.execute("BEGIN")
-        try:
-            return _check_snapshot(connection, end, sealer)
-        finally:
-            connection.execute("ROLLBACK")
+        next(steps)
+    except StopIteration as ended:
+        return ended.value
+    return None
+
+
+def verify_steps(folder: Path, *, structure: bool, archives: bool) -> Steps:
+    """Verify like `verify_offline`, in slices."""
+    path = folder / DATABASE_NAME
+    try:
+        if not path.is_file():
+            return AuditVerdict(0, False, None, f"There is no database {path}.")
+        secret = read_secret(folder / "keys" / KEY_NAME)
+        sealer = Sealer(secret) if secret else None
+        while True:
+            still = not log_of(path).exists()
+            began = _beginning(path, sealer, still)
+            verdict = yield from _verify_folder(path, sealer, structure, archives, still)
+            # A cockpit that was started meanwhile changes the file under a reader that took it for still, and one that
+            # archives takes away records that were not read yet.
+            started = still and log_of(path).exists()
+            if verdict.ok or not (started or began != _beginning(path, sealer, still)):
+                return verdict
+    except (StoreCannotOpen, OSError) as error:
+        return AuditVerdict(0, False, None, str(error))
     except sqlite3.Error as error:
-        return Checked(end, _bad(end, f"the database can't be read: {error}"))
+        return AuditVerdict(0, False, None, f"{path} can't be read as a database: {error}.")
 
 
 def quick_check(connection: sqlite3.Connection) -> str:
@@ -55,78 +86,109 @@ def quick_check(connection: sqlite3.Connection) -> str:
     return "" if said == "ok" else said
 
 
-def verify_offline(folder: Path, *, structure: bool = False) -> AuditVerdict:
-    """Verify the audit in a data folder without its lock, whether or not a cockpit runs there; nothing is written.
-
-    ``structure`` also has SQLite check the whole file. What can't be read is a verdict, never an exception.
-    """
-    path = folder / DATABASE_NAME
+def check_archive(path: Path, archive: Archive) -> Steps:
+    """Check an archive's records, from the one that they hang on to the last that was signed."""
+    if not path.is_file():
+        why = f"The archive {path.name} is missing; it is part of the chain."
+        return AuditVerdict(archive.before.number, False, archive.first, why)
     try:
-        if not path.is_file():
-            return AuditVerdict(0, False, None, f"There is no database {path}.")
-        secret = read_secret(folder / "keys" / KEY_NAME)
-        stopped = not _log_of(path).exists()
-        verdict = _verify_file(path, secret, structure, immutable=stopped)
-        if not verdict.ok and stopped and _log_of(path).exists():
-            # A cockpit was started meanwhile, and the file changed under a reader that took it for still.
-            verdict = _verify_file(path, secret, structure, immutable=False)
-    except (StoreCannotOpen, OSError) as error:
-        return AuditVerdict(0, False, None, str(error))
+        with closing(open_read_only(path, immutable=True)) as connection:
+            verdict = yield from _check_chain(connection, archive.before, None, archive.end)
     except sqlite3.Error as error:
-        return AuditVerdict(0, False, None, f"{path} can't be read as a database: {error}.")
-    return verdict
+        verdict = _bad(archive.before, f"the database can't be read: {error}")
+    return verdict if verdict.ok else replace(verdict, reason=f"Archive {path.name}: {verdict.reason}")
 
 
-def _verify_file(path: Path, secret: bytes | None, structure: bool, *, immutable: bool) -> AuditVerdict:
-    how = "immutable=1" if immutable else "mode=ro"
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_MS / 1000, isolation_level=None
-    )
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        damage = quick_check(connection) if structure else ""
-        verdict = _check_all(connection, Sealer(secret) if secret else None)
-    finally:
-        connection.close()
-    if verdict.ok and damage:
-        return AuditVerdict(verdict.records, False, None, f"The database is damaged: {damage}")
-    if verdict.ok and secret is None:
-        return AuditVerdict(verdict.records, False, None, "The audit key is missing, so the head can't be checked.")
-    return verdict
-
-
-def _check_all(connection: sqlite3.Connection, sealer: Sealer | None) -> AuditVerdict:
-    checked = Checked(Head(), None)
-    while checked.verdict is None:
-        checked = check_slice(connection, checked.end, sealer)
-    return checked.verdict
-
-
-def _log_of(path: Path) -> Path:
+def log_of(path: Path) -> Path:
     """Return where the write-ahead log is while the database is in use, or after a crash."""
     return path.with_name(path.name + "-wal")
 
 
-def _check_snapshot(connection: sqlite3.Connection, end: Head, sealer: Sealer | None) -> Checked:
-    seen = 0
-    number, last = end.number, end.hash
-    rows = iter(connection.execute(_SLICE_SQL, (number,)))
+def _beginning(path: Path, sealer: Sealer | None, still: bool) -> Head | None:
+    with closing(open_read_only(path, immutable=still)) as connection:
+        return load_start(connection, sealer)
+
+
+def _verify_folder(path: Path, sealer: Sealer | None, structure: bool, archives: bool, still: bool) -> Steps:
+    with closing(open_read_only(path, immutable=still)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        damage = quick_check(connection) if structure else ""
+        start = load_start(connection, sealer)
+        if start is None:
+            return AuditVerdict(0, False, None, "Where the chain begins was not signed with this audit key.")
+        before = yield from _verify_archives(path.parent, load_archives(connection), start, sealer, archives)
+        if not before.ok:
+            return before
+        (first,) = connection.execute("SELECT min(number) FROM audit").fetchone()
+        if first is not None and first <= start.number:
+            return AuditVerdict(before.records, False, first, f"Record {first}: the signed chain begins after it.")
+        verdict = yield from _check_chain(connection, start, sealer, None)
+    if not archives:
+        verdict = replace(verdict, records=verdict.records - start.number)
+    if verdict.ok and damage:
+        return AuditVerdict(verdict.records, False, None, f"The database is damaged: {damage}")
+    if verdict.ok and sealer is None:
+        return AuditVerdict(verdict.records, False, None, "The audit key is missing, so the head can't be checked.")
+    return verdict
+
+
+def _verify_archives(folder: Path, moved: list[Archive], start: Head, sealer: Sealer | None, read: bool) -> Steps:
+    """Check that signed archives, end to end, hold everything that is no longer in the database."""
+    end = Head()
+    for each in moved:
+        if sealer is not None and each.signature != each.signed(sealer):
+            return _bad(end, f"the row of the archive {each.file} was not signed with this audit key")
+        if each.before != end or Path(each.file).name != each.file:
+            return _bad(end, f"the archive {each.file} doesn't follow the one before it")
+        if read:
+            verdict = yield from check_archive(folder / FOLDER / each.file, each)
+            if not verdict.ok:
+                return verdict
+        end = each.end
+    if end.number < start.number or (end.number == start.number and end != start):
+        return _bad(end, "it is no longer in the database, and no archive has it")
+    return AuditVerdict(end.number, True, None)
+
+
+def _check_chain(connection: sqlite3.Connection, end: Head, sealer: Sealer | None, until: Head | None) -> Steps:
+    """Check slice by slice, each within a snapshot of its own: up to ``until``, or to this database's signed head."""
     while True:
         try:
-            row = next(rows, None)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            return Checked(Head(number, last), _bad(Head(number, last), f"it can't be read: {error}"))
-        if row is None:
-            break
-        here, detail, digest, stored = row[0], row[11], row[12], row[13]
-        if here != number + 1:
-            return Checked(Head(number, last), _bad(Head(number, last), "it is missing"))
-        if len(digest) != _DIGEST_BYTES or next_hash(last, clear_bytes(row[:11]), digest, detail) != stored:
-            return Checked(Head(number, last), _bad(Head(number, last), "it doesn't fit its hash"))
-        number, last = here, stored
-        seen += 1
+            connection.execute("BEGIN")
+            try:
+                reached = _check_slice(connection, end, sealer, until)
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return _bad(end, f"the database can't be read: {error}")
+        if isinstance(reached, AuditVerdict):
+            return reached
+        end = reached
+        yield
+
+
+def _check_slice(
+    connection: sqlite3.Connection, end: Head, sealer: Sealer | None, until: Head | None
+) -> Head | AuditVerdict:
+    """Return how far the chain was read, or the verdict. One record costs little more than its SHA-256."""
+    number, last, seen, dumps = end.number, end.hash, 0, orjson.dumps
+    try:
+        for row in connection.execute(_SLICE_SQL, (number,)):
+            detail, digest, stored = row[11:]
+            if row[0] != number + 1:
+                return _bad(Head(number, last), "it is missing")
+            # The same bytes as chain.next_hash, without a call for each record.
+            last_of_row = sha256(b"".join((last, dumps(row[:11]), digest, detail))).digest()
+            if last_of_row != stored or len(digest) != _DIGEST_BYTES:
+                return _bad(Head(number, last), "it doesn't fit its hash")
+            number, last = number + 1, stored
+            seen += 1
+    except (sqlite3.Error, UnicodeDecodeError, TypeError) as error:
+        return _bad(Head(number, last), f"it can't be read: {error}")
     reached = Head(number, last)
-    return Checked(reached, None if seen == SLICE else _check_head(connection, reached, sealer))
+    if seen == SLICE:
+        return reached
+    return _check_head(connection, reached, sealer) if until is None else _compare(reached, until)
 
 
 def _check_head(connection: sqlite3.Connection, reached: Head, sealer: Sealer | None) -> AuditVerdict:
@@ -134,18 +196,22 @@ def _check_head(connection: sqlite3.Connection, reached: Head, sealer: Sealer | 
     if stored is None:
         head = Head()
     elif sealer is None:
-        head = Head(int.from_bytes(stored[:8], "big"), stored[8:40])
+        head = unsigned(stored)
     else:
         head = sealer.read_head(stored)
     if head is None:
         return AuditVerdict(reached.number, False, None, "The head of the chain was not signed with this audit key.")
-    if head.number > reached.number:
-        return _bad(reached, f"the chain once had {head.number} records; it is missing")
-    if head.number < reached.number:
+    return _compare(reached, head)
+
+
+def _compare(reached: Head, signed: Head) -> AuditVerdict:
+    if signed.number > reached.number:
+        return _bad(reached, f"the chain once had {signed.number} records; it is missing")
+    if signed.number < reached.number:
         return AuditVerdict(
-            head.number, False, head.number + 1, f"Record {head.number + 1}: the signed head ends before it."
+            signed.number, False, signed.number + 1, f"Record {signed.number + 1}: the signed head ends before it."
         )
-    if head.hash != reached.hash:
+    if signed.hash != reached.hash:
         return AuditVerdict(
             reached.number - 1, False, reached.number, "The last record is not the one that was signed."
         )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import orjson
@@ -36,6 +36,9 @@ VALUES = {
     .map(plain),
     Kind.NUMBER: st.integers(0, 2**31 - 1).map(str),
     Kind.DURATION: st.tuples(st.integers(1, 50), st.sampled_from("smhdw")).map(lambda pair: f"{pair[0]}{pair[1]}"),
+    Kind.MOMENT: st.sampled_from(["30m", "7d"]) | st.datetimes().map(datetime.isoformat),
+    Kind.FORMAT: st.sampled_from(["jsonl", "csv"]),
+    Kind.FLAG: st.just("yes"),
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8"), max_size=20),
