@@ -13,8 +13,9 @@ import click
 
 from cockpit.app.demo import DemoClient
 from cockpit.app.logs import Logs
-from cockpit.app.wiring import Cockpit, running
+from cockpit.app.wiring import BrokerMaker, Cockpit, running
 from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import SystemClock
 from cockpit.model.screen import ScreenSettings
 from cockpit.settings.model import Settings
@@ -29,20 +30,20 @@ _FAILED: Final = 1
 _SCREEN_ENDS_WITHIN: Final = 2.0
 
 
-def run(settings: Settings, *, screen: bool, demo: bool) -> int:
+def run(settings: Settings, *, screen: bool, demo: bool, brokers: BrokerMaker = PaperBroker) -> int:
     """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting."""
     try:
-        return asyncio.run(_run(settings, screen=screen, demo=demo))
+        return asyncio.run(_run(settings, brokers, screen=screen, demo=demo))
     except (StoreCannotOpen, CannotListen, ControlInUse, BrokerUnavailable) as problem:
         click.echo(f"cockpit: {problem}", err=True)
         return _FAILED
 
 
-async def _run(settings: Settings, *, screen: bool, demo: bool) -> int:
+async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: bool) -> int:
     stopping = asyncio.Event()
     taken = bind(settings.server.host, settings.server.port)
     with Logs(settings.data_dir, to_file=screen), contextlib.closing(taken):
-        async with running(settings, taken, SystemClock(), stopping) as cockpit:
+        async with running(settings, taken, SystemClock(), stopping, brokers) as cockpit:
             _take_signals(cockpit)
             async with contextlib.AsyncExitStack() as beside:
                 if demo:

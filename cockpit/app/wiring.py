@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from cockpit.brokers.base import Broker
+from cockpit.brokers.base import Broker, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
@@ -31,7 +31,7 @@ from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import OperatorRooms
-from cockpit.settings.model import Settings
+from cockpit.settings.model import ConnectionSettings, Settings
 from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
@@ -56,6 +56,10 @@ _INSTRUCTIONS = (
 )
 
 
+BrokerMaker = Callable[[str, ConnectionSettings, Store, Clock], Broker]
+"""Builds a connection's broker from its name and settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cockpit:
     """A cockpit that runs: what its screen and its tests may hold on to."""
@@ -69,7 +73,7 @@ class Cockpit:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, taken: socket.socket, clock: Clock, stopping: asyncio.Event
+    settings: Settings, taken: socket.socket, clock: Clock, stopping: asyncio.Event, brokers: BrokerMaker = PaperBroker
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     origin = settings.server.public_url or _local_origin(settings.server.host, port_of(taken))
@@ -89,21 +93,27 @@ async def running(
             # What the kill could not write before the stop is ended now, before anybody can knock.
             authority.kill_now()
             await authority.kill_durably("start")
-        brokers = {name: PaperBroker(name, one, store, clock) for name, one in settings.connections.items()}
         connections = Connections(
-            {name: Connection(name, settings.connections[name], broker) for name, broker in brokers.items()}
+            {
+                name: Connection(name, section, brokers(name, section, store, clock))
+                for name, section in settings.connections.items()
+            }
         )
         book = Book(store, feed.publish)
         await book.load()
         sender = Sender(authority, connections, switch, book, clock, feed.publish)
         tasks = await stack.enter_async_context(_Services(stopping))
         tasks.start("facts", sender.run())
-        for broker in brokers.values():
-            await stack.enter_async_context(_listening(broker, sender))
+        for connection in connections:
+            await stack.enter_async_context(_listening(connection.broker, sender))
         observer, undisturbed = Observer(book, switch, clock), Undisturbed()
         orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, settings.approval, clock)
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
+        for connection in connections:
+            if isinstance(connection.broker, HasLine):
+                connection.broker.on_link(decisions.reconciler.link_sink(connection.name))
         await decisions.reconcile()
+        tasks.start("reconcile", decisions.reconciler.run())
         budgets = Budgets(settings.budget, clock)
         gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish)
         desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))

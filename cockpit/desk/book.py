@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -136,6 +137,10 @@ class Book:
                 self._executions[order.order_id] = known
         return known
 
+    async def rows(self, sql: str, args: Sequence[object]) -> list[sqlite3.Row]:
+        """Read what is kept beside the orders."""
+        return await self._store.rows(sql, args)
+
     def alone(self, order_id: OrderId) -> AbstractAsyncContextManager[None]:
         """Hold an order with its group: nobody else changes any of them meanwhile. Never hold two of one group."""
         return self._locks.setdefault(self._lock_name(order_id), asyncio.Lock())
@@ -204,7 +209,9 @@ class Book:
         """Whether memory knows more than the database."""
         return len(self._unwritten) > 0
 
-    async def move_all(self, moves: Sequence[tuple[Order, Order]], audit: Sequence[AuditEntry]) -> tuple[Order, ...]:
+    async def move_all(
+        self, moves: Sequence[tuple[Order, Order]], audit: Sequence[AuditEntry], *, even_if_not_durable: bool = False
+    ) -> tuple[Order, ...]:
         """Make the next versions of several orders durable, all or none, then known. The caller holds their group.
 
         Each move is the order as it was and as it becomes. Nobody is told before all are known.
@@ -214,13 +221,17 @@ class Book:
             missed, told = self._unwritten.writes(before, after, {}, ())
             changes.extend(missed)
             entries.extend(told)
-        await self._store.commit(changes, [*entries, *audit])
+        try:
+            await self._store.commit(changes, [*entries, *audit])
+        except (StoreUnavailable, StoreBusy):
+            if even_if_not_durable:
+                for place, (before, after) in enumerate(moves):
+                    self._unwritten.keep(before, after, {}, audit if place == 0 else ())
+                self._accept_all(moves)
+            raise
         for _, after in moves:
             self._unwritten.written(after.order_id)
-        for _, after in moves:
-            self._keep(after)
-        for _, after in moves:
-            self._accept(after, {})
+        self._accept_all(moves)
         return tuple(after for _, after in moves)
 
     def changed(self, order_id: OrderId) -> asyncio.Future[Order]:
@@ -229,6 +240,12 @@ class Book:
         if future is None or future.done():
             future = self._waits[order_id] = asyncio.get_running_loop().create_future()
         return future
+
+    def _accept_all(self, moves: Sequence[tuple[Order, Order]]) -> None:
+        for _, after in moves:
+            self._keep(after)
+        for _, after in moves:
+            self._accept(after, {})
 
     def _accept(self, order: Order, executions: Mapping[str, Execution]) -> None:
         self._keep(order)

@@ -21,7 +21,7 @@ from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event, Notice
+from cockpit.model.events import Event
 from cockpit.model.identity import GrantId
 from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState, OrderType
 from cockpit.model.refusals import Refusal, Refused, refuse
@@ -221,6 +221,11 @@ class Decisions:
     async def resolve(self, order_id: OrderId, state: OrderState, by: str) -> Order | Refusal:
         """End an unknown order as the operator says."""
         return await self._undisturbed.do(self._sender.resolve(order_id, state, by))
+
+    def _together(self, order_id: OrderId) -> tuple[Order, ...]:
+        """Return what one decision on an order decides: it, and the group that waits with it."""
+        order = self._book.get(order_id)
+        return () if order is None else self._book.together(order)
 
     def _undecided(self, orders: Sequence[Order], version: int | None) -> Refusal | None:
         if not orders:

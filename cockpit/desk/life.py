@@ -17,6 +17,7 @@ from cockpit.model.orders import (
     Executed,
     Execution,
     Expired,
+    FoundWorking,
     LinkLost,
     Order,
     OrderState,
@@ -44,7 +45,11 @@ NEXT: Final[Mapping[tuple[OrderState, type[BrokerFact]], OrderState]] = {
     (_S.WORKING, LinkLost): _S.UNKNOWN,
     (_S.PARTLY_FILLED, Cancelled): _S.CANCELLED,
     (_S.PARTLY_FILLED, Expired): _S.EXPIRED,
+    (_S.PARTLY_FILLED, Rejected): _S.REJECTED,
     (_S.PARTLY_FILLED, LinkLost): _S.UNKNOWN,
+    (_S.CANCELLED, FoundWorking): _S.WORKING,
+    (_S.REJECTED, FoundWorking): _S.WORKING,
+    (_S.EXPIRED, FoundWorking): _S.WORKING,
 }
 """Every move but those of fills and changed terms, which depend on quantities. What is absent changes nothing."""
 
@@ -52,16 +57,17 @@ NEXT: Final[Mapping[tuple[OrderState, type[BrokerFact]], OrderState]] = {
 def applied(order: Order, fact: BrokerFact, at: datetime) -> Order:
     """Return the order after one broker fact; the same value where the fact changes nothing.
 
-    A fill counts whatever the state says: a broker may fill while a cancel is under way. The caller passes each
-    execution once (duplicates are found by execution id, which is the book's to know).
+    A fill counts whatever the state says: a broker may fill while a cancel is under way. An order that seemed filled
+    works on when its quantity turns out to have been raised before. The caller passes each execution once (duplicates
+    are found by execution id, which is the book's to know).
     """
     match fact:
         case Executed(execution=execution):
             return _filled(order, execution, at)
-        case Replaced(quantity=quantity, limit_price=limit_price):
-            if order.state in DONE:
+        case Replaced(quantity=quantity, limit_price=limit_price, request=told):
+            if order.state in DONE and not (order.state is _S.FILLED and quantity > order.filled):
                 return order
-            request = replace(order.request, quantity=quantity, limit_price=limit_price)
+            request = told or replace(order.request, quantity=quantity, limit_price=limit_price)
             if request == order.request and order.proposed is None:
                 return order
             return _changed(order, at, request=request, proposed=None, decide_by=None, state=_working(order, quantity))

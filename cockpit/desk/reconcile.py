@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from cockpit.model.orders import (
+    DONE,
     Acknowledged,
     BrokerFact,
     BrokerOrder,
     Cancelled,
     Executed,
     Expired,
+    FoundWorking,
     LinkLost,
     Order,
     OrderState,
@@ -21,33 +24,42 @@ from cockpit.model.orders import (
 )
 from cockpit.model.text import Safe
 
+_UNSURE: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+_MISTAKEN: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 _NEVER_THERE = Safe("The broker never had the order; nothing was sent.")
 _NOT_SHOWN = Safe("The broker doesn't show the order.")
+_NO_FILLS = Safe("The broker shows the order as filled, but not its fills.")
 
 
 def missed(
-    order: Order, seen_executions: Collection[str], theirs: BrokerOrder | None, books_complete: bool, at: datetime
+    order: Order, seen_executions: Collection[str], theirs: BrokerOrder | None, believed: bool, at: datetime
 ) -> list[BrokerFact]:
-    """Return the facts that bring ``order`` to what the broker's books say, fills first.
+    """Return the facts that bring ``order`` to what the broker's books say, fills before ends.
 
-    An order that complete books don't show was never taken. Where the books may be incomplete, its absence proves
-    nothing and the order becomes unknown.
+    An order that the books don't show was never taken where ``believed`` says that their silence may be believed.
+    Else its absence proves nothing: an open order becomes unknown, an ended one stays as it is.
     """
     if theirs is None:
-        if order.state not in {OrderState.SENDING, OrderState.UNKNOWN} or not books_complete:
-            return [LinkLost(order.reference, at, _NOT_SHOWN)]
-        return [Rejected(order.reference, at, _NEVER_THERE)]
+        if order.state in DONE:
+            return []
+        if order.state in _UNSURE and believed:
+            return [Rejected(order.reference, at, _NEVER_THERE)]
+        return [LinkLost(order.reference, at, _NOT_SHOWN)]
+    fills = [one for one in theirs.executions if one.execution_id not in seen_executions]
+    lacks_fills = (
+        theirs.state is OrderState.FILLED
+        and sum((one.quantity for one in fills), order.filled) < theirs.request.quantity
+    )
     facts: list[BrokerFact] = []
-    if order.state in {OrderState.SENDING, OrderState.UNKNOWN} and theirs.state is not OrderState.REJECTED:
+    if order.state in _UNSURE and theirs.state is not OrderState.REJECTED:
         facts.append(Acknowledged(order.reference, at))
-    terms = (theirs.request.quantity, theirs.request.limit_price)
-    if terms != (order.request.quantity, order.request.limit_price):
-        facts.append(Replaced(order.reference, at, *terms))
+    elif order.state in _MISTAKEN and theirs.state is not order.state and not lacks_fills:
+        facts.append(FoundWorking(order.reference, at))
+    if theirs.request != order.request:
+        facts.append(Replaced(order.reference, at, theirs.request.quantity, theirs.request.limit_price, theirs.request))
     elif order.proposed is not None and order.decide_by is None:
         facts.append(ReplaceRefused(order.reference, at, Safe("The broker doesn't show the change.")))
-    facts.extend(
-        Executed(order.reference, one.at, one) for one in theirs.executions if one.execution_id not in seen_executions
-    )
+    facts.extend(Executed(order.reference, one.at, one) for one in fills)
     match theirs.state:
         case OrderState.CANCELLED:
             facts.append(Cancelled(order.reference, at, theirs.reason))
@@ -55,6 +67,8 @@ def missed(
             facts.append(Expired(order.reference, at))
         case OrderState.REJECTED:
             facts.append(Rejected(order.reference, at, theirs.reason))
+        case OrderState.FILLED if lacks_fills:
+            facts.append(LinkLost(order.reference, at, _NO_FILLS))
         case _:
             pass
     return facts

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from cockpit.brokers.base import BrokerUnavailable, FactSink
@@ -15,16 +16,30 @@ from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.gate import Grants
 from cockpit.desk.life import applied
+from cockpit.desk.sent import mark_acknowledged
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, effective
-from cockpit.model.orders import BrokerFact, Executed, Execution, LinkLost, Order, OrderState, Rejected, ReplaceRefused
+from cockpit.model.orders import (
+    DONE,
+    Acknowledged,
+    BrokerFact,
+    Executed,
+    Execution,
+    LinkLost,
+    Order,
+    OrderId,
+    OrderRef,
+    OrderState,
+    Rejected,
+    ReplaceRefused,
+)
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.store.audit import AuditEntry
-from cockpit.store.writes import StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +47,9 @@ _ANSWER_WITHIN: Final = 15.0
 """Seconds until a broker that doesn't answer has left the order unknown."""
 _SETTLE_WITHIN: Final = 2.0
 _RETRY_WRITE: Final = 0.5
+_READ_AGAIN: Final = 0.05
+RESOLVED: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+"""What the operator may say that became of an unknown order. A fill is only ever the broker's to tell."""
 
 
 class _Facts:
@@ -46,6 +64,14 @@ class _Facts:
     def put(self, fact: BrokerFact) -> None:
         """Take a fact; never waits."""
         self._waiting.append(fact)
+        self._none.clear()
+        self._some.set()
+
+    def put_back(self, facts: list[BrokerFact]) -> None:
+        """Put facts behind those of other orders, and before what came later about their own."""
+        same = [one for one in self._waiting if one.reference == facts[0].reference]
+        others = [one for one in self._waiting if one.reference != facts[0].reference]
+        self._waiting = deque((*others, *facts, *same))
         self._none.clear()
         self._some.set()
 
@@ -84,6 +110,11 @@ class Sender:
         self._clock = clock
         self._publish = publish
         self._facts = _Facts()
+        self._under_way: Counter[OrderId] = Counter()
+        self._handed: set[OrderId] = set()
+        self._behind = asyncio.Event()
+        self.on_unsure: Callable[[str], None] = lambda connection: None
+        """Told the connection of an order about which the broker has to be asked."""
 
     def sink(self) -> FactSink:
         """Return where a broker puts its facts."""
@@ -95,8 +126,22 @@ class Sender:
         refusal = self._last_look(order, connection)
         if refusal is not None:
             return await self._refuse(order, refusal)
-        await self._send(order, connection.broker.submit(order.reference, order.request), Rejected)
+        await self._send((order,), connection.broker.submit(order.reference, order.request), Rejected)
         return self._now(order)
+
+    async def submit_linked(self, orders: Sequence[Order]) -> Order:
+        """Send a group that the broker keeps together, in one message, and return its first order.
+
+        All of it is SENDING and durable; the broker takes all of it or nothing.
+        """
+        head = orders[0]
+        connection = self._connections.need(head.connection)
+        refusal = self._last_look(head, connection)
+        if refusal is not None or head.linkage is None:
+            return await self._refuse(head, refusal or refuse("CAPABILITY_UNAVAILABLE"), orders)
+        legs = [(one.reference, one.request) for one in orders]
+        await self._send(orders, connection.broker.submit_linked(head.linkage, legs), Rejected)
+        return self._now(head)
 
     async def replace(self, order: Order) -> Order:
         """Send the change that stands, durable, in ``order.proposed``."""
@@ -105,33 +150,81 @@ class Sender:
         if refusal is not None or order.proposed is None:
             reason = safe(refusal.message if refusal else "nothing to change")
             self._facts.put(ReplaceRefused(order.reference, self._clock.now(), reason))
-            await self._settled()
+            await self.settled()
             return self._now(order)
-        await self._send(order, connection.broker.replace(order.reference, order.proposed), ReplaceRefused)
+        await self._send((order,), connection.broker.replace(order.reference, order.proposed), ReplaceRefused)
         return self._now(order)
 
     async def cancel(self, order: Order) -> Order:
         """Ask the broker to cancel. Needs no authority and no state: less risk is always allowed."""
         connection = self._connections.need(order.connection)
-        await self._send(order, connection.broker.cancel(order.reference), None)
+        await self._send((order,), connection.broker.cancel(order.reference), None)
         return self._now(order)
 
-    async def learn(self, facts: list[BrokerFact]) -> None:
-        """Apply facts that were found by reconciling, and wait until they are."""
-        for fact in facts:
-            self._facts.put(fact)
-        await self._settled()
+    def is_under_way(self, order: Order) -> bool:
+        """Whether something about it is on its way, or about to be: the broker's books can't tell of it yet."""
+        if self._under_way[order.order_id] > 0:
+            return True
+        return order.state is OrderState.SENDING and order.order_id not in self._handed
+
+    def found_sending(self, orders: Iterable[Order]) -> None:
+        """Take over orders that another run was sending when it ended: whatever came of that has happened."""
+        self._handed.update(order.order_id for order in orders if order.state is OrderState.SENDING)
+
+    async def learn(self, order: Order, facts: Sequence[BrokerFact]) -> bool:
+        """Apply what the broker's books say about an order; False, and nothing, if it has moved since it was compared."""
+        async with self._book.alone(order.order_id):
+            if self._now(order).version != order.version:
+                return False
+            await self._move(self._now(order), facts)
+        return True
+
+    async def resolve(self, order_id: OrderId, state: OrderState, by: str) -> Order | Refusal:
+        """End an unknown order as the operator says, with the fills that are known. The broker's books overrule it."""
+        if state not in RESOLVED:
+            return refuse("BAD_ARGUMENTS", "An unknown order is resolved to cancelled, rejected or expired.")
+        async with self._book.alone(order_id):
+            order = self._book.get(order_id)
+            if order is None:
+                return refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40))
+            if order.state is not OrderState.UNKNOWN:
+                return refuse("ALREADY_DECIDED", "Only an unknown order is resolved.", state=order.state)
+            after = replace(
+                order,
+                version=order.version + 1,
+                state=state,
+                reason=safe(f"resolved by {by}: nobody could say what became of it"),
+                changed_at=self._clock.now(),
+                decide_by=None,
+                proposed=None,
+            )
+            try:
+                return await self._book.move(order, after, [order_entry(after, "order.resolved", "", by=by)])
+            except (StoreUnavailable, StoreBusy):
+                return refuse("AUDIT_UNAVAILABLE")
 
     async def run(self) -> None:
         """Apply facts as they come, in their order, for ever. What came together becomes durable together."""
-        while True:
-            facts = await self._facts.of_one_order()
-            try:
-                await self._apply(facts)
-            except Exception:  # facts that can't be applied must not stop the ones behind them
-                log.exception("a broker's facts could not be applied: %s", facts)
-                says = safe(f"A broker's message was not understood: {facts[0].reference}")
-                self._publish(Notice(self._clock.now(), says, True))
+        late = asyncio.create_task(self._catch_up(), name="facts not written yet")
+        try:
+            while True:
+                facts = await self._facts.of_one_order()
+                try:
+                    await self._apply(facts)
+                except (StoreUnavailable, StoreBusy):
+                    # Which order it is can't be read now. The fact waits; those of other orders go on.
+                    self._facts.put_back(facts)
+                    await asyncio.sleep(_READ_AGAIN)
+                except Exception:  # facts that can't be applied must not stop the ones behind them
+                    log.exception("a broker's facts could not be applied: %s", facts)
+                    says = safe(f"A broker's message was not understood: {facts[0].reference}")
+                    self._publish(Notice(self._clock.now(), says, True))
+        finally:
+            late.cancel()
+            if self._book.is_ahead:
+                with suppress(StoreUnavailable, StoreBusy, TimeoutError):
+                    async with asyncio.timeout(_SETTLE_WITHIN):
+                        await self._book.write_late()
 
     def _last_look(self, order: Order, connection: Connection) -> Refusal | None:
         """Look at authority and switch once more. Nothing is awaited between this and the broker's call."""
@@ -147,41 +240,73 @@ class Sender:
         return None
 
     async def _send(
-        self, order: Order, call: Awaitable[None], refused: type[Rejected] | type[ReplaceRefused] | None
+        self,
+        orders: Sequence[Order],
+        call: Awaitable[None],
+        refused: type[Rejected] | type[ReplaceRefused] | None,
     ) -> None:
-        """Do it once. A refusal is a fact; no answer in time leaves the order unknown. It is never tried again."""
+        """Do it once. A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again."""
+        on_the_way = [order.order_id for order in orders]
+        self._under_way.update(on_the_way)
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 await call
+        except Refused as error:
+            says = safe(f"{error.refusal.code}: {error.refusal.message}")
+            if refused is not None:
+                self._say(orders, lambda reference, at: refused(reference, at, says))
+            else:
+                self._cancel_refused(orders[0], says)
         except (BrokerUnavailable, TimeoutError) as error:
             reason = safe(str(error) or "no answer from the broker")
-            self._facts.put(LinkLost(order.reference, self._clock.now(), reason))
-        except Refused as error:
-            if refused is not None:
-                says = safe(f"{error.refusal.code}: {error.refusal.message}")
-                self._facts.put(refused(order.reference, self._clock.now(), says))
-        await self._settled()
+            self._say(orders, lambda reference, at: LinkLost(reference, at, reason))
+        except BaseException:
+            # Whatever broke here: the message may have left.
+            self._say(orders, lambda reference, at: LinkLost(reference, at, Safe("the sending broke off")))
+            raise
+        finally:
+            self._handed.update(on_the_way)
+            self._under_way.subtract(on_the_way)
+        await self.settled()
 
-    async def _settled(self) -> None:
+    def _say(self, orders: Sequence[Order], fact: Callable[[OrderRef, datetime], BrokerFact]) -> None:
+        for order in orders:
+            self._facts.put(fact(order.reference, self._clock.now()))
+
+    def _cancel_refused(self, order: Order, says: Safe) -> None:
+        text = safe(f"The cancel of {order.request.words()} was refused. {says}")
+        self._publish(Notice(self._clock.now(), text, True))
+        self.on_unsure(order.connection)
+
+    async def settled(self) -> None:
         """Wait until the facts that came so far are applied, but no longer than a stuck disk may hold us."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_WITHIN):
                 await self._facts.applied()
 
-    async def _refuse(self, order: Order, refusal: Refusal) -> Order:
+    async def _refuse(self, order: Order, refusal: Refusal, together: Sequence[Order] = ()) -> Order:
         async with self._book.alone(order.order_id):
-            before = self._now(order)
+            before = [self._now(one) for one in together or (order,)]
             now = self._clock.now()
-            after = replace(
-                before,
-                version=before.version + 1,
-                state=OrderState.REFUSED,
-                reason=safe(f"{refusal.code}: {refusal.message}"),
-                changed_at=now,
-                decide_by=None,
-                proposed=None,
-            )
-            return await self._book.move(before, after, [order_entry(after, "order.refused", refusal.code)])
+            after = [
+                replace(
+                    one,
+                    version=one.version + 1,
+                    state=OrderState.REFUSED,
+                    reason=safe(f"{refusal.code}: {refusal.message}"),
+                    changed_at=now,
+                    decide_by=None,
+                    proposed=None,
+                )
+                for one in before
+            ]
+            entries = [order_entry(one, "order.refused", refusal.code) for one in after]
+            moves = list(zip(before, after, strict=True))
+            try:
+                await self._book.move_all(moves, entries, even_if_not_durable=True)
+            except (StoreUnavailable, StoreBusy):
+                self._behind.set()
+            return self._now(order)
 
     async def _apply(self, facts: list[BrokerFact]) -> None:
         order = await self._book.of_reference(facts[0].reference)
@@ -189,38 +314,52 @@ class Sender:
             log.warning("facts about an order that isn't ours: %s", facts[0].reference)
             return
         async with self._book.alone(order.order_id):
-            before = after = self._now(order)
-            executions: dict[str, Execution] = {}
-            entries: list[AuditEntry] = []
-            for fact in facts:
-                execution = fact.execution if isinstance(fact, Executed) else None
-                if execution is not None:
-                    if execution.execution_id in {*executions, *await self._book.executions(before)}:
-                        continue
-                    executions[execution.execution_id] = execution
-                moved = applied(after, fact, self._clock.now())
-                if moved is not after:
-                    after = moved
-                    entries.append(order_entry(after, f"order.{type(fact).__name__.lower()}", ""))
-            if after is before:
-                return
-            try:
-                await self._book.move(before, after, entries, executions=executions, even_if_not_durable=True)
-            except StoreUnavailable:
-                says = Safe("An order changed, but the database can't be written.")
-                self._publish(Notice(self._clock.now(), says, True))
-                await self._write_later(before, after, entries, executions)
+            await self._move(self._now(order), facts)
 
-    async def _write_later(
-        self, before: Order, after: Order, entries: list[AuditEntry], executions: dict[str, Execution]
-    ) -> None:
-        while True:
-            await asyncio.sleep(_RETRY_WRITE)
-            try:
-                await self._book.move(before, after, entries, executions=executions)
-                return
-            except StoreUnavailable:
+    async def _move(self, before: Order, facts: Sequence[BrokerFact]) -> None:
+        """Bring an order, which the caller holds, on by facts; memory moves even where the disk does not."""
+        after, odd = before, False
+        executions: dict[str, Execution] = {}
+        entries: list[AuditEntry] = []
+        writes: list[Write] = []
+        for fact in facts:
+            if isinstance(fact, Executed):
+                execution = fact.execution
+                if execution.execution_id in {*executions, *await self._book.executions(before)}:
+                    continue
+                executions[execution.execution_id] = execution
+            moved = applied(after, fact, self._clock.now())
+            if moved is after:
                 continue
+            odd = odd or after.state in DONE
+            after = moved
+            entries.append(order_entry(after, f"order.{type(fact).__name__.lower()}", ""))
+            if isinstance(fact, Acknowledged):
+                writes.append(mark_acknowledged(after.order_id))
+        if after is before:
+            return
+        try:
+            await self._book.move(
+                before, after, entries, executions=executions, writes=writes, even_if_not_durable=True
+            )
+        except (StoreUnavailable, StoreBusy):
+            says = safe(f"{after.request.words()} is {after.state}, but the database can't be written.")
+            self._publish(Notice(self._clock.now(), says, True))
+            self._behind.set()
+        if after.state in DONE:
+            self._handed.discard(after.order_id)
+        if odd or after.state is OrderState.UNKNOWN or after.filled > after.request.quantity:
+            self.on_unsure(after.connection)
+
+    async def _catch_up(self) -> None:
+        """Write, once it is possible, what could not be written when it happened."""
+        while True:
+            await self._behind.wait()
+            await asyncio.sleep(_RETRY_WRITE)
+            with suppress(StoreUnavailable, StoreBusy):
+                await self._book.write_late()
+            if not self._book.is_ahead:
+                self._behind.clear()
 
     def _now(self, order: Order) -> Order:
         return self._book.get(order.order_id) or order
