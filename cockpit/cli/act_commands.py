@@ -116,6 +116,8 @@ def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: b
         folder = data_folder(given, os.environ)
     except BadSettings as bad:
         return say_mistakes(bad)
+    if act.local:
+        return _say(act, OFFLINE[act.name](folder, arguments), as_json)
     command = Command(act.name, arguments, by="socket")
     try:
         if not yes and danger_of(act, arguments) is not Danger.SAFE:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, Answer
+from cockpit.operator.acts import AUDIT_EXPORT, AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, Answer, Done
 
 
 def verify_audit(folder: Path, given: Mapping[str, str]) -> Answer:
@@ -40,12 +41,41 @@ def search_audit(folder: Path, given: Mapping[str, str]) -> Answer:
     return listing.audit(found)
 
 
+def export_audit(folder: Path, given: Mapping[str, str]) -> Answer:
+    """Write records to a file of whoever asks, beside a running cockpit or without one."""
+    from cockpit.operator.audit_asked import query_of
+    from cockpit.store.export import ExportRefused
+    from cockpit.store.export import export_audit as export
+    from cockpit.store.writes import StoreUnavailable
+
+    missing = _no_audit(folder)
+    if missing is not None:
+        return missing
+    if "to" not in given:
+        return refuse("BAD_ACT_ARGUMENTS", "Name the file to write: --to FILE.", argument="to")
+    try:
+        written = export(
+            folder,
+            Path(given["to"]).expanduser().absolute(),
+            query_of(given, datetime.now(UTC)),
+            table=given.get("format") == "csv",
+            sealed="sealed" in given,
+            force="force" in given,
+        )
+    except ExportRefused as refused:
+        return refuse("BAD_ACT_ARGUMENTS", safe(str(refused), 300), argument="to")
+    except StoreUnavailable as error:
+        return refuse("AUDIT_UNAVAILABLE", f"The audit can't be read: {safe(str(error), 300)}.")
+    return Done(f"{written.records} records written to {given['to']}.", {"to": given["to"], **asdict(written)})
+
+
 OFFLINE: Final[Mapping[str, Callable[[Path, Mapping[str, str]], Answer]]] = {
     AUDIT_TAIL.name: search_audit,
     AUDIT_SEARCH.name: search_audit,
     AUDIT_VERIFY.name: verify_audit,
+    AUDIT_EXPORT.name: export_audit,
 }
-"""By act: how it is carried out where no cockpit runs."""
+"""By act: how it is carried out where no cockpit runs, or by the command line alone."""
 
 
 def _no_audit(folder: Path) -> Refusal | None:

@@ -30,7 +30,10 @@ def reading_outside(folder: Path) -> Iterator[tuple[sqlite3.Connection, Sealer |
     path = folder / DATABASE_NAME
     try:
         secret = read_secret(folder / "keys" / KEY_NAME)
-        with closing(open_read_only(path, immutable=not log_of(path).exists())) as connection:
+        still = not log_of(path).exists()
+        with closing(open_read_only(path, immutable=still)) as connection:
             yield connection, Sealer(secret) if secret else None
+        if still and log_of(path).exists():
+            raise StoreUnavailable("a cockpit was started meanwhile; try again")
     except (StoreCannotOpen, OSError, sqlite3.Error) as error:
         raise StoreUnavailable(str(error)) from error

@@ -25,7 +25,7 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cockpit.cli.act_commands.has_terminal", lambda: True)
 
 
-@pytest.mark.parametrize("act", ACTS.values(), ids=lambda act: act.name)
+@pytest.mark.parametrize("act", [act for act in ACTS.values() if not act.local], ids=lambda act: act.name)
 def test_every_act_is_a_command_that_reaches_the_running_cockpit(
     command: CommandLine, running: TalkingCockpit, act: Act
 ) -> None:
