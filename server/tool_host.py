@@ -10,7 +10,7 @@ from mcp_types import ToolAnnotations
 
 from cockpit.desk.gate import Admitted, Gate, Served
 from cockpit.model.identity import Caller
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, Refused, refuse
 from server.host import ToolAnswer
 from tools.catalogue import TOOLS
 from tools.registry import Call, Result, Rooms, Tool
@@ -42,9 +42,14 @@ class DeskTools:
         self._rooms = rooms
 
     def listed(self, caller: Caller) -> Sequence[ListedTool]:
-        """Return the tools within the caller's scopes now; those beyond them are not shown."""
-        scopes = self._gate.scopes(caller)
-        return [_LISTED[name] for name, tool in TOOLS.items() if tool.rule.scope is None or tool.rule.scope in scopes]
+        """Return the tools within the caller's scopes now that its connection offers; others are not shown."""
+        scopes, connection = self._gate.scopes(caller), self._gate.connection(caller)
+        return [
+            _LISTED[name]
+            for name, tool in TOOLS.items()
+            if (tool.rule.scope is None or tool.rule.scope in scopes)
+            and (connection is None or tool.offered(connection))
+        ]
 
     def input_schema(self, name: str) -> Mapping[str, Any] | None:
         """Return a tool's JSON schema."""
@@ -58,6 +63,11 @@ class DeskTools:
 
         async def run(admitted: Admitted) -> Served[Result]:
             assert tool is not None
+            if not tool.chosen(admitted.connection):
+                says = f"The operator's settings don't choose the tools of the set {tool.toolset} on this connection."
+                raise Refused(refuse("UNKNOWN_TOOL", says, tool=name, toolset=tool.toolset))
+            if not tool.possible(admitted.connection):
+                raise Refused(refuse("CAPABILITY_UNAVAILABLE", tool=name, needs=tool.needs))
             return await tool.run(Call(admitted, self._rooms), tool.read(arguments))
 
         result = await self._gate.run(caller, rule, name, arguments, run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import account, market, orders, session
+from tools import account, closing, groups, market, orders, portfolio, session
 from tools.registry import TOOLS
 
-__all__ = ["TOOLS", "account", "market", "orders", "session"]
+__all__ = ["TOOLS", "account", "closing", "groups", "market", "orders", "portfolio", "session"]

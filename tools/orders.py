@@ -4,58 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cockpit.desk.gate import Served
+from cockpit.desk.groups import Wanted
 from cockpit.desk.observer import Judged
 from cockpit.model.events import Outcome
 from cockpit.model.identity import Scope
 from cockpit.model.money import cents
-from cockpit.model.orders import OPEN, Order, OrderId, OrderRequest, OrderState, OrderType, Side, TimeInForce
+from cockpit.model.orders import OPEN, Order, OrderId, OrderRequest, OrderState, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from tools.account import check_account
-from tools.registry import Arguments, Call, Hints, Result, tool
+from tools.registry import Arguments, Call, Result, Toolset, tool
+from tools.terms import CANCELS, HOURS, LIMIT, PERCENT, PLACES, STOP, TRAIL, TYPES, OrderArguments, fault
 from tools.words import (
     AccountWord,
     Amount,
     CheckRow,
+    IdempotencyKey,
     OrderIdWord,
     OrderResult,
     OrderTypeWord,
+    PreviewIdWord,
     Price,
     SideWord,
     Symbol,
     TimeInForceWord,
     iso,
 )
-
-_PLACES = Hints(read_only=False, destructive=True, idempotent=True)
-_CANCELS = Hints(read_only=False, destructive=False, idempotent=True)
-
-
-class OrderArguments(Arguments):
-    """The terms of one order."""
-
-    symbol: Symbol
-    side: SideWord = Field(description="buy or sell")
-    quantity: Amount
-    order_type: OrderTypeWord = Field(description="market or limit")
-    limit_price: Price | None = Field(None, description="Needed by a limit order, forbidden for a market order")
-    time_in_force: TimeInForceWord = Field(TimeInForce.DAY, description="day, gtc, ioc or fok")
-    account: AccountWord = None
-
-    @model_validator(mode="after")
-    def _price_fits_type(self) -> Self:
-        if (self.order_type is OrderType.LIMIT) != (self.limit_price is not None):
-            raise ValueError("a limit order needs limit_price; a market order must not have one")
-        return self
-
-    def request(self) -> OrderRequest:
-        """Return the terms as the desk takes them."""
-        return OrderRequest(
-            self.symbol.upper(), self.side, self.quantity, self.order_type, self.limit_price, self.time_in_force
-        )
 
 
 class RiskResult(Result):
@@ -138,38 +115,34 @@ async def preview_order(call: Call, asked: OrderArguments) -> Served[PreviewResu
     return Served(result, symbol=risk.symbol, summary=safe(result.order))
 
 
-IdempotencyKey = Annotated[
-    str,
-    StringConstraints(pattern=r"^[\x21-\x7e]{8,100}$"),
-    Field(description="8 to 100 visible ASCII characters, new for each new order, the same when you repeat a call"),
-]
-
-
 class PlaceArguments(Arguments):
     """A previewed order, or all the terms of one."""
 
     idempotency_key: IdempotencyKey
-    preview_id: Annotated[str, StringConstraints(max_length=40)] | None = Field(
-        None, description="From preview_order; then leave out the terms"
-    )
+    preview_id: PreviewIdWord | None = Field(None, description="From preview_order; then leave out the terms")
     symbol: Symbol | None = None
     side: SideWord | None = Field(None, description="buy or sell")
     quantity: Amount | None = None
-    order_type: OrderTypeWord | None = Field(None, description="market or limit")
-    limit_price: Price | None = Field(None, description="Needed by a limit order, forbidden for a market order")
+    order_type: OrderTypeWord | None = Field(None, description=TYPES)
+    limit_price: Price | None = Field(None, description=LIMIT)
+    stop_price: Price | None = Field(None, description=STOP)
+    trail_amount: Amount | None = Field(None, description=TRAIL)
+    trail_percent: Amount | None = Field(None, description=PERCENT)
     time_in_force: TimeInForceWord = Field(TimeInForce.DAY, description="day, gtc, ioc or fok")
+    outside_hours: bool = Field(False, description=HOURS)
     account: AccountWord = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         terms = (self.symbol, self.side, self.quantity, self.order_type)
+        prices = (self.limit_price, self.stop_price, self.trail_amount, self.trail_percent)
         if self.preview_id is not None:
-            if any(term is not None for term in (*terms, self.limit_price)):
+            if any(term is not None for term in (*terms, *prices)):
                 raise ValueError("give preview_id or the terms, not both")
         elif any(term is None for term in terms):
             raise ValueError("give preview_id, or symbol, side, quantity and order_type")
-        elif (self.order_type is OrderType.LIMIT) != (self.limit_price is not None):
-            raise ValueError("a limit order needs limit_price; a market order must not have one")
+        elif self.order_type is not None and (mistake := fault(self.order_type, *prices)) is not None:
+            raise ValueError(mistake)
         return self
 
 
@@ -179,7 +152,7 @@ class PlaceArguments(Arguments):
     title="Place order",
     arguments=PlaceArguments,
     result=OrderResult,
-    hints=_PLACES,
+    hints=PLACES,
     is_order=True,
     writes=True,
 )
@@ -189,12 +162,38 @@ async def place_order(call: Call, asked: PlaceArguments) -> Served[OrderResult]:
     same idempotency_key never makes a second order. A check that fails is an error with its code.
     """
     check_account(call, asked.account)
-    if asked.preview_id is not None:
-        request = call.orders.previewed(call.admitted, asked.preview_id)
-    else:
-        request = _terms(asked)
-    order = await call.orders.place(call.admitted, request, asked.idempotency_key)
-    return _served(call, order)
+    preview_id = asked.preview_id
+    if preview_id is None:
+        return served(call, await call.orders.place(call.admitted, _terms(asked), asked.idempotency_key))
+
+    async def previewed() -> Wanted:
+        return call.orders.previewed(call.admitted, preview_id)
+
+    orders = await call.orders.ask(call.admitted, f"preview:{preview_id}", asked.idempotency_key, previewed)
+    return served(call, orders[0])
+
+
+class ConfirmArguments(Arguments):
+    """Which order."""
+
+    order_id: OrderIdWord
+
+
+@tool(
+    "confirm_order",
+    scope=Scope.WRITE_ORDERS,
+    title="Confirm order",
+    arguments=ConfirmArguments,
+    result=OrderResult,
+    hints=PLACES,
+    writes=True,
+    toolset=Toolset.ORDERS,
+)
+async def confirm_order(call: Call, asked: ConfirmArguments) -> Served[OrderResult]:
+    """Confirm your own order where the operator's policy asks its client for that; the order's `says` tells. It never
+    replaces the operator's approval. Where nothing is asked of you, the order is answered as it is.
+    """
+    return served(call, await call.orders.confirm(call.admitted, OrderId(asked.order_id)))
 
 
 class OrderIdArguments(Arguments):
@@ -219,13 +218,13 @@ async def wait_for_order(call: Call, asked: WaitArguments) -> Served[OrderResult
     first. Call it again while the state is `pending` or `working`.
     """
     order = await call.orders.wait(call.admitted, OrderId(asked.order_id), asked.wait_seconds, asked.seen_state)
-    return _served(call, order)
+    return served(call, order)
 
 
 @tool("get_order", scope=Scope.READ_ORDERS, title="Order", arguments=OrderIdArguments, result=OrderResult)
 async def get_order(call: Call, asked: OrderIdArguments) -> Served[OrderResult]:
     """One order of this connection as it is now, with its checks and a sentence that says what is filled."""
-    return _served(call, await call.orders.get(call.admitted, OrderId(asked.order_id)))
+    return served(call, await call.orders.get(call.admitted, OrderId(asked.order_id)))
 
 
 class ListArguments(Arguments):
@@ -247,7 +246,7 @@ async def list_orders(call: Call, asked: ListArguments) -> Served[OrdersResult]:
     """The orders of this connection, newest first, your own marked with `yours`. get_order has the checks."""
     client = call.admitted.grant.client
     rows = [
-        OrderResult.of(order, client, simulated=_simulated(call), checks=False)
+        OrderResult.of(order, client, simulated=simulated(call), checks=False)
         for order in await call.orders.list(call.admitted, 1000)
         if (not asked.only_open or order.state in OPEN) and (not asked.only_mine or order.client == client)
     ]
@@ -260,11 +259,15 @@ class ModifyArguments(Arguments):
     order_id: OrderIdWord
     quantity: Amount | None = None
     limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_amount: Amount | None = None
+    trail_percent: Amount | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.quantity is None and self.limit_price is None:
-            raise ValueError("give quantity, limit_price or both")
+        terms = (self.quantity, self.limit_price, self.stop_price, self.trail_amount, self.trail_percent)
+        if all(term is None for term in terms):
+            raise ValueError("give at least one of quantity, limit_price, stop_price, trail_amount, trail_percent")
         return self
 
 
@@ -274,16 +277,25 @@ class ModifyArguments(Arguments):
     title="Change order",
     arguments=ModifyArguments,
     result=OrderResult,
-    hints=_PLACES,
+    hints=PLACES,
     is_order=True,
     writes=True,
 )
 async def modify_order(call: Call, asked: ModifyArguments) -> Served[OrderResult]:
-    """Change quantity (the new total) or limit price of your own order. What lowers the risk is done at once; what
-    raises it waits for the operator while the order works as it was.
+    """Change quantity (the new total), limit price, stop price or trail of your own order. What lowers the risk is
+    done at once; what raises it waits for the operator while the order works as it was. A group that still waits
+    can't be changed: withdraw it with cancel_order and ask anew.
     """
-    order = await call.orders.modify(call.admitted, OrderId(asked.order_id), asked.quantity, asked.limit_price)
-    return _served(call, order)
+    order = await call.orders.modify(
+        call.admitted,
+        OrderId(asked.order_id),
+        asked.quantity,
+        asked.limit_price,
+        stop_price=asked.stop_price,
+        trail_amount=asked.trail_amount,
+        trail_percent=asked.trail_percent,
+    )
+    return served(call, order)
 
 
 @tool(
@@ -292,14 +304,14 @@ async def modify_order(call: Call, asked: ModifyArguments) -> Served[OrderResult
     title="Cancel order",
     arguments=OrderIdArguments,
     result=OrderResult,
-    hints=_CANCELS,
+    hints=CANCELS,
     writes=True,
 )
 async def cancel_order(call: Call, asked: OrderIdArguments) -> Served[OrderResult]:
-    """Cancel your own order, or withdraw it while it waits for the operator. Needs no approval. Read `filled` in
-    the answer: an order may fill before its cancel arrives.
+    """Cancel your own order, or withdraw it while it waits for the operator, with all of its group. Needs no
+    approval. Read `filled` in the answer: an order may fill before its cancel arrives.
     """
-    return _served(call, await call.orders.cancel(call.admitted, OrderId(asked.order_id)))
+    return served(call, await call.orders.cancel(call.admitted, OrderId(asked.order_id)))
 
 
 def _terms(asked: PlaceArguments) -> OrderRequest:
@@ -307,16 +319,27 @@ def _terms(asked: PlaceArguments) -> OrderRequest:
         raise Refused(refuse("BAD_ARGUMENTS", "Give preview_id, or symbol, side, quantity and order_type."))
     side: Side = asked.side
     return OrderRequest(
-        asked.symbol.upper(), side, asked.quantity, asked.order_type, asked.limit_price, asked.time_in_force
+        asked.symbol.upper(),
+        side,
+        asked.quantity,
+        asked.order_type,
+        asked.limit_price,
+        asked.time_in_force,
+        asked.stop_price,
+        asked.trail_amount,
+        asked.trail_percent,
+        asked.outside_hours,
     )
 
 
-def _simulated(call: Call) -> bool:
+def simulated(call: Call) -> bool:
+    """Whether the caller's connection is the paper broker."""
     return call.connection.broker.status().kind == "paper"
 
 
-def _served(call: Call, order: Order) -> Served[OrderResult]:
-    result = OrderResult.of(order, call.admitted.grant.client, simulated=_simulated(call))
+def served(call: Call, order: Order) -> Served[OrderResult]:
+    """Return an order as the answer of a call."""
+    result = OrderResult.of(order, call.admitted.grant.client, simulated=simulated(call))
     outcome = Outcome.WAIT if order.waits else Outcome.OK
     summary = safe(f"{order.request.words()} {order.state}")
     return Served(result, outcome, symbol=order.request.symbol, order_id=order.order_id, summary=summary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,10 +17,21 @@ from cockpit.desk.orders import OrderDesk
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Scope
+from cockpit.model.orders import Linkage
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from cockpit.settings.model import ApprovalSettings
 from cockpit.store.database import Store
+
+
+class Toolset(StrEnum):
+    """Which tools a client is shown: too many of them make it choose badly. The operator adds sets per connection."""
+
+    CORE = "core"
+    ORDERS = "orders"
+    OPTIONS = "options"
+    RESEARCH = "research"
+    ALL = "all"
 
 
 class Arguments(BaseModel):
@@ -94,6 +106,22 @@ class Tool(Generic[A, R]):
     result: type[R]
     hints: Hints
     run: Callable[[Call, A], Awaitable[Served[R]]]
+    toolset: Toolset = Toolset.CORE
+    needs: Linkage | None = None
+    """What the broker must be able to link for it."""
+
+    def offered(self, connection: Connection) -> bool:
+        """Whether the connection's clients are shown it: its set is chosen and the broker can do it."""
+        return self.chosen(connection) and self.possible(connection)
+
+    def chosen(self, connection: Connection) -> bool:
+        """Whether settings choose its set on that connection; the core always is."""
+        chosen = {Toolset(name) for name in connection.settings.toolsets}
+        return self.toolset is Toolset.CORE or not chosen.isdisjoint({self.toolset, Toolset.ALL})
+
+    def possible(self, connection: Connection) -> bool:
+        """Whether the connection's broker can do it."""
+        return self.needs is None or self.needs in connection.broker.can.linkages
 
     def read(self, arguments: Mapping[str, Any]) -> A:
         """Validate what came from outside; Refused with BAD_ARGUMENTS names every mistake."""
@@ -122,13 +150,23 @@ def tool(
     hints: Hints = Hints(),
     is_order: bool = False,
     writes: bool = False,
+    toolset: Toolset = Toolset.CORE,
+    needs: Linkage | None = None,
 ) -> Callable[[Callable[[Call, A], Awaitable[Served[R]]]], Callable[[Call, A], Awaitable[Served[R]]]]:
     """Declare a tool; its docstring is what clients read."""
 
     def declare(run: Callable[[Call, A], Awaitable[Served[R]]]) -> Callable[[Call, A], Awaitable[Served[R]]]:
         description = " ".join((run.__doc__ or "").split())
         TOOLS[name] = Tool(
-            Rule(name, scope, is_order=is_order, writes=writes), title, description, arguments, result, hints, run
+            Rule(name, scope, is_order=is_order, writes=writes),
+            title,
+            description,
+            arguments,
+            result,
+            hints,
+            run,
+            toolset,
+            needs,
         )
         return run
 

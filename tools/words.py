@@ -17,7 +17,7 @@ _LARGEST: Final = Decimal("1e12")
 _FINEST: Final = -10
 
 
-def _decimal(value: Any) -> Decimal:
+def _signed(value: Any) -> Decimal:
     """Read a number as people and programs write it; never by way of a binary fraction's digits."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise ValueError("must be a number or a decimal string")
@@ -31,8 +31,15 @@ def _decimal(value: Any) -> Decimal:
     if not number.is_finite():
         raise ValueError("must be finite")
     exponent = number.normalize().as_tuple().exponent
-    if number <= 0 or number > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST):
-        raise ValueError("must be above 0, at most 1e12, and have at most 10 decimal places")
+    if abs(number) > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST):
+        raise ValueError("must be at most 1e12 and have at most 10 decimal places")
+    return number
+
+
+def _decimal(value: Any) -> Decimal:
+    number = _signed(value)
+    if number <= 0:
+        raise ValueError("must be above 0")
     return number
 
 
@@ -52,10 +59,21 @@ Symbol = Annotated[
 Amount = Annotated[
     Decimal, BeforeValidator(_decimal), WithJsonSchema(_number("How much, as a decimal string or number"))
 ]
+SignedAmount = Annotated[
+    Decimal,
+    BeforeValidator(_signed),
+    WithJsonSchema(_number("Quantity, as a decimal string or number; below zero is short, 0 is flat")),
+]
 Price = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema(_number("Price, as a decimal string or number"))]
 SideWord = Annotated[Side, BeforeValidator(_lower)]
 OrderTypeWord = Annotated[OrderType, BeforeValidator(_lower)]
 TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_lower)]
+IdempotencyKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\x21-\x7e]{8,100}$"),
+    Field(description="8 to 100 visible ASCII characters, new for each new order, the same when you repeat a call"),
+]
+PreviewIdWord = Annotated[str, StringConstraints(max_length=40)]
 OrderIdWord = Annotated[
     str, StringConstraints(pattern=r"^o-[0-9A-Z]{26}$"), Field(description="order_id of an order result")
 ]
@@ -116,7 +134,11 @@ class OrderResult(Result):
     quantity: str
     order_type: str
     limit_price: str | None
+    stop_price: str | None
+    trail_amount: str | None
+    trail_percent: str | None
     time_in_force: str
+    outside_hours: bool
     filled: str
     average_price: str | None
     fees: str
@@ -128,6 +150,10 @@ class OrderResult(Result):
     """Until when the operator may decide."""
     proposed_quantity: str | None
     proposed_limit_price: str | None
+    proposed_stop_price: str | None
+    group_id: str | None
+    linkage: str | None
+    role: str
     simulated: bool
     checks: list[CheckRow]
 
@@ -146,7 +172,11 @@ class OrderResult(Result):
             quantity=plain(request.quantity),
             order_type=request.order_type,
             limit_price=maybe(request.limit_price),
+            stop_price=maybe(request.stop_price),
+            trail_amount=maybe(request.trail_amount),
+            trail_percent=maybe(request.trail_percent),
             time_in_force=request.time_in_force,
+            outside_hours=request.outside_hours,
             filled=plain(order.filled),
             average_price=None if order.average_price is None else plain(round(order.average_price, 6)),
             fees=plain(order.fees),
@@ -157,6 +187,10 @@ class OrderResult(Result):
             expires_at=iso(order.decide_by),
             proposed_quantity=None if proposed is None else plain(proposed.quantity),
             proposed_limit_price=None if proposed is None else maybe(proposed.limit_price),
+            proposed_stop_price=None if proposed is None else maybe(proposed.stop_price),
+            group_id=order.group_id,
+            linkage=order.linkage,
+            role=order.role,
             simulated=simulated,
             checks=[CheckRow.of(check) for check in order.checks] if checks else [],
         )

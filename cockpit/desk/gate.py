@@ -15,10 +15,10 @@ from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished, Event, Outcome
-from cockpit.model.identity import Caller, Grant, GrantId, Scope, effective
+from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, effective
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
-from cockpit.model.trading import TradingState
+from cockpit.model.trading import Mode, TradingState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.writes import StoreBusy, StoreUnavailable
@@ -43,9 +43,14 @@ _CALLER_FAULTS: Final = frozenset(
         "ORDER_BUSY",
         "NOTHING_TO_CHANGE",
         "IDEMPOTENCY_CONFLICT",
+        "NOTHING_HELD",
         "BROKER_REJECTED",
     }
 )
+_ORDER_SCOPES: Final = frozenset({Scope.READ_ORDERS, Scope.PREVIEW_ORDERS, Scope.WRITE_ORDERS})
+"""Scopes of the tools that go to the shadow of a client that has one."""
+_ONE_RECORD: Final = 1.0
+"""Seconds that one record of calls beyond a client's budget stands for."""
 _DETAIL_LIMIT: Final = 4096
 """Bytes of a call's arguments that the audit keeps; of longer ones it keeps the length."""
 
@@ -77,6 +82,8 @@ class Admitted:
     grant: Grant
     scopes: frozenset[Scope]
     connection: Connection
+    shadow_of: str = ""
+    """The client's own connection, where ``connection`` is the paper one that gets its orders instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +110,18 @@ class Gate:
         store: Store,
         clock: Clock,
         publish: Callable[[Event], None],
+        shadow: Callable[[ClientName], str] = lambda client: "",
     ) -> None:
+        """``shadow`` names the paper connection that gets a client's orders; empty where its own does."""
         self._grants = grants
+        self._shadow = shadow
         self._connections = connections
         self._switch = switch
         self._budgets = budgets
         self._store = store
         self._clock = clock
         self._publish = publish
+        self._over_budget: dict[ClientName, tuple[float, int]] = {}
 
     def scopes(self, caller: Caller) -> frozenset[Scope]:
         """Return what the caller may do now; nothing where its authority has ended."""
@@ -119,6 +130,11 @@ class Gate:
         if grant is None or connection is None:
             return frozenset()
         return effective(grant, caller.narrowed, connection.allowed)
+
+    def connection(self, caller: Caller) -> Connection | None:
+        """Return the connection that the caller's authority is bound to now; None where it has ended."""
+        grant = self._grants.live(caller.grant.grant_id)
+        return None if grant is None else self._connections.get(grant.connection)
 
     async def run(
         self,
@@ -191,9 +207,12 @@ class Gate:
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=grant.connection)
         scopes = effective(grant, caller.narrowed, connection.allowed)
+        # Refused calls cost as much to record as others, so they take from the budget too.
+        wait = self._budgets.take_call(grant.client)
+        if wait:
+            return _slow_down(wait)
         if rule is None:
-            wait = self._budgets.take_call(grant.client)
-            return _slow_down(wait) if wait else refuse("UNKNOWN_TOOL", tool=safe(name, 64))
+            return refuse("UNKNOWN_TOOL", tool=safe(name, 64))
         if rule.scope is not None and rule.scope not in scopes:
             return refuse("SCOPE_MISSING", tool=rule.name, scope=rule.scope)
         if self._switch.state is TradingState.KILLED:
@@ -202,12 +221,16 @@ class Gate:
             return refuse("HALTED", reason=self._switch.stands.reason)
         if rule.writes and not self._store.writable:
             return refuse("AUDIT_UNAVAILABLE")
-        wait = self._budgets.take_call(grant.client)
-        if not wait and rule.is_order:
-            wait = self._budgets.take_order(grant.client)
+        wait = self._budgets.take_order(grant.client) if rule.is_order else 0.0
         if wait:
             return _slow_down(wait)
-        return Admitted(caller, grant, scopes, connection)
+        shadow = self._shadow(grant.client) if rule.scope in _ORDER_SCOPES else ""
+        if not shadow or shadow == connection.name:
+            return Admitted(caller, grant, scopes, connection)
+        paper = self._connections.get(shadow)
+        if paper is None or paper.settings.mode is not Mode.PAPER:
+            return refuse("CONNECTION_UNKNOWN", "The shadow of this client is no paper connection.", shadow=shadow)
+        return Admitted(caller, grant, scopes, paper, connection.name)
 
     async def _finish(
         self,
@@ -221,7 +244,11 @@ class Gate:
         """Record and publish a call. Returns the refusal that replaces the answer where it can't be recorded."""
         duration = self._clock.monotonic() - started
         now = self._clock.now()
-        outcome, code, symbol, order_id, summary = _told(result)
+        outcome, code, symbol, order_id, summary = _told(result, self._ended(caller))
+        if code == "RATE_LIMITED":
+            summary = self._limited(caller.grant.client, summary)
+            if not summary:
+                return None
         tool = rule.name if rule else safe(name, 64)
         client = caller.grant.client
         entry = AuditEntry(
@@ -256,12 +283,33 @@ class Gate:
         self._publish(CallFinished(now, number, client, safe(tool, 64), outcome, code, duration * 1000, summary))
         return refusal
 
+    def _ended(self, caller: Caller) -> str:
+        """Return why a caller's authority has ended; empty while it lives."""
+        if self._grants.live(caller.grant.grant_id) is not None:
+            return ""
+        return "KILL_SWITCH" if self._switch.state is TradingState.KILLED else "GRANT_ENDED"
+
+    def _limited(self, client: ClientName, summary: Safe) -> Safe:
+        """Return what a call beyond the budget is recorded as; empty when the last record of its kind is too young.
+
+        One record a second says how many there were: a flood must not fill the disk, which would stop trading.
+        """
+        now = self._clock.monotonic()
+        at, more = self._over_budget.get(client, (now - _ONE_RECORD, 0))
+        if now - at < _ONE_RECORD:
+            self._over_budget[client] = (at, more + 1)
+            return Safe("")
+        self._over_budget[client] = (now, 0)
+        return safe(f"{summary} · {more} more before") if more else summary
+
 
 def _slow_down(seconds: float) -> Refusal:
     return refuse("RATE_LIMITED", f"Too many calls; wait {seconds:.1f} s.", seconds=f"{seconds:.1f}")
 
 
-def _told(result: Served[Any] | Refusal | None) -> tuple[Outcome, str, str, str, Safe]:
+def _told(result: Served[Any] | Refusal | None, ended: str) -> tuple[Outcome, str, str, str, Safe]:
+    if result is None and ended:
+        return Outcome.DENIED, ended, "", "", safe(refuse(ended).message)
     if result is None:
         return Outcome.ERROR, "CANCELLED", "", "", Safe("the client went away")
     if isinstance(result, Served):

@@ -73,6 +73,9 @@ class ConnectionSettings(_Section):
     scopes: frozenset[Scope] = Field(default=frozenset(Scope), description="Scopes that may be granted on it.")
     cash: Money = Field(default=Decimal(100_000), description="Paper: the money that the account starts with.")
     seed: str = Field(default="cockpit", min_length=1, max_length=64, description="Paper: names the invented market.")
+    toolsets: tuple[Literal["core", "orders", "options", "research", "all"], ...] = Field(
+        default=("core",), description="Sets of tools that its clients are shown; the core always is."
+    )
     policy: PolicySettings = Field(default_factory=PolicySettings)
 
     @model_validator(mode="before")
@@ -110,6 +113,16 @@ class AuditSettings(_Section):
     """The record of every call and decision."""
 
     queue: int = Field(default=20_000, ge=100, le=1_000_000, description="Records that may wait to be written.")
+    mirror: bool = Field(default=True, description="Write the clear columns to DATA/audit.jsonl too, for `tail -F`.")
+    mirror_mb: int = Field(
+        default=64, ge=1, le=10_000, description="Size at which audit.jsonl becomes audit.jsonl.1 and begins anew."
+    )
+    keep_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Older records are moved to DATA/archive; unset: all stay."
+    )
+    keep_records: int | None = Field(
+        default=None, ge=1000, le=1_000_000_000, description="Only the newest so many stay; unset: all do."
+    )
 
 
 class ScreenSection(_Section):
