@@ -20,6 +20,7 @@ from cockpit.desk.gate import Gate
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
+from cockpit.desk.oversight import Oversight
 from cockpit.desk.sending import Sender
 from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
@@ -106,7 +107,12 @@ async def running(
         tasks.start("facts", sender.run())
         for connection in connections:
             await stack.enter_async_context(_listening(connection.broker, sender))
-        observer, undisturbed = Observer(book, switch, clock), Undisturbed()
+        oversight = Oversight(
+            store, clock, feed.publish, {name: client.policy for name, client in settings.clients.items()}
+        )
+        await oversight.load(connections)
+        feed.listen(oversight.happened)
+        observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
         orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, settings.approval, clock)
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
         for connection in connections:
@@ -137,6 +143,9 @@ async def running(
         feed.listen(_Ends(transport, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
         tasks.start("accounts", face.watch_accounts())
+        for name, work in record_keeping(settings.audit, store, clock, feed.publish):
+            tasks.start(name, work)
+        tasks.start("oversight", oversight.watch())
         stack.push_async_callback(undisturbed.drain)
         await stack.enter_async_context(ControlSocket(settings.data_dir / SOCKET_NAME, face))
         policy = Policy.of(

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cockpit.model.identity import ClientName, GrantId
+from cockpit.model.latches import Latch
 from cockpit.model.orders import Order
 from cockpit.model.text import Safe
 from cockpit.model.trading import TradingSwitch
@@ -100,6 +101,14 @@ class LinkChanged(Event):
     connection: str
     link: str
     reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
+class LatchChanged(Event):
+    """A limit latched by itself, or the operator released it."""
+
+    latch: Latch
+    is_set: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.brokers.base import Capabilities
-from cockpit.desk.risk import Seen, evaluate, refusal_of, worst_notional
+from cockpit.desk.risk import Activity, Seen, evaluate, refusal_of, worst_notional
 from cockpit.model.accounts import Balances
 from cockpit.model.checks import Applies
 from cockpit.model.instruments import Instrument, InstrumentKind
 from cockpit.model.money import ZERO
 from cockpit.model.orders import OrderRequest, OrderType, Side, TimeInForce
-from cockpit.model.quotes import DataType, Quote
+from cockpit.model.quotes import DataType, MarketClock, Quote
 from cockpit.model.refusals import REFUSALS
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
@@ -45,8 +45,20 @@ SEEN = Seen(
     ZERO,
     ZERO,
     ZERO,
+    held=True,
+    client="claude",
+    session=MarketClock(NOON, True, None, None, "t", ""),
+    to_account=Decimal(1),
+    elsewhere=(),
+    day_start=Decimal(1000),
+    high_water=Decimal(1000),
+    activity=Activity(),
+    open_orders=0,
+    open_of_symbol=0,
 )
-POLICY = PolicySettings(max_quantity=Decimal(50), max_notional=Decimal(900))
+POLICY = PolicySettings(
+    max_quantity=Decimal(50), max_notional=Decimal(900), buying_power_share=Decimal(1), max_concentration=Decimal(2)
+)
 
 
 def buy(quantity: str = "1", price: str | None = None, side: Side = Side.BUY) -> OrderRequest:
@@ -130,7 +142,7 @@ def test_every_check_runs_and_every_refusal_is_told() -> None:
     assert refusal is not None
     assert set(refusal.details) == {
         "TRADING_DISABLED", "BROKER_NOT_READY", "BAD_QUANTITY", "MAX_QUANTITY", "MAX_NOTIONAL", "PRICE_COLLAR",
-        "BUYING_POWER",
+        "BUYING_POWER", "MARKETABLE_THROUGH", "MAX_GROSS", "MAX_NET", "CONCENTRATION",
     }  # fmt: skip
     assert all(result.code in REFUSALS for result in results)
 

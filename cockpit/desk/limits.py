@@ -1,0 +1,165 @@
+"""Which limits hold for whom: the settings' for the connection, tightened by the client's and by the operator's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from cockpit.desk.connections import Connection
+from cockpit.model.clock import Clock
+from cockpit.model.money import plain
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.settings.policy import TIGHTENS, ClientPolicySettings, PolicySettings, Tightens, is_looser, said, tightened
+from cockpit.store.audit import AuditEntry
+from cockpit.store.database import Store
+from cockpit.store.times import to_micros
+from cockpit.store.writes import Write
+
+AS_THE_FILE: Final = "file"
+"""Value that takes an own limit away again."""
+_LISTS: Final = frozenset({Tightens.FEWER, Tightens.MORE})
+_SPLIT: Final = re.compile(r"[,\s]+")
+
+_SET = (
+    "INSERT INTO limits_set (holder, name, key, value, at) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (holder, name, key) DO UPDATE SET value=excluded.value, at=excluded.at"
+)
+_DROP = "DELETE FROM limits_set WHERE holder=? AND name=? AND key=?"
+
+
+class Holder(StrEnum):
+    """Whose limit it is."""
+
+    CONNECTION = "connection"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """A limit that was set: what it was and what it is."""
+
+    holder: Holder
+    name: str
+    key: str
+    before: str
+    after: str
+    loosens: bool
+
+
+class Limits:
+    """Resolves policies. What is set at run time is durable, audited, and never exceeds the file."""
+
+    def __init__(self, store: Store, clock: Clock, clients: Mapping[str, ClientPolicySettings]) -> None:
+        self._store = store
+        self._clock = clock
+        self._clients = {name: said(policy) for name, policy in clients.items()}
+        self._set: dict[tuple[Holder, str], dict[str, Any]] = {}
+        self._resolved: dict[tuple[str, str], tuple[PolicySettings, PolicySettings]] = {}
+
+    async def load(self) -> None:
+        """Find what the operator has set. A value that no longer fits is left out: the file's holds."""
+        for row in await self._store.rows("SELECT holder, name, key, value FROM limits_set"):
+            value = read_limit(row["key"], row["value"])
+            if not isinstance(value, Refusal):
+                self._set.setdefault((Holder(row["holder"]), row["name"]), {})[row["key"]] = value
+        self._resolved.clear()
+
+    def policy(self, connection: Connection, client: str = "") -> PolicySettings:
+        """Return what holds for a client on a connection: of every limit the strictest."""
+        file = connection.settings.policy
+        kept = self._resolved.get((connection.name, client))
+        if kept is not None and kept[0] is file:
+            return kept[1]
+        policy = tightened(
+            file,
+            self._clients.get(client, {}),
+            self._set.get((Holder.CONNECTION, connection.name), {}),
+            self._set.get((Holder.CLIENT, client), {}),
+        )
+        if len(self._resolved) >= 1000:
+            self._resolved.clear()
+        self._resolved[connection.name, client] = file, policy
+        return policy
+
+    def own(self, holder: Holder, name: str) -> Mapping[str, Any]:
+        """Return what the operator has set at run time."""
+        return self._set.get((holder, name), {})
+
+    def change(
+        self, holder: Holder, name: str, key: str, text: str, file: PolicySettings | None
+    ) -> tuple[LimitChange, Any] | Refusal:
+        """Read a change without making it. ``file`` is the connection's policy in the settings, None for a client."""
+        if key not in TIGHTENS:
+            return refuse("LIMIT_UNKNOWN", f"There is no limit named {safe(key, 40)}.", limits=", ".join(TIGHTENS))
+        bound = getattr(file, key) if file is not None else self._clients.get(name, {}).get(key)
+        value = None if text.strip().lower() == AS_THE_FILE else read_limit(key, text)
+        if isinstance(value, Refusal):
+            return value
+        if value is not None and bound is not None and is_looser(key, value, bound):
+            return refuse("LIMIT_ABOVE_FILE", limit=key, file=limit_text(bound), asked=limit_text(value))
+        before = self._set.get((holder, name), {}).get(key, bound)
+        after = bound if value is None else value
+        return LimitChange(
+            holder, name, key, limit_text(before), limit_text(after), is_looser(key, after, before)
+        ), value
+
+    async def apply(self, change: LimitChange, value: Any, by: str) -> None:
+        """Make a change: durable and audited first, then in force."""
+        now = self._clock.now()
+        where = (change.holder, change.name, change.key)
+        write = Write(_DROP, where) if value is None else Write(_SET, (*where, limit_text(value), to_micros(now)))
+        entry = AuditEntry(
+            now,
+            "switch",
+            client=change.name if change.holder is Holder.CLIENT else "",
+            tool="limits.set",
+            outcome="looser" if change.loosens else "tighter",
+            detail={
+                "by": by,
+                "of": f"{change.holder} {change.name}",
+                "limit": change.key,
+                "old": change.before,
+                "new": change.after,
+            },
+        )
+        await self._store.commit([write], [entry])
+        own = self._set.setdefault((change.holder, change.name), {})
+        if value is None:
+            own.pop(change.key, None)
+        else:
+            own[change.key] = value
+        self._resolved.clear()
+
+
+def read_limit(key: str, text: str) -> Any:
+    """Read a limit's value as people type it; a list is separated by commas or spaces."""
+    if key not in TIGHTENS:
+        return refuse("LIMIT_UNKNOWN", f"There is no limit named {safe(key, 40)}.")
+    words = text.strip()
+    value: object = words.lower()
+    if TIGHTENS[key] in _LISTS:
+        found = [] if words.lower() in {"", "none"} else [one for one in _SPLIT.split(words) if one]
+        value = [one.upper() if key.endswith("_symbols") else one.lower() for one in found]
+    try:
+        return getattr(ClientPolicySettings.model_validate({key: value}), key)
+    except ValidationError as error:
+        says = error.errors(include_url=False)[0]["msg"]
+        return refuse("LIMIT_UNKNOWN", safe(f"{key}: {says}.", 200), value=safe(text, 60))
+
+
+def limit_text(value: Any) -> str:
+    """Write a limit's value so that it can be typed again."""
+    if value is None:
+        return "any"
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, frozenset):
+        return ",".join(sorted(str(one) for one in value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,21 @@
+"""The risk gate: what an order must satisfy before it may be put to the operator, and again before it is sent.
+
+Each check is a pure sentence over the order, what was seen at one instant, and the policy. All run, all refusals are
+told; a check that applies and doesn't know what it needs refuses.
+"""
+
+from cockpit.desk.risk.pricing import worst_notional, worst_price
+from cockpit.desk.risk.seen import Activity, Exposure, Linked, Seen
+from cockpit.desk.risk.table import CHECKS, evaluate, refusal_of
+
+__all__ = [
+    "CHECKS",
+    "Activity",
+    "Exposure",
+    "Linked",
+    "Seen",
+    "evaluate",
+    "refusal_of",
+    "worst_notional",
+    "worst_price",
+]  # fmt: skip

@@ -1,0 +1,75 @@
+"""Whether the market can be judged and traded now: a price, young, of the right kind, narrow, in session."""
+
+from __future__ import annotations
+
+from cockpit.desk.risk.seen import Seen
+from cockpit.desk.risk.verdicts import PAPER, Verdict, at_most, check, idle, judged, known, percent
+from cockpit.model.instruments import InstrumentKind
+from cockpit.model.money import plain
+from cockpit.model.orders import NEEDS_LIMIT, OrderRequest
+from cockpit.model.quotes import DataType
+from cockpit.model.trading import Mode
+from cockpit.settings.policy import PolicySettings
+
+_AROUND_THE_CLOCK = frozenset({InstrumentKind.CRYPTO})
+
+
+@check("D1", "MARKET_DATA_MISSING", "OpenTrading", inputs=("quote",))
+def market_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """There is a price on the side that the order would trade with."""
+    touch = seen.touch(order.side)
+    if touch is None or touch <= 0:
+        return judged(False, "a quote", "none", "The broker has no price for this instrument.")
+    return judged(True, "a quote", plain(touch), f"The market is at {plain(touch)}.")
+
+
+@check("D1", "MARKET_DATA_STALE", "OpenTrading", parameters=("max_quote_age_seconds",), inputs=("quote",))
+def fresh_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """The price is young enough to trade on."""
+    age = known(seen.quote, "the price's age").age_ms(seen.now)
+    limit = policy.max_quote_age_seconds
+    says = f"The price is {age / 1000:.1f} s old."
+    return judged(age <= limit * 1000, f"{limit} s", f"{age / 1000:.1f} s", says)
+
+
+@check("D2", "MARKET_DATA_NOT_LIVE", "IBKR market data types", inputs=("quote",))
+def live_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """Where the money is real, the price is live."""
+    if seen.mode is not Mode.LIVE:
+        return PAPER
+    kind = known(seen.quote, "the price's kind").data_type
+    return judged(kind is DataType.LIVE, DataType.LIVE, kind, f"The price is {kind}.")
+
+
+@check("D3", "SPREAD_TOO_WIDE", "OpenTrading", parameters=("max_spread", "max_spread_options"), inputs=("quote",))
+def spread(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """Bid and ask are close enough for the touch to mean something."""
+    quote = known(seen.quote, "bid and ask")
+    bid, ask = known(quote.bid, "the bid"), known(quote.ask, "the ask")
+    limit = policy.max_spread
+    if seen.instrument.kind is InstrumentKind.OPTION:
+        limit = policy.max_spread_options
+    return at_most(limit, (ask - bid) * 2 / (ask + bid), "The spread is", percent)
+
+
+@check("D4", "INSTRUMENT_HALTED", "IBKR ticks 49 and 90")
+def halted(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """The venue has not halted the instrument."""
+    if seen.halted is None:
+        return idle("The broker doesn't tell.")
+    return judged(not seen.halted, "trading", "halted" if seen.halted else "trading", "What the venue says.")
+
+
+@check("D5", "SESSION_CLOSED", "trading calendar", parameters=("allow_outside_hours",), inputs=("session",))
+def session(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
+    """The market is open; outside the regular session only a limit order that says so passes."""
+    if seen.instrument.kind in _AROUND_THE_CLOCK:
+        return idle("It trades around the clock.")
+    clock = known(seen.session, "whether the market is open")
+    if clock.is_open:
+        return judged(True, "open", "open", "The market is open.")
+    ok = order.outside_hours and policy.allow_outside_hours and order.order_type in NEEDS_LIMIT
+    return judged(ok, "open", "closed", "The market is closed; only a limit order for outside hours may pass.")
+
+
+CHECKS = (market_data, fresh_data, live_data, spread, halted, session)

@@ -1,0 +1,156 @@
+"""Everything that the checks may look at, gathered at one instant. What nobody could tell is None, never a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.base import Capabilities
+from cockpit.model.accounts import Balances
+from cockpit.model.identity import Scope
+from cockpit.model.instruments import Instrument
+from cockpit.model.latches import Latch
+from cockpit.model.money import ZERO
+from cockpit.model.orders import Linkage, Order, OrderRequest, Role, Side
+from cockpit.model.quotes import MarketClock, Quote
+from cockpit.model.trading import Link, Mode, TradingState
+
+EXITS: Final = frozenset({Role.TARGET, Role.STOP})
+"""Roles of orders that close what the entry of their bracket opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What an order is within its group, and the others of the group that may still fill."""
+
+    linkage: Linkage
+    role: Role
+    others: tuple[tuple[Role, OrderRequest], ...]
+    """With the quantity that is left of each."""
+
+    def of(self, role: Role) -> OrderRequest | None:
+        """Return the other order of that role, or None."""
+        return next((request for found, request in self.others if found is role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What is held of another symbol and what its open orders may still do to it, in the account's currency."""
+
+    symbol: str
+    value: Decimal | None
+    """Market value, below zero for a short position; None where it has no price or another currency."""
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+
+    def worst(self) -> Decimal | None:
+        """Return the largest value without sign that it may come to."""
+        return None if self.value is None else max(abs(self.value + self.buys), abs(self.value - self.sells))
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What has happened today (UTC) and lately, the order that is judged not counted."""
+
+    client_orders: int = 0
+    client_notional: Decimal = ZERO
+    connection_orders: int = 0
+    connection_notional: Decimal = ZERO
+    identical: int = 0
+    """Orders of this client alike in symbol, side, quantity and prices within 30 seconds."""
+    repeated_fills: int = 0
+    """Orders of this client in this symbol and side that filled within 10 minutes."""
+    rejects: int = 0
+    """Orders of this client that the broker rejected within 60 seconds."""
+    client_cancels: int = 0
+    client_fills: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that the checks may look at, gathered at one instant."""
+
+    now: datetime
+    state: TradingState
+    mode: Mode
+    """What the settings say."""
+    account_mode: Mode
+    """What the account says."""
+    link: Link
+    trade: bool
+    can: Capabilities
+    instrument: Instrument
+    quote: Quote | None
+    balances: Balances | None
+    position: Decimal
+    """Signed quantity held, as far as the broker said; nothing is known of it where ``held`` is False."""
+    committed_buy: Decimal
+    """Quantity of our buys of the instrument that may still fill, in-flight intents included."""
+    committed_sell: Decimal
+    in_flight: Decimal | None
+    """Worst-case value of intents that the broker's buying power doesn't count yet."""
+    held: bool = False
+    """Whether the broker said what is held."""
+    client: str = ""
+    """Who asks; empty where nobody's order is meant."""
+    scopes: frozenset[Scope] | None = None
+    """What the client may do now; None where the gate or the sender looks at it."""
+    account: str = ""
+    """What the broker says."""
+    account_named: str = ""
+    """What the settings name; empty where they take the only one."""
+    armed: bool = False
+    """Whether the operator has let live orders through."""
+    unknown_orders: int = 0
+    """Orders of the account of which nobody can say what became of them."""
+    before: OrderRequest | None = None
+    """What the order is now, where a change of it is judged."""
+    is_new: bool = True
+    """Whether the order is asked for now; a change, and a decision on one that waits, are not."""
+    previewed_at: Decimal | None = None
+    """The touch at the preview that is placed now."""
+    linked: Linked | None = None
+    session: MarketClock | None = None
+    halted: bool | None = None
+    """Whether the venue has halted the instrument; None where the broker doesn't tell."""
+    average_volume: Decimal | None = None
+    """Average of the last twenty days' volumes; None where there are no bars."""
+    to_account: Decimal | None = None
+    """What one unit of the instrument's currency is in the account's."""
+    elsewhere: tuple[Exposure, ...] | None = None
+    """The account's other symbols."""
+    day_start: Decimal | None = None
+    """Equity with which the day (UTC) began, or from which the operator let it be counted anew."""
+    high_water: Decimal | None = None
+    """Highest equity so far, or since the operator let it be counted anew."""
+    activity: Activity | None = None
+    resting: tuple[Order, ...] = ()
+    """Orders of the connection that may fill, without this one and its group."""
+    open_orders: int | None = None
+    """Orders of the connection that work or wait, the rest of this one's group included."""
+    open_of_symbol: int | None = None
+    latches: tuple[Latch, ...] = ()
+    """What holds this connection or this client until the operator releases it."""
+    locate: bool | None = None
+    """Whether the shares for a short sale are found."""
+    broker_warning: str | None = None
+    """What the broker's own preview warns of; empty where of nothing."""
+
+    def touch(self, side: Side) -> Decimal | None:
+        """Return the price at which that side trades now, or None."""
+        return None if self.quote is None else self.quote.touch(side)
+
+    def opening(self, order: OrderRequest) -> Decimal:
+        """Return the part of the quantity that could open or grow a position, whatever else fills.
+
+        Where nobody knows what is held, all of it opens.
+        """
+        covered = ZERO
+        if self.held:
+            if order.side is Side.BUY:
+                covered = max(ZERO, -self.position - self.committed_buy)
+            else:
+                covered = max(ZERO, self.position - self.committed_sell)
+        return max(ZERO, order.quantity - covered)

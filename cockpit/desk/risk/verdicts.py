@@ -1,0 +1,121 @@
+"""How a check is declared and what it may find: passed, refused, or nothing to say about this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from cockpit.desk.risk.seen import Seen
+from cockpit.model.checks import Applies, CheckResult
+from cockpit.model.money import plain
+from cockpit.model.orders import OrderRequest
+from cockpit.model.refusals import REFUSALS
+from cockpit.settings.policy import PolicySettings
+
+T = TypeVar("T")
+
+
+class MissingInput(Exception):
+    """Something that the check needs isn't known: the order is refused for it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found."""
+
+    ok: bool
+    limit: str
+    value: str
+    says: str
+    applies: Applies = Applies.YES
+    code: str = ""
+    """Where a check has more than one: which."""
+
+
+Judge = Callable[[OrderRequest, Seen, PolicySettings], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One sentence that every order must satisfy, with where it comes from and what it needs to know."""
+
+    row: str
+    """Its row in the table of checks: G authority, V terms, D data, P prices, S size, E exposure, L losses, R activity, X conflicts."""
+    code: str
+    says: str
+    source: str
+    parameters: tuple[str, ...]
+    """Limits of the policy that it applies."""
+    inputs: tuple[str, ...]
+    """Fields of Seen without which it refuses, where it applies."""
+    judge: Judge
+    advisory: bool = False
+    """Whether it only shows; such a check never refuses."""
+
+    def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
+        """Judge an order. Pure, and never raises."""
+        try:
+            found = self.judge(order, seen, policy)
+        except MissingInput as missing:
+            found = Verdict(self.advisory, "", "unknown", f"Not known: {missing.what}.")
+        kind = REFUSALS[found.code or self.code]
+        return CheckResult(
+            kind.code, found.ok, found.limit, found.value, found.says, kind.retryable, kind.who, found.applies
+        )
+
+
+def check(
+    row: str,
+    code: str,
+    source: str,
+    *,
+    parameters: tuple[str, ...] = (),
+    inputs: tuple[str, ...] = (),
+    advisory: bool = False,
+) -> Callable[[Judge], Check]:
+    """Declare a check; its sentence is the first line of the function's docstring."""
+
+    def declared(judge: Judge) -> Check:
+        sentence = (judge.__doc__ or "").strip().splitlines()[0]
+        return Check(row, code, sentence, source, parameters, inputs, judge, advisory)
+
+    return declared
+
+
+def known(value: T | None, what: str) -> T:
+    """Return a value that the check can't do without."""
+    if value is None:
+        raise MissingInput(what)
+    return value
+
+
+def idle(says: str) -> Verdict:
+    """Say that the check has nothing to say about this order, and why."""
+    return Verdict(True, "", "", says, Applies.NOT_APPLICABLE)
+
+
+def judged(ok: bool, limit: str, value: str, says: str, code: str = "") -> Verdict:
+    """Return a verdict on a fact."""
+    return Verdict(ok, limit, value, says, Applies.YES, code)
+
+
+def at_most(limit: Decimal | int, value: Decimal | int, what: str, write: Callable[[Decimal], str] = plain) -> Verdict:
+    """Pass a value up to the limit, the limit included."""
+    least, most = write(Decimal(value)), write(Decimal(limit))
+    return Verdict(value <= limit, most, least, f"{what} {least}, at most {most}.")
+
+
+def percent(share: Decimal) -> str:
+    """Write a share as a percentage."""
+    return f"{share * 100:.2f} %"
+
+
+ONLY_REDUCES: Final = idle("The order only reduces.")
+PAPER: Final = idle("Only where the money is real.")
+NOBODY: Final = idle("No client is meant.")
