@@ -44,13 +44,13 @@ async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: 
     taken = bind(settings.server.host, settings.server.port)
     with Logs(settings.data_dir, to_file=screen), contextlib.closing(taken):
         async with running(settings, taken, SystemClock(), stopping, brokers) as cockpit:
-            _take_signals(cockpit)
+            _take_signals(cockpit, demo=demo)
             async with contextlib.AsyncExitStack() as beside:
                 if demo:
                     await beside.enter_async_context(DemoClient(cockpit.url, cockpit.face.hint))
                 _settle_memory()
                 if screen:
-                    await _show(cockpit, settings)
+                    await _show(cockpit, settings, stays=not demo)
                 else:
                     click.echo(f"ready {cockpit.url}")
                     await stopping.wait()
@@ -58,7 +58,7 @@ async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: 
     return _DONE
 
 
-async def _show(cockpit: Cockpit, settings: Settings) -> None:
+async def _show(cockpit: Cockpit, settings: Settings, *, stays: bool) -> None:
     """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
     # The screen's library is loaded only where there is a screen.
     from tui.run import Ending, ScreenSwitch
@@ -82,7 +82,7 @@ async def _show(cockpit: Cockpit, settings: Settings) -> None:
     if screen.done():
         stopped.cancel()
         ended = screen.result()
-        if ended.how is Ending.QUIT:
+        if ended.how is Ending.QUIT or not stays:
             return
         log.warning("the screen is gone (%s); serving without one", ended.how)
         await cockpit.stopping.wait()
@@ -91,13 +91,17 @@ async def _show(cockpit: Cockpit, settings: Settings) -> None:
     await asyncio.wait({screen}, timeout=_SCREEN_ENDS_WITHIN)
 
 
-def _take_signals(cockpit: Cockpit) -> None:
+def _take_signals(cockpit: Cockpit, *, demo: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, cockpit.stopping.set)
     # A terminal that hangs up takes its screen with it, never the host. A handler instead of SIG_IGN, which
     # child processes would inherit.
-    loop.add_signal_handler(signal.SIGHUP, log.info, "the terminal hung up")
+    if demo:
+        # A demo is for somebody who looks at it: without a terminal nobody would ever end it.
+        loop.add_signal_handler(signal.SIGHUP, cockpit.stopping.set)
+    else:
+        loop.add_signal_handler(signal.SIGHUP, log.info, "the terminal hung up")
 
 
 def _settle_memory() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,9 @@ from cockpit.model.trading import TradingState, TradingSwitch
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.times import from_micros, to_micros
-from cockpit.store.writes import Write
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+
+log = logging.getLogger(__name__)
 
 MARKER: Final = "running"
 """File that a cockpit which may act owns. Removing it needs no space on the disk; a start without it is KILLED."""
@@ -31,6 +35,7 @@ class Switch:
         self._clock = clock
         self._publish = publish
         self._stands = TradingSwitch(TradingState.KILLED, clock.now(), safe("not read yet"))
+        self._lowered = 0
 
     @property
     def stands(self) -> TradingSwitch:
@@ -57,32 +62,53 @@ class Switch:
         self._stands = found
 
     def lower(self, state: TradingState, reason: str) -> bool:
-        """Move towards less freedom, at once and in memory; a kill also removes the marker. False: already there."""
+        """Move towards less freedom, at once and in memory; a kill also removes the marker. False: already there.
+
+        Never raises: whatever the disk does, what follows a kill goes on. A resume that is under way is called off.
+        """
+        self._lowered += 1
         if _FREEDOM.index(state) >= _FREEDOM.index(self._stands.state):
             return False
         self._stands = TradingSwitch(state, self._clock.now(), safe(reason))
+        self._publish(SwitchMoved(self._stands.since, self._stands))
         if state is TradingState.KILLED:
             self._drop_marker()
-        self._publish(SwitchMoved(self._stands.since, self._stands))
         return True
+
+    @property
+    def marked(self) -> bool:
+        """Whether the marker is there: after a kill it must not be, or a restart may not be KILLED."""
+        return self._marker.exists()
+
+    async def halt(self, reason: str) -> None:
+        """Halt by the host itself. Where it can't be written it holds all the same, until the next start."""
+        if self.lower(TradingState.HALTED, reason):
+            with suppress(StoreUnavailable, StoreBusy):
+                await self._save("halt", by=reason)
 
     async def save(self, act: str, by: str) -> None:
         """Make where it stands durable; StoreUnavailable leaves memory and marker as they are."""
         await self._save(act, by)
 
-    async def resume(self, reason: str, by: str) -> None:
-        """Move to RUNNING: durable first, then the marker, then memory."""
-        before = self._stands
+    async def resume(self, reason: str, by: str) -> bool:
+        """Move to RUNNING: the marker and the database first, then memory. False: it was lowered meanwhile."""
+        killed, lowered = self._stands.state is TradingState.KILLED, self._lowered
         stands = TradingSwitch(TradingState.RUNNING, self._clock.now(), safe(reason))
-        self._make_marker()
         try:
+            self._make_marker()
             await self._save("resume", by, stands)
         except BaseException:
-            if before.state is TradingState.KILLED:
+            if killed or self._stands.state is TradingState.KILLED:
                 self._drop_marker()
             raise
+        if self._lowered != lowered:
+            if self._stands.state is TradingState.KILLED:
+                self._drop_marker()
+            await self._save("resume called off", by)
+            return False
         self._stands = stands
         self._publish(SwitchMoved(stands.since, stands))
+        return True
 
     async def _save(self, act: str, by: str, stands: TradingSwitch | None = None) -> None:
         now = stands or self._stands
@@ -110,8 +136,11 @@ class Switch:
         self._sync_folder()
 
     def _drop_marker(self) -> None:
-        self._marker.unlink(missing_ok=True)
-        self._sync_folder()
+        try:
+            self._marker.unlink(missing_ok=True)
+            self._sync_folder()
+        except OSError:
+            log.exception("the marker %s can't be removed: a restart may not be KILLED", self._marker)
 
     def _sync_folder(self) -> None:
         descriptor = os.open(self._marker.parent, os.O_RDONLY | os.O_DIRECTORY)

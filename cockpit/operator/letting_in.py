@@ -101,15 +101,19 @@ class LettingIn:
         if not add and not drop:
             return refuse("BAD_ACT_ARGUMENTS", "Name scopes to add or to drop.")
         more, fewer = scopes_of(add or ""), scopes_of(drop or "")
-        changed: list[Grant] = []
         for grant in grants:
             refusal = self._check_scopes(more, grant.connection) if more else None
             if refusal is not None:
                 return refusal
-            after = await self._rooms.authority.set_scopes(grant.grant_id, (grant.scopes | more) - fewer, by)
-            if isinstance(after, Refusal):
-                return after
-            changed.append(after)
+        changed: list[Grant] = []
+        for grant in grants:
+            # Read again: what was granted may have changed while the one before was written.
+            now = self._rooms.authority.live(grant.grant_id) or grant
+            after = await self._rooms.authority.set_scopes(grant.grant_id, (now.scopes | more) - fewer, by)
+            if isinstance(after, Grant):
+                changed.append(after)
+        if not changed:
+            return refuse("CLIENT_UNKNOWN", client=safe(client, 60))
         says = f"{changed[0].client} may {scope_text(changed[0].scopes) or 'do nothing'}."
         return Done(says, [grant_json(grant) for grant in changed])
 

@@ -151,3 +151,40 @@ async def test_huge_arguments_are_not_kept(desk: Desk, claude: Caller) -> None:
     await desk.gate.run(claude, QUOTE, "get_quote", {"symbol": "A" * 10_000}, Counted())
     (record,) = await desk.store.audit_tail(1)
     assert record.detail["arguments"] == {"too_long": 10_013}
+
+
+async def test_a_flood_beyond_the_budget_is_one_record_a_second(tmp_path: Path) -> None:
+    budget = BudgetSettings(calls_per_second=1, burst=1)
+    async with open_desk(tmp_path / "data", budget=budget) as desk:
+        caller, tool = desk.grants.give("claude"), Counted()
+        for rule in (QUOTE, PLACE, None):
+            for _ in range(50):
+                await call(desk, caller, rule, tool)
+        assert [one.code for one in await desk.store.audit_tail(10) if one.kind == "call"] == ["", "RATE_LIMITED"]
+        desk.clock.pass_time(0.99)
+        await call(desk, caller, QUOTE, tool)
+        desk.clock.pass_time(0.005)
+        await call(desk, caller, QUOTE, tool)
+        (last,) = await desk.store.audit_tail(1)
+        assert last.code in {"", "RATE_LIMITED"}
+        desk.clock.pass_time(1.0)
+        await call(desk, caller, QUOTE, tool)
+        desk.clock.pass_time(0.01)
+        await call(desk, caller, QUOTE, tool)
+        assert any("more before" in str(one.detail.get("says")) for one in await desk.store.audit_tail(3))
+
+
+async def test_a_call_cut_by_the_end_of_its_authority_says_so(desk: Desk, claude: Caller) -> None:
+    entered = asyncio.Event()
+
+    async def slow(admitted: Admitted) -> Served[str]:
+        entered.set()
+        await asyncio.Event().wait()
+        return Served("never")
+
+    task = asyncio.create_task(desk.gate.run(claude, QUOTE, "get_quote", {}, slow))
+    await entered.wait()
+    desk.grants.grants.clear()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [one.code for one in await desk.store.audit_tail(1)] == ["GRANT_ENDED"]

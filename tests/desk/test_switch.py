@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,31 @@ async def test_a_resume_that_can_not_be_written_stays_killed(tmp_path: Path) -> 
             await desk.switch.resume("go", "test")
         assert desk.switch.state is TradingState.KILLED
         assert not (tmp_path / "data" / MARKER).exists()
+
+
+@pytest.mark.parametrize("before", [TradingState.HALTED, TradingState.KILLED])
+async def test_a_kill_while_a_resume_is_being_written_wins(tmp_path: Path, before: TradingState) -> None:
+    async with open_desk(tmp_path / "data") as desk:
+        desk.switch.lower(before, "x")
+        resuming = asyncio.create_task(desk.switch.resume("go", "test"))
+        await asyncio.sleep(0)
+        desk.switch.lower(TradingState.KILLED, "no")
+        assert not await resuming
+        assert desk.switch.state is TradingState.KILLED
+        assert not (tmp_path / "data" / MARKER).exists()
+    async with open_desk(tmp_path / "data") as desk:
+        assert desk.switch.state is TradingState.KILLED
+
+
+async def test_a_marker_that_can_not_be_removed_does_not_stop_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(30, "Read-only file system")
+
+    async with open_desk(tmp_path / "data") as desk:
+        with monkeypatch.context() as disk:
+            disk.setattr(Path, "unlink", refuses)
+            assert desk.switch.lower(TradingState.KILLED, "x")
+        assert desk.switch.state is TradingState.KILLED
+        assert desk.switch.marked

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import shlex
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +21,7 @@ class Tmux:
 
     def __init__(self, program: str, folder: Path, width: int, height: int) -> None:
         self._base = [program, "-S", str(folder / "tmux.sock"), "-f", "/dev/null"]
+        self._folder = folder
         self._size = ("-x", str(width), "-y", str(height))
 
     def __call__(self, *arguments: str) -> str:
@@ -58,7 +62,11 @@ class Tmux:
             await asyncio.sleep(0.03)
 
     def end(self) -> None:
+        """End the terminal and the cockpit in it, which would go on without one."""
         subprocess.run([*self._base, "kill-server"], capture_output=True, check=False)
+        for lock in self._folder.rglob("cockpit.lock"):
+            with contextlib.suppress(ValueError, ProcessLookupError):
+                os.kill(int(lock.read_text()), signal.SIGKILL)
 
 
 def screen_command(folder: Path, *arguments: str) -> tuple[str, ...]:
