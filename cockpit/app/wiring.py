@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from cockpit.app.record_keeping import record_keeping
 from cockpit.brokers.base import Broker, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.book import Book

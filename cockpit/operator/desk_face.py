@@ -94,6 +94,7 @@ class OperatorFace:
             "audit.search": auditing.search,
             "audit.verify": auditing.verify,
             "audit.export": auditing.export,
+            "audit.archive": auditing.archive,
         }
 
     def snapshot(self) -> Snapshot:

@@ -6,14 +6,16 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AsyncExitStack, suppress
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from cockpit.model.clock import Clock
+from cockpit.store.archives import Archive
+from cockpit.store.archiving import Keep, archive_steps, next_removal, signing
 from cockpit.store.audit import AuditEntry, AuditQuery, AuditRecord, AuditVerdict
 from cockpit.store.batch import load_head
 from cockpit.store.chain import KEY_NAME, Head, Sealer, new_audit_key
@@ -30,11 +32,12 @@ from cockpit.store.keys import secret_file
 from cockpit.store.reads import find_records
 from cockpit.store.schema import Migration, migrate, shipped_migrations
 from cockpit.store.times import to_micros
-from cockpit.store.verify import Steps, quick_check, take_step, verify_steps
+from cockpit.store.verify import Ended, quick_check, take_step, verify_steps
 from cockpit.store.writer import Pace, Writer
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
 _EMPTY: Final = AuditQuery()
+T = TypeVar("T")
 
 
 class Store:
@@ -50,11 +53,12 @@ class Store:
         *,
         queue: int = 20_000,
         probe_seconds: float = 1.0,
+        stall_seconds: float = 10.0,
         migrations: Traversable | None = None,
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._pace = Pace(queue, probe_seconds)
+        self._pace = Pace(queue, probe_seconds, stall_seconds)
         self._migrations = migrations
         self._path = folder / DATABASE_NAME
         self._open = AsyncExitStack()
@@ -62,10 +66,13 @@ class Store:
         self._writer: Writer | None = None
         self._sealer: Sealer | None = None
         self._inode = 0
+        self._whole_chain = asyncio.Lock()
         self.on_trouble: Callable[[str], None] | None = None
         """Told once, with the reason, when the database can't be written any more."""
         self.on_recovery: Callable[[], None] | None = None
         """Told once when it can be written again."""
+        self.on_written: Callable[[], None] | None = None
+        """Told after each commit that is on disk; must not wait."""
 
     @property
     def folder(self) -> Path:
@@ -154,15 +161,41 @@ class Store:
 
         ``structure`` also has SQLite check the whole file; without ``archives`` what was moved out is left alone.
         """
-        await self._flush_if_possible()
-        steps = verify_steps(self._folder, structure=structure, archives=archives)
+        async with self._whole_chain:
+            await self._flush_if_possible()
+            return await self._in_steps(verify_steps(self._folder, structure=structure, archives=archives))
+
+    async def audit_archive(self, keep: Keep) -> Archive | None:
+        """Move what needn't stay to a file in DATA/archive and return it; None where nothing goes.
+
+        `ArchiveFailed` leaves the database as it is. A stop on the way is finished by the next call.
+        """
+        async with self._whole_chain:
+            await self.flush()
+            await self._remove_archived()
+            now = self._clock.now()
+            archive = await self._in_steps(archive_steps(self._folder, keep, now))
+            if archive is None:
+                return None
+            assert self._sealer is not None
+            write, entry = signing(archive, self._sealer, now)
+            await self.commit([write], [entry])
+            await self._remove_archived()
+            return archive
+
+    async def _remove_archived(self) -> None:
+        while writes := await self._live_reader().run(next_removal, self._sealer):
+            await self.commit(writes)
+
+    async def _in_steps(self, steps: Generator[None, None, T]) -> T:
+        """Take steps in a thread of their own, one after the other, so that a stop waits for one of them at most."""
         async with reading(self._path) as thread:
             try:
-                while (verdict := await thread.run(_next_step, steps)) is None:
+                while (ended := await thread.run(_next_step, steps)) is None:
                     pass
             finally:
                 await thread.run(_no_more_steps, steps)
-        return verdict
+        return ended.result
 
     def _make_private_files(self) -> None:
         private_file(self._path)
@@ -186,6 +219,7 @@ class Store:
         writer = Writer(self._connection, head, sealer, self._clock, self._pace, self._check_file)
         writer.on_trouble = self._tell_trouble
         writer.on_recovery = self._tell_recovery
+        writer.on_written = self._tell_written
         self._writer = writer
         task = asyncio.create_task(writer.run(), name="store writer")
         opening.push_async_callback(_stop, writer, task)
@@ -215,6 +249,10 @@ class Store:
         if self.on_recovery is not None:
             self.on_recovery()
 
+    def _tell_written(self) -> None:
+        if self.on_written is not None:
+            self.on_written()
+
     def _live_writer(self) -> Writer:
         if self._writer is None:
             raise StoreUnavailable("the store is not open")
@@ -231,11 +269,11 @@ async def _stop(writer: Writer, task: asyncio.Task[None]) -> None:
     await task
 
 
-def _next_step(_connection: sqlite3.Connection, steps: Steps) -> AuditVerdict | None:
+def _next_step(_connection: sqlite3.Connection, steps: Generator[None, None, T]) -> Ended[T] | None:
     return take_step(steps)
 
 
-def _no_more_steps(_connection: sqlite3.Connection, steps: Steps) -> None:
+def _no_more_steps(_connection: sqlite3.Connection, steps: Generator[None, None, object]) -> None:
     steps.close()
 
 

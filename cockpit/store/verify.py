@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import orjson
 
@@ -29,8 +29,16 @@ _COLUMNS: Final = (
 _SLICE_SQL: Final = f"SELECT {_COLUMNS} FROM audit WHERE number > ? ORDER BY number LIMIT {SLICE}"  # noqa: S608 - constants
 
 
+T = TypeVar("T")
 Steps = Generator[None, None, AuditVerdict]
 """A verification in slices, which one thread alone takes on; it returns the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[T]):
+    """What came of work in steps."""
+
+    result: T
 
 
 def verify_offline(folder: Path, *, structure: bool = False, archives: bool = True) -> AuditVerdict:
@@ -40,17 +48,17 @@ def verify_offline(folder: Path, *, structure: bool = False, archives: bool = Tr
     can't be read is a verdict, never an exception.
     """
     steps = verify_steps(folder, structure=structure, archives=archives)
-    while (verdict := take_step(steps)) is None:
+    while (ended := take_step(steps)) is None:
         pass
-    return verdict
+    return ended.result
 
 
-def take_step(steps: Steps) -> AuditVerdict | None:
-    """Check one more slice; the verdict once there is one."""
+def take_step(steps: Generator[None, None, T]) -> Ended[T] | None:
+    """Take one more step; what came of all of them once they have ended."""
     try:
         next(steps)
     except StopIteration as ended:
-        return ended.value
+        return Ended(ended.value)
     return None
 
 

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,8 @@ class Pace:
     """Units that may wait."""
     probe_seconds: float
     """Pause between attempts while the database can't be written."""
+    stall_seconds: float = 10.0
+    """A write that takes longer is trouble, although it may still succeed."""
 
 
 class Writer:
@@ -67,6 +70,7 @@ class Writer:
         self._log_grew = False
         self.on_trouble: Callable[[str], None] | None = None
         self.on_recovery: Callable[[], None] | None = None
+        self.on_written: Callable[[], None] | None = None
 
     @property
     def trouble(self) -> str:
@@ -149,7 +153,8 @@ class Writer:
 
     async def _write(self, batch: list[Unit]) -> bool:
         try:
-            written = await self._connection.run(self._write_in_thread, batch, self._head)
+            with self._watched():
+                written = await self._connection.run(self._write_in_thread, batch, self._head)
         except (sqlite3.Error, OSError) as error:
             self._queue.extendleft(reversed(batch))
             self._fail(f"the database can't be written: {error}")
@@ -161,7 +166,21 @@ class Writer:
         self._log_grew = True
         self._settle(batch, written)
         self._recover()
+        if self.on_written is not None:
+            self.on_written()
         return True
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Call it trouble when the disk doesn't answer in time. The write itself goes on, and whoever waits for it does."""
+        seconds = self._pace.stall_seconds
+        timer = asyncio.get_running_loop().call_later(
+            seconds, self._fail, f"the disk has not taken a write for {seconds:g} s"
+        )
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _write_in_thread(self, connection: sqlite3.Connection, batch: Sequence[Unit], head: Head) -> Written:
         self._check_file()
@@ -235,7 +254,8 @@ class Writer:
     async def _checkpoint(self) -> None:
         self._log_grew = False
         try:
-            await self._connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+            with self._watched():
+                await self._connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
             _log.info("the write-ahead log can't be moved into the database now: %s", error)
 

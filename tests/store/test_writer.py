@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cockpit.store.database import Store
 from cockpit.store.writer import LINGER_SECONDS, Writer
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from tests.store.conftest import StandingClock
-from tests.store.watch import call, count_commits, facts, on_writer, put, statement
+from tests.store.watch import call, count_commits, facts, hang_the_disk, on_writer, put, statement
 
 
 class Alarm:
@@ -234,3 +235,37 @@ async def test_a_writer_that_breaks_leaves_nobody_waiting(
         await alarm.trouble.wait()
     assert not store.writable
     assert "a mistake of ours" in caplog.text
+
+
+async def test_a_disk_that_hangs_is_trouble_but_what_it_takes_at_last_counts(
+    folder: Path, clock: StandingClock
+) -> None:
+    async with Store(folder, clock, probe_seconds=0.01, stall_seconds=0.05) as store:
+        alarm = Alarm(store)
+        answers = threading.Event()
+        hung = await hang_the_disk(store, answers)
+        under_way = asyncio.create_task(store.commit([put("under way")], [call("under way")]))
+        async with asyncio.timeout(5):
+            await hung.wait()
+            late = asyncio.create_task(store.commit([put("late")], [call("late")]))
+            await alarm.trouble.wait()
+        assert not store.writable
+        assert not under_way.done()
+        with pytest.raises(StoreUnavailable, match="has not taken a write"):
+            await late
+        with pytest.raises(StoreUnavailable):
+            await store.commit([put("refused")])
+        kept = store.record(call("kept"))
+        answers.set()
+        async with asyncio.timeout(5):
+            assert await under_way == (1,)
+            await alarm.recovery.wait()
+        assert store.writable
+        await store.flush()
+        assert await facts(store) == {"under way"}
+        by_number = {each.number: (each.kind, each.tool) for each in await store.audit_tail(9)}
+        assert by_number[1] == ("call", "under way")
+        assert by_number[2] == (VOID, "late")
+        assert by_number[kept] == ("call", "kept")
+        assert len(alarm.told) == 1
+        assert (await store.audit_verify()).ok

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +65,16 @@ def edit(folder: Path, sql: str, *args: object) -> None:
     with sqlite3.connect(folder / "cockpit.db") as connection:
         connection.execute(sql, args)
     connection.close()
+
+
+async def hang_the_disk(store: Store, answers: threading.Event) -> asyncio.Event:
+    """Let the writer's next COMMIT wait until the disk ``answers``; return an event that is set when it hangs."""
+    loop, hung = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait(sql: str) -> None:
+        if sql == "COMMIT" and not answers.is_set():
+            loop.call_soon_threadsafe(hung.set)
+            answers.wait(30)
+
+    await on_writer(store, lambda connection: connection.set_trace_callback(wait))
+    return hung
