@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from cockpit.model.calendars.shipped import names
 from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
+from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import LIVE_DEFAULTS, Money, PolicySettings
 from cockpit.settings.section import Section as _Section
 
@@ -76,6 +78,21 @@ class ConnectionSettings(_Section):
     toolsets: tuple[Literal["core", "orders", "options", "research", "all"], ...] = Field(
         default=("core",), description="Sets of tools that its clients are shown; the core always is."
     )
+    session: str = Field(
+        default="always",
+        max_length=16,
+        description="Paper: 'always', or the exchange whose hours the market keeps, such as XNYS.",
+    )
+    replay: str = Field(
+        default="",
+        max_length=1000,
+        description="Paper: CSV file of recorded bars (time,open,high,low,close,volume[,symbol]) to play once;"
+        " unset: the invented market.",
+    )
+    slippage_ticks: int = Field(
+        default=1, ge=0, le=100, description="Paper: ticks beyond the touch for what a market order doesn't find there."
+    )
+    fees: FeeSettings = Field(default_factory=FeeSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
 
     @model_validator(mode="before")
@@ -91,6 +108,22 @@ class ConnectionSettings(_Section):
     def _paper_is_paper(cls, value: Mode, info: ValidationInfo) -> Mode:
         if info.data.get("broker") == "paper" and value is not Mode.PAPER:
             raise ValueError("the paper broker's mode must be 'paper'")
+        return value
+
+    @field_validator("session")
+    @classmethod
+    def _known_session(cls, value: str) -> str:
+        if value != "always" and value not in names():
+            raise ValueError(f"must be 'always' or one of {' '.join(names())}")
+        return value
+
+    @field_validator("replay")
+    @classmethod
+    def _whole_path(cls, value: str, info: ValidationInfo) -> str:
+        if value and not Path(value).expanduser().is_absolute():
+            raise ValueError("must be a whole path, from / or ~")
+        if value and info.data.get("session") != "always":
+            raise ValueError("a recording is played without gaps, so session must be 'always'")
         return value
 
 

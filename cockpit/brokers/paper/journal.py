@@ -77,6 +77,25 @@ class Applied:
     step: Step
 
 
+async def opened(store: Store, connection: str, cash: Decimal, now: datetime) -> datetime:
+    """Open an account with ``cash`` unless there is one; return when it was opened."""
+    await store.commit(
+        [
+            Write(
+                "INSERT OR IGNORE INTO paper_accounts (connection, opened_at, cash) VALUES (?, ?, ?)",
+                (connection, to_micros(now), plain(cash)),
+            ),
+            Write(
+                "INSERT INTO paper_equity (connection, at, equity) SELECT connection, opened_at, cash"
+                " FROM paper_accounts WHERE connection = ? AND connection NOT IN (SELECT connection FROM paper_equity)",
+                (connection,),
+            ),
+        ]
+    )
+    rows = await store.rows("SELECT opened_at FROM paper_accounts WHERE connection = ?", (connection,))
+    return from_micros(rows[0]["opened_at"])
+
+
 class Journal:
     """The durable side of one account. What it returns and what the database holds are always the same account."""
 
@@ -85,22 +104,9 @@ class Journal:
         self._connection = connection
         self._rules = rules
 
-    async def load(self, cash: Decimal, now: datetime) -> State:
-        """Return the account as it was left, or open it with ``cash``."""
+    async def load(self) -> State:
+        """Return the account as it was left."""
         prepare()
-        await self._store.commit(
-            [
-                Write(
-                    "INSERT OR IGNORE INTO paper_accounts (connection, opened_at, cash) VALUES (?, ?, ?)",
-                    (self._connection, to_micros(now), plain(cash)),
-                ),
-                Write(
-                    "INSERT INTO paper_equity (connection, at, equity) SELECT connection, opened_at, cash"
-                    " FROM paper_accounts WHERE connection = ? AND connection NOT IN (SELECT connection FROM paper_equity)",
-                    (self._connection,),
-                ),
-            ]
-        )
         state = await self._snapshot()
         rows = await self._store.rows(
             "SELECT kind, body FROM paper_events WHERE connection = ? AND number > ? ORDER BY number",
@@ -127,11 +133,6 @@ class Journal:
         writes.extend(Write(_POINT, (self._connection, to_micros(each.at), plain(each.equity))) for each in points)
         await self._store.commit(writes)
         return after
-
-    async def opened_at(self) -> datetime:
-        """Return when the account was opened."""
-        rows = await self._store.rows("SELECT opened_at FROM paper_accounts WHERE connection = ?", (self._connection,))
-        return from_micros(rows[0]["opened_at"])
 
     async def executions(self, since: datetime) -> tuple[Execution, ...]:
         """Return every fill since then, oldest first."""

@@ -20,7 +20,11 @@ _AVERAGE_STEP: Final = Decimal("0.000001")
 
 
 def balances(state: State, terms: Mapping[str, Terms], account: str, now: datetime, source: str) -> Balances:
-    """Return the account's money; positions are valued at the middle of the quotes that the state shows."""
+    """Return the account's money; positions are valued at the middle of the quotes that the state shows.
+
+    Where one has no price any more, it is valued at its last, and the whole is as old as that.
+    """
+    last = [state.shown[symbol].touch.at for symbol in state.holdings if state.shown[symbol].gone]
     return Balances(
         account=account,
         currency=CURRENCY,
@@ -30,7 +34,7 @@ def balances(state: State, terms: Mapping[str, Terms], account: str, now: dateti
         realised=state.realised,
         unrealised=unrealised(state, terms),
         fees=state.fees,
-        as_of=now,
+        as_of=min([now, *last]),
         source=source,
     )
 
@@ -60,15 +64,16 @@ def estimate(state: State, rules: Rules, request: OrderRequest, source: str) -> 
 
 
 def _position(state: State, terms: Terms, symbol: str, now: datetime, source: str) -> Position:
-    held, mark = state.holdings[symbol], state.shown[symbol].touch.mid
-    value = held.quantity * mark * terms.multiplier
+    held, shown = state.holdings[symbol], state.shown[symbol]
+    mark = None if shown.gone else shown.touch.mid
+    value = None if mark is None else held.quantity * mark * terms.multiplier
     return Position(
         symbol=symbol,
         quantity=held.quantity,
         average_price=(held.cost / held.quantity / terms.multiplier).quantize(_AVERAGE_STEP),
         mark=mark,
         market_value=value,
-        unrealised=value - held.cost,
+        unrealised=None if value is None else value - held.cost,
         currency=CURRENCY,
         as_of=now,
         source=source,

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from cockpit.brokers.paper import journal as module
 from cockpit.brokers.paper.book import State
-from cockpit.brokers.paper.journal import EVENTS_A_SNAPSHOT, KEPT, Applied, Journal, forgotten
+from cockpit.brokers.paper.journal import EVENTS_A_SNAPSHOT, KEPT, Applied, Journal, forgotten, opened
 from cockpit.model.orders import OrderRef
 from cockpit.store.database import Store
 from cockpit.store.writes import WriteConflict
@@ -19,13 +20,12 @@ CASH = Decimal(100_000)
 
 @pytest.fixture
 async def journal(store: Store) -> Journal:
-    opened = Journal(store, "paper", RULES)
-    await opened.load(CASH, START)
-    return opened
+    await opened(store, "paper", CASH, START)
+    return Journal(store, "paper", RULES)
 
 
 async def reloaded(store: Store, connection: str = "paper") -> State:
-    return await Journal(store, connection, RULES).load(Decimal(1), START)
+    return await Journal(store, connection, RULES).load()
 
 
 def all_of(scene: Scene) -> list[Applied]:
@@ -51,8 +51,9 @@ def busy_scene() -> Scene:
 
 
 async def test_a_new_account_has_its_opening_cash_and_keeps_it_when_settings_change(store: Store) -> None:
-    assert await Journal(store, "paper", RULES).load(CASH, START) == State.opened(CASH)
-    assert await Journal(store, "paper", RULES).load(Decimal(5), START) == State.opened(CASH)
+    assert await opened(store, "paper", CASH, START) == START
+    assert await opened(store, "paper", Decimal(5), START + timedelta(days=1)) == START
+    assert await reloaded(store) == State.opened(CASH)
 
 
 async def test_an_account_read_again_is_the_account_that_was_written(store: Store, journal: Journal) -> None:
@@ -124,8 +125,9 @@ async def test_orders_that_ended_together_are_read_in_the_order_in_which_they_en
 async def test_two_connections_have_accounts_of_their_own(store: Store, journal: Journal) -> None:
     scene = busy_scene()
     await journal.write(State.opened(CASH), all_of(scene))
+    await opened(store, "other", Decimal(777), START)
     other = Journal(store, "other", RULES)
-    state = await other.load(Decimal(777), START)
+    state = await other.load()
     assert state == State.opened(Decimal(777))
     await other.write(state, all_of(busy_scene())[:3])
     assert await reloaded(store) == scene.state
