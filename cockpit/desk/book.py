@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -47,6 +47,8 @@ class Book:
         self._groups: dict[GroupId, set[OrderId]] = {}
         self._waits: dict[OrderId, asyncio.Future[Order]] = {}
         self._unwritten = Unwritten()
+        self.on_ahead: Callable[[], None] = lambda: None
+        """Told when something true could not be written."""
 
     async def load(self) -> None:
         """Read the open orders and the newest ended ones."""
@@ -128,6 +130,10 @@ class Book:
         """Return the orders that wait for the operator, in order of arrival."""
         return [order for order in self._orders.values() if order.waits]
 
+    def unconfirmed(self) -> list[Order]:
+        """Return the orders that wait for their own client, in order of arrival."""
+        return [order for order in self._orders.values() if order.unconfirmed]
+
     async def executions(self, order: Order) -> dict[str, Execution]:
         """Return an order's fills by execution id."""
         known = self._executions.get(order.order_id)
@@ -136,6 +142,11 @@ class Book:
             if order.order_id in self._orders:
                 self._executions[order.order_id] = known
         return known
+
+    def note(self, entry: AuditEntry) -> None:
+        """Have something recorded that must not wait for the disk."""
+        with suppress(StoreUnavailable, StoreBusy):
+            self._store.record(entry)
 
     async def rows(self, sql: str, args: Sequence[object]) -> list[sqlite3.Row]:
         """Read what is kept beside the orders."""
@@ -181,6 +192,7 @@ class Book:
         except (StoreUnavailable, StoreBusy):
             if even_if_not_durable:
                 self._unwritten.keep(before, order, executions, audit)
+                self.on_ahead()
                 self._accept(order, executions)
             raise
         self._unwritten.written(order.order_id)
@@ -210,13 +222,18 @@ class Book:
         return len(self._unwritten) > 0
 
     async def move_all(
-        self, moves: Sequence[tuple[Order, Order]], audit: Sequence[AuditEntry], *, even_if_not_durable: bool = False
+        self,
+        moves: Sequence[tuple[Order, Order]],
+        audit: Sequence[AuditEntry],
+        *,
+        writes: Sequence[Write] = (),
+        even_if_not_durable: bool = False,
     ) -> tuple[Order, ...]:
         """Make the next versions of several orders durable, all or none, then known. The caller holds their group.
 
         Each move is the order as it was and as it becomes. Nobody is told before all are known.
         """
-        changes, entries = list[Write](), list[AuditEntry]()
+        changes, entries = list(writes), list[AuditEntry]()
         for before, after in moves:
             missed, told = self._unwritten.writes(before, after, {}, ())
             changes.extend(missed)
@@ -227,6 +244,7 @@ class Book:
             if even_if_not_durable:
                 for place, (before, after) in enumerate(moves):
                     self._unwritten.keep(before, after, {}, audit if place == 0 else ())
+                self.on_ahead()
                 self._accept_all(moves)
             raise
         for _, after in moves:

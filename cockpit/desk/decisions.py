@@ -17,6 +17,7 @@ from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.reconciling import Compared, Reconciler
 from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.sent import insert_sent
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.checks import CheckResult
@@ -26,10 +27,14 @@ from cockpit.model.identity import GrantId
 from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState, OrderType
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
-from cockpit.store.writes import StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
 _EXPIRY_STEP: Final = 0.2
 """Seconds by which an expiry may be late; a decision after its time is refused all the same."""
+
+
+Still = Callable[[JudgedTogether], Refusal | None]
+"""Returns why whoever approves doesn't do so any more, on what was just seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +95,30 @@ class Decisions:
         return Look(orders[0], judged, moved, tuple(fills.values()), orders if len(orders) > 1 else ())
 
     async def approve(
-        self, order_id: OrderId, version: int | None, quantity: Decimal | None, limit: Decimal | None, by: str
+        self,
+        order_id: OrderId,
+        version: int | None,
+        quantity: Decimal | None,
+        limit: Decimal | None,
+        by: str,
+        *,
+        still: Still = lambda together: None,
     ) -> Order | Refusal:
         """Send a waiting order, or its change, as it is now, after every check on fresh prices.
 
-        ``version`` is the one that was looked at. An edit only lowers risk and is checked like a new request. A
-        refusal leaves the order waiting.
+        ``version`` is the one that was looked at. An edit only lowers risk and is checked like a new request.
+        ``still`` says of those prices whether whoever approves still does. A refusal leaves the order waiting.
         """
-        return await self._undisturbed.do(self._approve(order_id, version, quantity, limit, by))
+        return await self._undisturbed.do(self._approve(order_id, version, quantity, limit, by, still))
 
     async def _approve(
-        self, order_id: OrderId, version: int | None, quantity: Decimal | None, limit: Decimal | None, by: str
+        self,
+        order_id: OrderId,
+        version: int | None,
+        quantity: Decimal | None,
+        limit: Decimal | None,
+        by: str,
+        still: Still,
     ) -> Order | Refusal:
         async with self._book.alone(order_id):
             orders = self._together(order_id)
@@ -117,6 +135,9 @@ class Decisions:
             judged = await self._judge(head, sends)
             if isinstance(judged, Refusal):
                 return judged
+            refusal = still(judged)
+            if refusal is not None:
+                return refusal
             now = self._clock.now()
             if head.decide_by is not None and now >= head.decide_by:
                 return refuse("APPROVAL_EXPIRED")
@@ -137,7 +158,7 @@ class Decisions:
                 for before, after in moves
             ]
             try:
-                orders = await self._book.move_all(moves, entries)
+                orders = await self._book.move_all(moves, entries, writes=_sendings(moves, judged))
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
         return await self._send(orders)
@@ -187,17 +208,36 @@ class Decisions:
         return [result for result in results if isinstance(result, Order)]
 
     async def void_waiting(self, code: str, by: str, grant_id: GrantId | None = None) -> int:
-        """End every wait for the operator, or those of one grant: what was asked before may not be sent any more."""
-        waiting = [order for order in self._book.waiting() if grant_id in {None, order.grant_id}]
-        for order in waiting:
+        """End every wait for the operator or the client, or those of one grant, and return how many.
+
+        What was asked before may not be sent any more, whether or not the disk takes it.
+        """
+        waiting = [
+            one for one in (*self._book.waiting(), *self._book.unconfirmed()) if grant_id in {None, one.grant_id}
+        ]
+        says = refuse(code).message
+        ended = [
             await self._undisturbed.do(
-                self._end_wait(order.order_id, OrderState.REFUSED, refuse(code).message, "order.voided", code, by)
+                self._end_wait(order.order_id, OrderState.REFUSED, says, "order.voided", code, by, anyway=True)
             )
-        return len(waiting)
+            for order in waiting
+        ]
+        return sum(isinstance(one, Order) for one in ended)
+
+    def waiting(self) -> int:
+        """Return how many orders wait for the operator or for their client."""
+        return len(self._book.waiting()) + len(self._book.unconfirmed())
 
     async def expire_due(self) -> datetime | None:
-        """End the waits whose time is over; return when the next one ends."""
+        """End the waits whose time is over; return when the next wait for the operator ends."""
         now = self._clock.now()
+        for order in self._book.unconfirmed():
+            if order.confirm_by is not None and order.confirm_by <= now:
+                code, event = "NOT_CONFIRMED", "order.not_confirmed"
+                says = refuse(code).message
+                await self._undisturbed.do(
+                    self._end_wait(order.order_id, OrderState.EXPIRED, says, event, code, "time", now)
+                )
         for order in self._book.waiting():
             if order.decide_by is not None and order.decide_by <= now:
                 says = refuse("APPROVAL_EXPIRED").message
@@ -231,6 +271,8 @@ class Decisions:
         if not orders:
             return refuse("ORDER_UNKNOWN")
         order = orders[0]
+        if order.unconfirmed:
+            return refuse("ALREADY_DECIDED", "Its client has to confirm it first.", state=order.state)
         if not order.waits:
             return refuse("ALREADY_DECIDED", state=order.state)
         if version is not None and version != order.version:
@@ -248,7 +290,7 @@ class Decisions:
         refusal = together.refusal()
         if refusal is not None:
             return refusal
-        limit = connection.settings.policy.max_drift
+        limit = together.head.policy.max_drift
         for one, asked in zip(together.judged, self._book.together(order), strict=True):
             request = one.request
             moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
@@ -265,14 +307,18 @@ class Decisions:
         code: str,
         by: str,
         due: datetime | None = None,
+        *,
+        anyway: bool = False,
     ) -> Order | Refusal:
+        """End a wait for the operator or for the client; with ``anyway`` in memory even where the disk doesn't take it."""
         async with self._book.alone(order_id):
             orders = self._together(order_id)
-            refusal = self._undecided(orders, None)
+            refusal = None if orders and orders[0].unconfirmed else self._undecided(orders, None)
             if refusal is not None:
                 return refusal
             head = orders[0]
-            if due is not None and (head.decide_by is None or head.decide_by > due):
+            until = head.confirm_by if head.unconfirmed else head.decide_by
+            if due is not None and (until is None or until > due):
                 return head
             moves = [
                 (
@@ -291,9 +337,21 @@ class Decisions:
             ]
             entries = [order_entry(after, event, code, by=by) for _, after in moves]
             try:
-                return (await self._book.move_all(moves, entries))[0]
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
+                return (await self._book.move_all(moves, entries, even_if_not_durable=anyway))[0]
+            except (StoreUnavailable, StoreBusy):
+                return moves[0][1] if anyway else refuse("AUDIT_UNAVAILABLE")
+
+
+def _sendings(moves: Sequence[tuple[Order, Order]], judged: JudgedTogether) -> list[Write]:
+    """Return what is kept of the account as it was seen before new orders are sent."""
+    held: dict[str, Decimal] = {}
+    writes: list[Write] = []
+    for (_, after), found in zip(moves, judged.judged, strict=True):
+        # Later legs are judged on top of the earlier ones; the first of a symbol saw what is really held.
+        before = held.setdefault(after.request.symbol, found.seen.position)
+        if after.state is OrderState.SENDING:
+            writes.append(insert_sent(after.order_id, found.seen.now, before))
+    return writes
 
 
 def _approved(order: Order, request: OrderRequest, checks: tuple[CheckResult, ...], now: datetime) -> Order:

@@ -14,19 +14,23 @@ from typing import Final
 from cockpit.desk.approvals import lowers_risk, room_to_ask
 from cockpit.desk.book import Book, Fill
 from cockpit.desk.closing import Closing
+from cockpit.desk.confirming import confirm
 from cockpit.desk.connections import Connection
 from cockpit.desk.gate import Admitted
-from cockpit.desk.groups import Wanted, for_role, lacking
+from cockpit.desk.groups import Wanted, lacking
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Judged, Observer
+from cockpit.desk.oversight import LimitsLeft
 from cockpit.desk.previews import Preview, Previews
 from cockpit.desk.records import insert_key
 from cockpit.desk.risk import refusal_of
+from cockpit.desk.rulebook import Rulebook
+from cockpit.desk.rules import Verdict, verdict_words
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
-from cockpit.model.identity import ClientName, Grant
+from cockpit.model.identity import ClientName
 from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
 from cockpit.model.orders import (
@@ -42,7 +46,9 @@ from cockpit.model.orders import (
 )
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
-from cockpit.settings.model import ApprovalSettings
+from cockpit.settings.approval import ApprovalSettings, Do
+from cockpit.settings.policy import PolicySettings
+from cockpit.store.audit import AuditEntry
 
 _ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
@@ -60,6 +66,7 @@ class OrderDesk:
         approval: ApprovalSettings,
         clock: Clock,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
+        rulebook: Rulebook | None = None,
     ) -> None:
         self._book = book
         self._observer = observer
@@ -71,11 +78,21 @@ class OrderDesk:
         self._randomness = randomness
         self._previews = Previews(clock)
         self._asking: dict[str, asyncio.Lock] = {}
+        self._rulebook = rulebook
         self.closing = Closing(book)
+        self.release: Callable[[Order], Awaitable[None]] = _nobody
+        """Takes an order that a rule approves, once it is durable, and approves it the operator's way."""
 
-    async def judge(self, connection: Connection, request: OrderRequest) -> Judged:
-        """Run every check on a request as if it were placed now. Nothing changes."""
-        return await self._observer.judge(connection, request)
+    async def judge(self, connection: Connection, request: OrderRequest, admitted: Admitted | None = None) -> Judged:
+        """Run every check on a request as if it were placed now, by ``admitted``. Nothing changes."""
+        if admitted is None:
+            return await self._observer.judge(connection, request)
+        return await self._observer.judge(connection, request, client=admitted.grant.client, scopes=admitted.scopes)
+
+    def limits_of(self, admitted: Admitted) -> tuple[PolicySettings, LimitsLeft]:
+        """Return the limits that hold for a client now, and what is left of those that are used up."""
+        connection, client = admitted.connection, admitted.grant.client
+        return self._observer.policy(connection, client), self._observer.left(connection, client)
 
     async def preview(self, admitted: Admitted, request: OrderRequest) -> Preview:
         """Judge a request and remember it for two minutes."""
@@ -84,7 +101,9 @@ class OrderDesk:
     async def preview_group(self, admitted: Admitted, wanted: Wanted) -> Preview:
         """Judge orders that would be decided on together, and remember them for two minutes."""
         _need_capable(admitted.connection, wanted)
-        together = await judge_together(self._observer, admitted.connection, wanted)
+        together = await judge_together(
+            self._observer, admitted.connection, wanted, client=admitted.grant.client, scopes=admitted.scopes
+        )
         return self._previews.keep(
             admitted, "v-" + ulid(self._clock.now(), self._randomness(10)), _resolved(wanted, together), together
         )
@@ -119,32 +138,45 @@ class OrderDesk:
     async def _ask(
         self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
     ) -> tuple[Order, ...]:
+        orders, do = await self._asked(admitted, body, key, make)
+        if do is not Do.APPROVE:
+            return orders
+        await self.release(orders[0])
+        return tuple(self._book.get(one.order_id) or one for one in orders)
+
+    async def _asked(
+        self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
+    ) -> tuple[tuple[Order, ...], Do]:
         client, connection = admitted.grant.client, admitted.connection
         fingerprint = f"{connection.name}:{body}"
         async with self._keys.alone(client, key):
             known = await self._keys.order_of(client, key, fingerprint)
             if known is not None:
-                return await self._book.of_group(await self.get(admitted, known))
+                return await self._book.of_group(await self.get(admitted, known)), Do.ASK
             async with self._asking.setdefault(connection.name, asyncio.Lock()):
                 wanted = await make()
                 _need_capable(connection, wanted)
                 self._need_room(client)
-                together = await judge_together(self._observer, connection, wanted)
+                together = await judge_together(
+                    self._observer, connection, wanted, client=client, scopes=admitted.scopes
+                )
                 refusal = together.refusal()
                 if refusal is not None:
                     raise Refused(refusal)
-                orders = self._new(admitted.grant, connection, together)
+                verdict = self._verdict(client, connection, together)
+                orders = self._ruled(self._new(admitted, together), verdict)
                 head = orders[0]
                 await self._book.add_all(
                     orders,
                     [insert_key(client, key, fingerprint, head.order_id, head.made_at)],
-                    [order_entry(one, "order.asked", "", rule="ask", group=one.group_id or "") for one in orders],
+                    [_asked_entry(one, verdict) for one in orders],
                 )
-                return orders
+                return orders, verdict.do
 
     async def confirm(self, admitted: Admitted, order_id: OrderId) -> Order:
-        """Confirm an own order where the policy asks its client for that; elsewhere nothing changes."""
-        return await self._own(admitted, order_id)
+        """Confirm an own order where a rule asks its client for that; elsewhere nothing changes."""
+        order = await self._own(admitted, order_id)
+        return await self._undisturbed.do(confirm(self._book, self._clock, admitted.connection, order))
 
     async def modify(
         self,
@@ -178,18 +210,29 @@ class OrderDesk:
             _need_changeable(order)
             request = _changed(order, given)
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
-            judged = replace(judged, checks=for_role(order.role, judged.checks))
             _need_passed(judged)
+            lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
+            verdict = Verdict(Do.ASK)
+            if not lowers:
+                alone = JudgedTogether(Wanted.alone(request), (judged,))
+                verdict = self._verdict(order.client, admitted.connection, alone)
             if order.state is OrderState.PENDING:
                 return await self._change_waiting(order, request, judged)
-            lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
             if not lowers:
                 self._need_room(admitted.grant.client)
-            ask_seconds = None if lowers else admitted.connection.settings.policy.approval_seconds
+            ask_seconds = None if lowers else judged.policy.approval_seconds
             after = self._proposed(order, request, judged, ask_seconds)
-            event, rule = ("order.change_sent", "lowers risk") if lowers else ("order.change_asked", "ask")
+            if not lowers:
+                after = replace(after, rule=verdict.rule)
+            event, rule = (
+                ("order.change_sent", "lowers risk") if lowers else ("order.change_asked", verdict.rule or "ask")
+            )
             after = await self._book.move(order, after, [order_entry(after, event, "", to=request.words(), rule=rule)])
-        return await self._sender.replace(after) if lowers else after
+        if lowers:
+            return await self._sender.replace(after)
+        if verdict.do is Do.APPROVE:
+            await self.release(after)
+        return self._book.get(order_id) or after
 
     async def cancel(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Cancel an own order, or withdraw one that still waits."""
@@ -282,7 +325,7 @@ class OrderDesk:
         return order
 
     def _need_room(self, client: ClientName) -> None:
-        refusal = room_to_ask(client, self._book.waiting(), self._approval)
+        refusal = room_to_ask(client, [*self._book.waiting(), *self._book.unconfirmed()], self._approval)
         if refusal is not None:
             raise Refused(refusal)
 
@@ -292,10 +335,29 @@ class OrderDesk:
             raise Refused(refuse("NOT_YOUR_ORDER", order_id=order_id))
         return order
 
-    def _new(self, grant: Grant, connection: Connection, together: JudgedTogether) -> tuple[Order, ...]:
+    def _verdict(self, client: ClientName, connection: Connection, together: JudgedTogether) -> Verdict:
+        """Return what the rules say; Refused with DENIED_BY_RULE where one denies."""
+        if self._rulebook is None:
+            return Verdict(Do.ASK)
+        verdict = self._rulebook.verdict(client, connection.name, together)
+        if verdict.do is Do.DENY:
+            raise Refused(refuse("DENIED_BY_RULE", f"The rule {verdict.rule} denies it.", rule=verdict.rule))
+        return verdict
+
+    def _ruled(self, orders: tuple[Order, ...], verdict: Verdict) -> tuple[Order, ...]:
+        """Return new orders as their rule wants them: waiting for their client first, or for the operator."""
+        reason = verdict_words(verdict)
+        orders = tuple(replace(one, rule=verdict.rule, reason=reason) for one in orders)
+        if verdict.do is not Do.CONFIRM:
+            return orders
+        until = orders[0].made_at + timedelta(seconds=self._approval.confirm_seconds)
+        return (replace(orders[0], decide_by=None, confirm_by=until), *orders[1:])
+
+    def _new(self, admitted: Admitted, together: JudgedTogether) -> tuple[Order, ...]:
         """Make the orders, first the one whose decision is everybody's. Their ids sort in their order."""
+        grant, connection = admitted.grant, admitted.connection
         now, wanted = self._clock.now(), together.wanted
-        until = now + timedelta(seconds=connection.settings.policy.approval_seconds)
+        until = now + timedelta(seconds=together.head.policy.approval_seconds)
         # Half of the space is left, so that counting up for a whole group can't run over.
         first = int.from_bytes(self._randomness(10)) >> 1
         names = [ulid(now, (first + place).to_bytes(10)) for place in range(len(wanted.legs))]
@@ -323,6 +385,7 @@ class OrderDesk:
                 wanted.linkage,
                 leg.role,
                 leg.expected_position,
+                shadow_of=admitted.shadow_of,
             )
             for name, leg, judged, found in zip(
                 names, wanted.legs, together.judged, together.each_checks(), strict=True
@@ -352,6 +415,14 @@ class OrderDesk:
             asked_at_price=judged.seen.touch(request.side),
             reason=order.reason if ask_seconds is None else Safe("A change waits for the operator."),
         )
+
+
+def _asked_entry(order: Order, verdict: Verdict) -> AuditEntry:
+    return order_entry(order, "order.asked", "", rule=verdict.rule or "ask", do=verdict.do, group=order.group_id or "")
+
+
+async def _nobody(order: Order) -> None:
+    """Leave an order to the operator."""
 
 
 def _resolved(wanted: Wanted, together: JudgedTogether) -> Wanted:

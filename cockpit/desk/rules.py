@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 from cockpit.model.identity import ClientName
 from cockpit.model.money import ZERO
 from cockpit.model.orders import OrderRequest
+from cockpit.model.text import Safe, safe
 from cockpit.settings.approval import Day, Do, RuleSettings, WhenSettings
 
+WAITS: Final = Safe("Waits for the operator.")
+"""Why an order waits that no rule caught."""
 _DAYS: Final = tuple(Day)
 _SEVERITY: Final = (Do.APPROVE, Do.ASK, Do.CONFIRM, Do.DENY)
 
@@ -58,6 +61,21 @@ def decide(order: OrderRequest, facts: Facts, rules: Sequence[RuleSettings], off
         do = Do.ASK if rule.name in off else rule.do
         return Verdict(Do.ASK, unsure, unsure=True) if do is Do.APPROVE and unsure else Verdict(do, rule.name)
     return Verdict(Do.ASK, unsure, unsure=bool(unsure))
+
+
+def verdict_words(verdict: Verdict) -> Safe:
+    """Say why an order waits, or by which rule it doesn't have to."""
+    match verdict:
+        case Verdict(rule=""):
+            return WAITS
+        case Verdict(unsure=True):
+            return safe(f"Waits for the operator: what the rule {verdict.rule} needs isn't known.")
+        case Verdict(do=Do.CONFIRM):
+            return safe(f"Waits for its client: the rule {verdict.rule} wants it confirmed with confirm_order.")
+        case Verdict(do=Do.APPROVE):
+            return safe(f"The rule {verdict.rule} approves it.")
+        case _:
+            return safe(f"Waits for the operator: the rule {verdict.rule} asks.")
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:

@@ -143,8 +143,8 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("VERSION_CHANGED", "It changed since you looked; look again.", True, _O),
     ("EDIT_ADDS_RISK", "An edit may only lower the risk.", False, _O),
     ("DENIED_BY_RULE", "A rule of the operator denies this order.", False, _O),
+    ("RULES_PAUSED", "Rules approve nothing by themselves now; the operator is asked.", True, _O),
     ("NOT_CONFIRMED", "Its client did not confirm the order in time; nothing was sent.", False, _C),
-    ("NOTHING_TO_CONFIRM", "The order doesn't wait for its client.", False, _C),
     ("REROUTED", "The client's orders go to another connection now.", False, _O),
     ("CANCELLED_BEFORE_SENT", "The order was withdrawn before it was sent.", False, _C),
     # what failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cockpit.brokers.base import Broker
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.connections import Connection, Connections
@@ -20,7 +21,12 @@ from cockpit.desk.gate import Admitted, Gate
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
+from cockpit.desk.oversight import Oversight
+from cockpit.desk.presence import Presence
+from cockpit.desk.restarting import mark_waiting
+from cockpit.desk.rulebook import Rulebook
 from cockpit.desk.sending import Sender
+from cockpit.desk.shadow import OrderGrants, Shadows
 from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.events import Event
@@ -28,6 +34,7 @@ from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Vi
 from cockpit.model.orders import Order, OrderRequest, OrderType, Side, TimeInForce
 from cockpit.model.text import Safe
 from cockpit.settings.model import ApprovalSettings, BudgetSettings, ConnectionSettings
+from cockpit.settings.policy import ClientPolicySettings
 from cockpit.store.database import Store
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -89,11 +96,18 @@ class Desk:
     decisions: Decisions
     gate: Gate
     budgets: Budgets
+    observer: Observer
+    rulebook: Rulebook
+    presence: Presence
+    shadows: Shadows
+    oversight: Oversight
     events: list[Event] = field(default_factory=list)
 
     def admitted(self, caller: Caller) -> Admitted:
         grant = self.grants.grants[caller.grant.grant_id]
-        return Admitted(caller, grant, grant.scopes, self.connections.need(grant.connection))
+        shadow = self.shadows.of(grant.client)
+        connection = self.connections.need(shadow or grant.connection)
+        return Admitted(caller, grant, grant.scopes, connection, grant.connection if shadow else "")
 
     async def touch(self, symbol: str, side: Side) -> Decimal:
         connection = self.connections.need("paper")
@@ -127,28 +141,52 @@ async def open_desk(
     approval: ApprovalSettings | None = None,
     budget: BudgetSettings | None = None,
     broker: Broker | None = None,
+    more: Sequence[Connection] = (),
+    shadow: Mapping[str, str] | None = None,
+    clients: Mapping[str, ClientPolicySettings] | None = None,
 ) -> AsyncIterator[Desk]:
     """Start everything up to the gate; a second call on the same folder is a restart."""
     clock, grants, settings = clock or HandClock(), grants or GrantBook(), settings or ConnectionSettings()
     events: list[Event] = []
+    overseen: list[Oversight] = []
+
+    def publish(event: Event) -> None:
+        events.append(event)
+        for one in overseen:
+            one.happened(event)
+
     async with Store(folder, clock, probe_seconds=0.01) as store:
         switch = Switch(store, folder, clock, events.append)
         await switch.load()
-        book = Book(store, events.append)
+        book = Book(store, publish)
         await book.load()
         async with broker or PaperBroker("paper", settings, store, clock, tick_seconds=3600) as opened:
-            connections = Connections({"paper": Connection("paper", settings, opened)})
-            sender = Sender(grants, connections, switch, book, clock, events.append)
+            connections = Connections(
+                {"paper": Connection("paper", settings, opened), **{one.name: one for one in more}}
+            )
+            shadows = Shadows(shadow or {}, store, clock)
+            await shadows.load()
+            sender = Sender(OrderGrants(grants, shadows), connections, switch, book, clock, events.append)
             facts = asyncio.create_task(sender.run())
             opened.listen(sender.sink())
-            observer, undisturbed = Observer(book, switch, clock), Undisturbed()
-            orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, approval or ApprovalSettings(), clock)
+            oversight = Oversight(store, clock, events.append, clients)
+            await oversight.load(connections)
+            overseen.append(oversight)
+            observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
+            approval = approval or ApprovalSettings()
+            rulebook = Rulebook(approval.rules, store, clock)
+            await rulebook.load()
+            presence = Presence(approval, clock, switch.halt, events.append)
+            orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, approval, clock, rulebook=rulebook)
             decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, events.append)
+            orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
+            await mark_waiting(book, clock)
             await decisions.reconcile()
             budgets = Budgets(budget or BudgetSettings(), clock)
-            gate = Gate(grants, connections, switch, budgets, store, clock, events.append)
+            gate = Gate(grants, connections, switch, budgets, store, clock, events.append, shadows.of)
             yield Desk(
-                store, clock, grants, connections, switch, book, sender, orders, decisions, gate, budgets, events
-            )
+                store, clock, grants, connections, switch, book, sender, orders, decisions, gate, budgets, observer,
+                rulebook, presence, shadows, oversight, events,
+            )  # fmt: skip
             await undisturbed.drain()
             facts.cancel()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.desk.approvals import lowers_risk
+from cockpit.desk.restarting import RESTARTED
 from cockpit.model.identity import Caller, Scope
 from cockpit.model.orders import Order, OrderRequest, OrderState, OrderType, Side, TimeInForce
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings, PolicySettings
+from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, HandClock, limit, market, open_desk, place
 
 
@@ -163,15 +167,55 @@ async def test_orders_waits_and_fills_are_the_same_after_a_restart(tmp_path: Pat
         price = (await desk.touch("BRVO", Side.BUY) * Decimal("0.98")).quantize(Decimal("0.1"))
         working = await place(desk, claude, limit(price, "BRVO"), "key-00000002")
         await desk.decisions.approve(working.order_id, None, None, None, "test")
-        await place(desk, claude, market(), "key-00000003")
+        waiting = await place(desk, claude, market(), "key-00000003")
         before = {one.order_id: one for one in desk.book.all()}
         balances = await desk.connections.need("paper").broker.balances()
         grants = desk.grants
     async with open_desk(tmp_path / "data", clock=clock, grants=grants) as desk:
-        assert {one.order_id: one for one in desk.book.all()} == before
+        after = {one.order_id: one for one in desk.book.all()}
+        assert {key: one for key, one in after.items() if key != waiting.order_id} == {
+            key: one for key, one in before.items() if key != waiting.order_id
+        }
+        assert after[waiting.order_id].decide_by == waiting.decide_by
         assert await desk.connections.need("paper").broker.balances() == balances
         again = await place(desk, claude, market(quantity="3"), "key-00000001")
         assert again.order_id == filled.order_id
+
+
+async def test_an_order_that_waited_over_a_restart_says_so_and_no_old_look_approves_it(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path / "data", clock=clock) as desk:
+        order = await place(desk, desk.grants.give("claude"), market())
+        grants = desk.grants
+    async with open_desk(tmp_path / "data", clock=clock, grants=grants) as desk:
+        old = await desk.decisions.approve(order.order_id, order.version, None, None, "test")
+        assert isinstance(old, Refusal)
+        assert old.code == "VERSION_CHANGED"
+        now = desk.book.get(order.order_id)
+        assert now is not None
+        assert now.reason == RESTARTED
+        sent = await desk.decisions.approve(order.order_id, now.version, None, None, "test")
+        assert isinstance(sent, Order)
+        assert sent.state is OrderState.FILLED
+
+
+async def test_what_is_voided_never_waits_again_even_where_it_can_not_be_written(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await place(desk, claude, market())
+
+    async def fail(*_: object) -> None:
+        raise StoreUnavailable("full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.store, "commit", fail)
+        assert await desk.decisions.void_waiting("KILL_SWITCH", "test") == 1
+    ended = desk.book.get(order.order_id)
+    assert ended is not None
+    assert ended.state is OrderState.REFUSED
+    await desk.book.write_late()
+    (row,) = await desk.store.rows("SELECT state FROM orders WHERE order_id = ?", (order.order_id,))
+    assert row["state"] == "refused"
 
 
 _PRICES = st.one_of(st.none(), st.integers(1, 50).map(Decimal))
@@ -191,3 +235,42 @@ def test_an_edit_that_lowers_risk_never_pays_more_nor_buys_more(
     else:
         worse = (other_price - price) * side.sign > 0
         assert allowed == (other <= quantity and not worse)
+
+
+_DISTANCES = st.integers(1, 50).map(Decimal)
+
+
+@given(st.sampled_from(Side), st.integers(1, 20), st.integers(1, 20), _DISTANCES, _DISTANCES, st.booleans())
+def test_a_stop_keeps_its_terms_unless_it_protects_and_is_tightened(
+    side: Side, quantity: int, other: int, stop: Decimal, other_stop: Decimal, protects: bool
+) -> None:
+    def order(amount: int, at: Decimal) -> OrderRequest:
+        return OrderRequest("ALFA", side, Decimal(amount), OrderType.STOP, None, TimeInForce.GTC, stop_price=at)
+
+    allowed = lowers_risk(order(quantity, stop), order(other, other_stop), protects=protects)
+    nearer = (other_stop - stop) * side.sign <= 0
+    assert allowed == (quantity == other and nearer if protects else stop == other_stop and other <= quantity)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.booleans(), st.booleans())
+def test_a_trail_is_tightened_only_where_it_protects(trail: int, other: int, protects: bool, percent: bool) -> None:
+    def order(distance: int) -> OrderRequest:
+        return OrderRequest(
+            "ALFA", Side.SELL, Decimal(1), OrderType.TRAILING_STOP, None, TimeInForce.GTC,
+            trail_amount=None if percent else Decimal(distance), trail_percent=Decimal(distance) if percent else None,
+        )  # fmt: skip
+
+    allowed = lowers_risk(order(trail), order(other), protects=protects)
+    assert allowed == (other <= trail if protects else other == trail)
+
+
+def test_no_edit_touches_what_an_order_is() -> None:
+    before = OrderRequest("ALFA", Side.BUY, Decimal(2), OrderType.LIMIT, Decimal(10), TimeInForce.DAY)
+    for other in (
+        replace(before, symbol="BRVO"),
+        replace(before, side=Side.SELL),
+        replace(before, time_in_force=TimeInForce.GTC),
+        replace(before, outside_hours=True),
+    ):
+        assert not lowers_risk(before, replace(other, quantity=Decimal(1)))
+        assert not lowers_risk(before, replace(other, quantity=Decimal(1)), protects=True)

@@ -1,0 +1,26 @@
+"""Orders that waited while the host stopped and started: they go on waiting, but no old look approves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from cockpit.desk.book import Book
+from cockpit.desk.sending import order_entry
+from cockpit.model.clock import Clock
+from cockpit.model.text import Safe
+
+RESTARTED: Final = Safe("The host restarted while it waited.")
+
+
+async def mark_waiting(book: Book, clock: Clock) -> int:
+    """Give every waiting order, and every waiting change, a new version that says so; return how many there are.
+
+    Called once, before anybody can decide.
+    """
+    waiting = [*book.waiting(), *book.unconfirmed()]
+    for order in waiting:
+        async with book.alone(order.order_id):
+            after = replace(order, version=order.version + 1, reason=RESTARTED, changed_at=clock.now())
+            await book.move(order, after, [order_entry(after, "order.waited_over_restart", "")])
+    return len(waiting)

@@ -1,0 +1,96 @@
+"""How everything that we have at the brokers is taken off their books, in a bounded time and whatever else is stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cockpit.desk.book import Book
+from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.reconciling import OURS
+from cockpit.desk.sending import Sender, order_entry
+from cockpit.model.clock import Clock
+from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, Order, OrderRef
+from cockpit.model.refusals import Refused
+
+WITHIN: Final = 10.0
+"""Seconds after which whoever asked is told what may still work."""
+_LOOK_EVERY: Final = 0.2
+_BOOKS_WITHIN: Final = 2.0
+_ASK_AGAIN: Final = 2.0
+"""Seconds after which an order that still rests is cancelled once more: its cancel may have been lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What came of it."""
+
+    cancelled: int
+    """Orders that worked and do so no more."""
+    left: tuple[str, ...]
+    """What may still work, in words, each with its id."""
+
+
+class Withdrawing:
+    """Cancels without locks and without the database: it works when nothing else does."""
+
+    def __init__(self, book: Book, sender: Sender, connections: Connections, clock: Clock) -> None:
+        self._book = book
+        self._sender = sender
+        self._connections = connections
+        self._clock = clock
+        self._cancels: set[asyncio.Task[object]] = set()
+
+    async def withdraw(self, by: str, within: float = WITHIN) -> Withdrawn:
+        """Cancel all that is ours, and look at the brokers until nothing rests or the time is over."""
+        ours = [order for order in self._book.open() if order.state in AT_BROKER]
+        left = await asyncio.gather(*(self._withdraw(one, by, within) for one in self._connections))
+        gone = sum(1 for order in ours if (self._book.get(order.order_id) or order).state in DONE)
+        return Withdrawn(gone, tuple(words for each in left for words in each))
+
+    async def _withdraw(self, connection: Connection, by: str, within: float) -> tuple[str, ...]:
+        asked: dict[OrderRef, float] = {}
+        ends = self._clock.monotonic() + within
+        self._cancel(connection, self._open(connection), asked, by)
+        while True:
+            resting = await self._resting(connection)
+            now = self._clock.monotonic()
+            if resting is not None:
+                again = [one for one in resting if now - asked.get(one.reference, now - _ASK_AGAIN) >= _ASK_AGAIN]
+                self._cancel(connection, again, asked, by)
+                if not resting and not any(map(self._sender.is_under_way, self._open(connection))):
+                    await self._sender.settled()
+                    return ()
+            if now >= ends:
+                return tuple(map(_words, self._open(connection) if resting is None else resting))
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _open(self, connection: Connection) -> list[Order]:
+        return [one for one in self._book.open() if one.connection == connection.name and one.state in AT_BROKER]
+
+    async def _resting(self, connection: Connection) -> list[BrokerOrder] | None:
+        """Return what of ours the broker's books show as open; None where they can't be read now."""
+        try:
+            async with asyncio.timeout(_BOOKS_WITHIN):
+                shown = await connection.ask(connection.broker.orders())
+        except (Refused, TimeoutError):
+            return None
+        return [one for one in shown if one.reference.startswith(OURS) and one.state not in DONE]
+
+    def _cancel(
+        self, connection: Connection, orders: Iterable[Order | BrokerOrder], asked: dict[OrderRef, float], by: str
+    ) -> None:
+        for order in orders:
+            asked[order.reference] = self._clock.monotonic()
+            if isinstance(order, Order):
+                self._book.note(order_entry(order, "order.cancel_asked", "", by=by))
+            task = asyncio.create_task(self._sender.cancel_reference(connection.name, order.reference))
+            self._cancels.add(task)
+            task.add_done_callback(self._cancels.discard)
+
+
+def _words(order: Order | BrokerOrder) -> str:
+    name = order.order_id if isinstance(order, Order) else order.reference
+    return f"{name} ({order.request.words()})"
