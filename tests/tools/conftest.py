@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cockpit.model.identity import Caller
-from cockpit.settings.model import ApprovalSettings
+from cockpit.settings.model import ApprovalSettings, ConnectionSettings
 from server.host import ToolAnswer
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
@@ -18,12 +18,18 @@ Ask = Callable[..., Awaitable[ToolAnswer]]
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with open_desk(tmp_path / "data") as opened:
+    """A desk whose connection offers every tool."""
+    async with open_desk(tmp_path / "data", settings=ConnectionSettings(toolsets=("all",))) as opened:
         yield opened
 
 
 @pytest.fixture
 def tools(desk: Desk) -> DeskTools:
+    return tools_of(desk)
+
+
+def tools_of(desk: Desk) -> DeskTools:
+    """Return the catalogue over a desk."""
     rooms = Rooms(desk.orders, desk.switch, desk.budgets, ApprovalSettings(), desk.store, desk.clock)
     return DeskTools(desk.gate, rooms)
 

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from cockpit.model.identity import Caller, Scope
+from cockpit.model.orders import OrderId, OrderType
+from cockpit.settings.model import ConnectionSettings
 from server.tool_host import DeskTools
-from tests.desk.desks import Desk
-from tests.tools.conftest import Ask
+from tests.desk.desks import Desk, open_desk
+from tests.tools.conftest import Ask, tools_of
 from tools.catalogue import TOOLS
 
-EXPECTED = {
+CORE = {
     "get_session", "get_quote", "get_bars", "search_instruments", "get_clock", "get_balances", "get_positions",
     "list_orders", "get_order", "check_risk", "preview_order", "place_order", "wait_for_order", "modify_order",
-    "cancel_order", "tail_audit",
+    "cancel_order", "tail_audit", "close_position", "cancel_all_orders", "preview_bracket", "place_bracket",
+    "list_executions", "get_portfolio",
 }  # fmt: skip
+EXPECTED = CORE | {
+    "confirm_order", "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
+    "estimate_margin", "get_portfolio_history", "get_calendar",
+}  # fmt: skip
+TERMS = {"symbol": "ALFA", "side": "buy", "quantity": "2", "order_type": "market"}
+BRACKET = {**TERMS, "take_profit_price": "370", "stop_loss_price": "350"}
+OCO = {
+    "symbol": "ALFA",
+    "quantity": 2,
+    "first": {"side": "sell", "order_type": "limit", "limit_price": "365"},
+    "second": {"side": "sell", "order_type": "stop", "stop_price": "350"},
+}
 
 
 def test_every_tool_says_what_it_is(tools: DeskTools, claude: Caller) -> None:
@@ -37,16 +53,57 @@ def test_tools_beyond_the_scopes_are_not_listed(tools: DeskTools, desk: Desk, cl
     grant = replace(claude.grant, scopes=frozenset({Scope.READ_MARKET}))
     desk.grants.grants[grant.grant_id] = grant
     assert [tool.name for tool in tools.listed(claude)] == [
-        "get_quote", "get_bars", "search_instruments", "get_clock", "get_session",
+        "get_calendar", "get_quote", "get_bars", "search_instruments", "get_clock", "get_session",
     ]  # fmt: skip
     desk.grants.grants.clear()
     assert [tool.name for tool in tools.listed(claude)] == ["get_session"]
 
 
-async def test_every_answer_fits_its_own_schema(tools: DeskTools, claude: Caller, ask: Ask) -> None:
+async def test_a_client_is_shown_the_core_and_what_the_settings_add(tmp_path: Path) -> None:
+    for number, (chosen, shown) in enumerate(((("core",), CORE), (("orders",), EXPECTED), ((), CORE))):
+        settings = ConnectionSettings.model_validate({"toolsets": chosen})
+        async with open_desk(tmp_path / str(number), settings=settings) as desk:
+            claude, tools = desk.grants.give("claude"), tools_of(desk)
+            assert {tool.name for tool in tools.listed(claude)} == shown
+            answer = await tools.call(claude, "get_calendar", {})
+            assert (answer.refusal is None) is ("get_calendar" in shown)
+            if answer.refusal is not None:
+                assert answer.refusal.code == "UNKNOWN_TOOL"
+    assert len(CORE) <= 25
+
+
+async def test_tools_that_the_broker_lacks_are_not_listed_and_say_so_when_called(
+    desk: Desk, tools: DeskTools, claude: Caller, ask: Ask
+) -> None:
+    broker = desk.connections.need("paper").broker
+    broker.can = replace(broker.can, linkages=frozenset(), order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}))
+    listed = {tool.name for tool in tools.listed(claude)}
+    assert EXPECTED - listed == {"preview_bracket", "place_bracket", "place_oco"}
+    bracket = await ask("place_bracket", idempotency_key="lacking-1", **BRACKET)
+    assert bracket.refusal is not None
+    assert bracket.refusal.code == "CAPABILITY_UNAVAILABLE"
+    stop = {**TERMS, "order_type": "stop", "stop_price": "500"}
+    order = await ask("place_order", idempotency_key="lacking-2", **stop)
+    assert order.refusal is not None
+    assert order.refusal.code == "CAPABILITY_UNAVAILABLE"
+    assert not list(desk.book.all())
+
+
+async def test_every_answer_fits_its_own_schema(desk: Desk, tools: DeskTools, claude: Caller, ask: Ask) -> None:
     terms = {"symbol": "ALFA", "side": "buy", "quantity": "2", "order_type": "market"}
+    bought = await ask("place_order", idempotency_key="schema-key-0", **terms)
+    await desk.decisions.approve(OrderId(bought.structured["order_id"]), None, None, None, "test")
+    closing = await ask("close_position", idempotency_key="schema-key-2", symbol="ALFA")
+    await ask("cancel_order", order_id=closing.structured["order_id"])
+    targeted = await ask("place_target_position", idempotency_key="schema-key-3", symbol="ALFA", target_quantity=-1)
+    await ask("cancel_order", order_id=targeted.structured["order_id"])
+    closed = await ask("close_all_positions", idempotency_key="schema-key-4")
+    await ask("cancel_order", order_id=closed.structured["orders"][0]["order_id"])
+    basket = [TERMS, {**TERMS, "symbol": "BRVO", "quantity": 1}]
+    desk.clock.pass_time(60)
     placed = await ask("place_order", idempotency_key="schema-key-1", **terms)
     order = {"order_id": placed.structured["order_id"]}
+    desk.clock.pass_time(60)
     answers = {
         "get_session": await ask("get_session"),
         "get_quote": await ask("get_quote", symbol="alfa"),
@@ -63,6 +120,21 @@ async def test_every_answer_fits_its_own_schema(tools: DeskTools, claude: Caller
         "wait_for_order": await ask("wait_for_order", wait_seconds=0, **order),
         "modify_order": await ask("modify_order", quantity="1", **order),
         "cancel_order": await ask("cancel_order", **order),
+        "close_position": closing,
+        "place_target_position": targeted,
+        "close_all_positions": closed,
+        "preview_bracket": await ask("preview_bracket", **BRACKET),
+        "place_bracket": await ask("place_bracket", idempotency_key="schema-key-5", **BRACKET),
+        "place_oco": await ask("place_oco", idempotency_key="schema-key-6", **OCO),
+        "place_basket": await ask("place_basket", idempotency_key="schema-key-7", orders=basket),
+        "place_split": await ask("place_split", idempotency_key="schema-key-8", part_quantity=1, **terms),
+        "confirm_order": await ask("confirm_order", **order),
+        "cancel_all_orders": await ask("cancel_all_orders"),
+        "list_executions": await ask("list_executions"),
+        "estimate_margin": await ask("estimate_margin", **terms),
+        "get_portfolio": await ask("get_portfolio"),
+        "get_portfolio_history": await ask("get_portfolio_history"),
+        "get_calendar": await ask("get_calendar", exchange="xlon", first="2026-12-20", days=30),
         "tail_audit": await ask("tail_audit"),
     }
     assert set(answers) == EXPECTED
@@ -98,6 +170,32 @@ async def test_every_answer_fits_its_own_schema(tools: DeskTools, claude: Caller
         ("place_order", {"idempotency_key": "short"}, "idempotency_key"),
         ("place_order", {"idempotency_key": "long-enough-1"}, "arguments"),
         ("get_order", {"order_id": "o-1'; DROP TABLE orders"}, "order_id"),
+        ("check_risk", {**TERMS, "order_type": "stop"}, "arguments"),
+        ("check_risk", {**TERMS, "stop_price": 5}, "arguments"),
+        ("check_risk", {**TERMS, "order_type": "trailing_stop"}, "arguments"),
+        (
+            "check_risk",
+            {**TERMS, "order_type": "trailing_stop", "trail_amount": 1, "trail_percent": 1},
+            "arguments",
+        ),
+        ("modify_order", {"order_id": "o-" + "A" * 26}, "arguments"),
+        ("place_bracket", {"idempotency_key": "long-enough-1"}, "arguments"),
+        ("place_bracket", {**BRACKET, "idempotency_key": "long-enough-1", "preview_id": "v-1"}, "arguments"),
+        ("preview_bracket", {**BRACKET, "order_type": "trailing_stop"}, "arguments"),
+        ("place_oco", {**OCO, "idempotency_key": "long-enough-1", "first": {"side": "sell"}}, "first.order_type"),
+        ("place_basket", {"idempotency_key": "long-enough-1", "orders": [TERMS]}, "orders"),
+        ("place_basket", {"idempotency_key": "long-enough-1", "orders": [TERMS] * 11}, "orders"),
+        ("place_basket", {"idempotency_key": "long-enough-1", "orders": [TERMS, {"side": "buy"}]}, "orders.1.symbol"),
+        ("place_split", {**TERMS, "idempotency_key": "long-enough-1"}, "part_quantity"),
+        ("place_target_position", {"idempotency_key": "long-enough-1", "symbol": "ALFA"}, "target_quantity"),
+        ("close_position", {"idempotency_key": "long-enough-1", "symbol": "ALFA", "quantity": 0}, "quantity"),
+        ("close_position", {"idempotency_key": "long-enough-1", "symbol": "ALFA", "order_type": "limit"}, "arguments"),
+        ("close_all_positions", {"idempotency_key": "long-enough-1", "order_type": "stop"}, "order_type"),
+        ("get_calendar", {"exchange": "X"}, "exchange"),
+        ("get_calendar", {"first": "tomorrow"}, "first"),
+        ("get_calendar", {"days": 367}, "days"),
+        ("get_portfolio_history", {"days": 0}, "days"),
+        ("list_executions", {"limit": 501}, "limit"),
         ("wait_for_order", {"order_id": "o-" + "A" * 26, "wait_seconds": 46}, "wait_seconds"),
     ],
 )
