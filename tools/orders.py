@@ -65,7 +65,7 @@ async def check_risk(call: Call, asked: OrderArguments) -> Served[RiskResult]:
     placed and nothing changes.
     """
     check_account(call, asked.account)
-    judged = await call.orders.judge(call.connection, asked.request())
+    judged = await call.orders.judge(call.connection, asked.request(), call.admitted)
     result = RiskResult.of(judged)
     return Served(
         result, symbol=result.symbol, summary=safe(f"{asked.request().words()}: {'ok' if result.ok else 'no'}")

@@ -139,7 +139,7 @@ async def running(
                 desk_tools.turned_away,
             )
         )
-        rooms = OperatorRooms(settings, store, authority, connections, switch, book, decisions, feed, clock)
+        rooms = OperatorRooms(settings, store, authority, connections, switch, book, decisions, oversight, feed, clock)
         face = OperatorFace(rooms, f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())

@@ -48,7 +48,7 @@ def add_acts(root: click.Group) -> None:
         for word in above:
             below = group.commands.get(word)
             if not isinstance(below, click.Group):
-                below = click.Group(word, help=_GROUPS.get(word))
+                below = click.Group(word, help=_GROUPS.get(word)) if below is None else _group_of(below)
                 group.add_command(below)
             group = below
         group.add_command(command_for(act, last))
@@ -66,6 +66,24 @@ def command_for(act: Act, word: str) -> click.Command:
         parameters.append(click.Option(["--yes", "-y"], is_flag=True, help="Don't ask back."))
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Answer with JSON."))
     return click.Command(word, callback=run, params=parameters, help=f"{act.help}.", short_help=act.help)
+
+
+def _group_of(command: click.Command) -> click.Group:
+    """Make a command that has others below it; without one of them it does what it did."""
+
+    @click.pass_context
+    def run(context: click.Context, **values: Any) -> None:
+        if context.invoked_subcommand is None:
+            context.invoke(command, **values)
+
+    return click.Group(
+        command.name,
+        callback=run,
+        invoke_without_command=True,
+        params=command.params,
+        help=command.help,
+        short_help=command.short_help,
+    )
 
 
 class _Checked(click.ParamType):

@@ -10,7 +10,7 @@ from typing import Final
 
 from cockpit.brokers.base import Capabilities
 from cockpit.desk.approvals import lowers_risk
-from cockpit.model.checks import Applies, CheckResult
+from cockpit.model.checks import CheckResult
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import AT_BROKER, Linkage, Order, OrderRequest, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refusal, refuse
@@ -43,6 +43,8 @@ class Wanted:
 
     linkage: Linkage | None
     legs: tuple[Leg, ...]
+    previewed_at: Decimal | None = None
+    """The touch at the preview that is placed with it."""
 
     @classmethod
     def alone(cls, request: OrderRequest, expected_position: Decimal | None = None) -> Wanted:
@@ -207,17 +209,6 @@ def position_change(orders: Sequence[Order], symbol: str) -> Decimal:
         if one.request.symbol == symbol
     )
     return sum(changes, ZERO)
-
-
-def for_role(role: Role, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Return the checks of an order as they count for its role: an exit's price is measured from its entry's."""
-    if role not in EXITS:
-        return tuple(checks)
-    says = "An exit lies where its entry's loss or profit is taken, not at the market."
-    return tuple(
-        replace(one, ok=True, applies=Applies.NOT_APPLICABLE, message=says) if one.code == "PRICE_COLLAR" else one
-        for one in checks
-    )
 
 
 def told_together(wanted: Wanted, checks: Sequence[Sequence[CheckResult]]) -> tuple[CheckResult, ...]:

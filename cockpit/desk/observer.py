@@ -81,6 +81,8 @@ class Observer:
         group = () if order is None else self._book.known_of_group(order.group_id) or (order,)
         client = client if order is None else order.client
         policy = self._oversight.limits.policy(connection, client)
+        # A group that is decided on has one order's id for all of them; what changes is looked at by the decision.
+        before = order.request if order is not None and linked is None else None
         seen = await self._see(connection, market, instrument, order, group, policy)
         if order is not None and linked is None and order.linkage is not None:
             linked = _linked(order, group)
@@ -92,6 +94,7 @@ class Observer:
             client=client,
             scopes=scopes,
             linked=linked,
+            before=before,
             previewed_at=previewed_at,
             open_orders=None if seen.open_orders is None else seen.open_orders + count,
         )
@@ -195,7 +198,6 @@ class Observer:
         return replace(
             seen,
             is_new=order is None,
-            before=None if order is None else order.request,
             unknown_orders=sum(1 for one in others if one.state is OrderState.UNKNOWN),
             average_volume=await self._average_volume(connection, market, seen.instrument),
             day_start=None if marks is None else marks.day_start,

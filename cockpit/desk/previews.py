@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -75,4 +75,4 @@ class Previews:
             raise Refused(
                 refuse("PREVIEW_UNKNOWN", "That preview is of other orders; use the tool that they belong to.")
             )
-        return preview.wanted
+        return replace(preview.wanted, previewed_at=preview.judged.seen.touch(preview.request.side))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from cockpit.desk.connections import Connection
-from cockpit.desk.groups import ALONE, Beside, Wanted, for_role, inconsistency, told_together, whole_of
+from cockpit.desk.groups import ALONE, Beside, Wanted, inconsistency, told_together, whole_of
 from cockpit.desk.observer import Judged, Observer
-from cockpit.desk.risk import refusal_of
+from cockpit.desk.risk import Linked, refusal_of
 from cockpit.model.checks import CheckResult
+from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO
 from cockpit.model.orders import Linkage, OrderId, Role
 from cockpit.model.refusals import Refusal, refuse
@@ -63,17 +64,38 @@ class JudgedTogether:
 
 
 async def judge_together(
-    observer: Observer, connection: Connection, wanted: Wanted, *, but: OrderId | None = None
+    observer: Observer,
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    but: OrderId | None = None,
+    client: str = "",
+    scopes: frozenset[Scope] | None = None,
 ) -> JudgedTogether:
     """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
     judged: list[Judged] = []
-    for leg in wanted.legs:
-        one = await observer.judge(connection, leg.request, but=but, beside=_beside(wanted, judged))
-        request = replace(leg.request, symbol=one.seen.instrument.symbol)
-        judged.append(replace(one, request=request, checks=for_role(leg.role, one.checks)))
+    for place, leg in enumerate(wanted.legs):
+        one = await observer.judge(
+            connection,
+            leg.request,
+            but=but,
+            beside=_beside(wanted, judged),
+            client=client,
+            scopes=scopes,
+            linked=_linked(wanted, place),
+            previewed_at=None if place else wanted.previewed_at,
+        )
+        judged.append(one)
     whole = whole_of(wanted)
-    as_one = None if whole is None else await observer.judge(connection, whole)
+    as_one = None if whole is None else await observer.judge(connection, whole, but=but, client=client, scopes=scopes)
     return JudgedTogether(wanted, tuple(judged), as_one)
+
+
+def _linked(wanted: Wanted, place: int) -> Linked | None:
+    if wanted.linkage is None:
+        return None
+    others = tuple((leg.role, leg.request) for at, leg in enumerate(wanted.legs) if at != place)
+    return Linked(wanted.linkage, wanted.legs[place].role, others)
 
 
 def _beside(wanted: Wanted, earlier: list[Judged]) -> Beside:

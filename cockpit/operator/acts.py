@@ -186,6 +186,36 @@ REDUCE = Act(
     arguments=(_may("reason", "Why, for the record"),),
 )
 RESUME = Act("resume", "resume", "Let clients act again", Danger.TYPED, word="RESUME", when=When.STOPPED)
+LIMITS = Act(
+    "limits",
+    "limits",
+    "Show every limit, what is left of it, and what is latched",
+    arguments=(_may("client", "As they hold for this client"),),
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+LIMITS_SET = Act(
+    "limits.set",
+    "limits set",
+    "Set a limit of a connection or a client, within what the settings file allows",
+    Danger.TWO_STEPS,
+    (
+        _need("name", "Connection or client; client:NAME where both have the name"),
+        _need("limit", "Name of the limit, such as max_notional"),
+        _need("value", "The new value; lists with commas; file for what the settings file says"),
+        _may("raise", "Needed where the new value lets more through", Kind.FLAG),
+    ),
+    when=When.COMMAND_LINE,
+    adds_risk_with=("raise",),
+)
+RELEASE = Act(
+    "latch.release",
+    "release",
+    "Release what a limit has latched; it is counted anew from then on",
+    Danger.TWO_STEPS,
+    (_need("latch", "Its name, such as daily_loss:paper, as limits shows it"),),
+    when=When.COMMAND_LINE,
+)
 KEY_CREATE = Act(
     "key.create",
     "key create",
@@ -292,6 +322,9 @@ ACTS: Final[Mapping[str, Act]] = {
         HALT,
         REDUCE,
         RESUME,
+        LIMITS,
+        LIMITS_SET,
+        RELEASE,
         KEY_CREATE,
         KEY_LIST,
         KEY_ENABLE,

@@ -25,6 +25,7 @@ from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
+from cockpit.operator.limiting import Limiting
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.stopping import Stopping
 from cockpit.operator.view import (
@@ -64,6 +65,7 @@ class OperatorFace:
         self._balances: tuple[HeldBalances, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
+        limiting = Limiting(rooms)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "pending": self._pending,
@@ -86,6 +88,9 @@ class OperatorFace:
                 TradingState.REDUCE_ONLY, "reduce", given.get("reason", ""), by
             ),
             "resume": lambda given, by: self._stopping.resume(by),
+            "limits": limiting.show,
+            "limits.set": limiting.set,
+            "latch.release": limiting.release,
             "key.create": lambda given, by: self._letting_in.create_key(_wanted(given, "name"), by),
             "key.list": self._list_keys,
             "key.enable": lambda given, by: self._letting_in.enable_key(given["name"], by),
@@ -204,6 +209,8 @@ class OperatorFace:
             self._counter.counters(),
             self._counter.recent(),
             self._hint,
+            notices=rooms.feed.notices,
+            latches=rooms.oversight.latches.all(),
         )
 
     def _pending_order(self, order: Order) -> PendingOrder:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-from cockpit.model.events import Event
+from cockpit.model.events import Event, Notice
+
+_NOTICES_KEPT: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +50,17 @@ class Feed:
     def __init__(self) -> None:
         self._subscriptions: list[FeedSubscription] = []
         self._listeners: list[Callable[[Event], None]] = []
+        self._notices: deque[Notice] = deque(maxlen=_NOTICES_KEPT)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Return the newest notices, oldest first: a face that comes later must not miss one."""
+        return tuple(self._notices)
 
     def publish(self, event: Event) -> None:
         """Hand an event to everybody who listens, in the order in which they came."""
+        if isinstance(event, Notice):
+            self._notices.append(event)
         for listener in self._listeners:
             try:
                 listener(event)

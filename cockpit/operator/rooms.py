@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
 from cockpit.desk.decisions import Decisions
+from cockpit.desk.oversight import Oversight
+from cockpit.desk.presence import Presence
+from cockpit.desk.rulebook import Rulebook
+from cockpit.desk.shadow import Shadows
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.operator.feed import Feed
@@ -26,5 +30,9 @@ class OperatorRooms:
     switch: Switch
     book: Book
     decisions: Decisions
+    oversight: Oversight
+    rulebook: Rulebook
+    presence: Presence
+    shadows: Shadows
     feed: Feed
     clock: Clock

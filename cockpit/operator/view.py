@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
-from cockpit.model.events import CallFinished
+from cockpit.model.events import CallFinished, Notice
 from cockpit.model.identity import ClientName, GrantId, Scope, Via
+from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
 from cockpit.model.quotes import Quote
 from cockpit.model.text import Safe
@@ -75,6 +76,8 @@ class ClientView:
     calls: int
     denied: int
     suspended: bool
+    shadow: str = ""
+    """The paper connection that gets its orders, where it isn't its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,19 @@ class HeldBalances:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceView:
+    """Whether the operator counts as present, and what follows from it."""
+
+    present: bool
+    screens: int
+    """Screens that are attached."""
+    on_lost: str
+    """What happens once he isn't present: ``queue``, ``halt`` or ``keep``."""
+    rules_approve: bool
+    """Whether rules may approve by themselves now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that the main screen shows, at one instant."""
 
@@ -128,6 +144,11 @@ class Snapshot:
     """The newest calls, oldest first, at most 200: what a screen that opens late begins with."""
     hint: Safe | None = None
     """A line for the operator; the demo shows the code that its client's page shows."""
+    notices: tuple[Notice, ...] = ()
+    """The newest notices, oldest first, at most 100."""
+    presence: PresenceView | None = None
+    latches: tuple[Latch, ...] = ()
+    """What limits have latched by themselves and only the operator releases, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

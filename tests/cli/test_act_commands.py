@@ -13,7 +13,9 @@ from tests.cli.cockpits import TalkingCockpit
 from tests.cli.conftest import CommandLine
 from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET
 
-EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot"}
+EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot", "latch": "daily_loss:paper"}
+EXAMPLES |= {"limit": "max_notional", "value": "500"}
+RISKY = {"client.scopes": ["--add", "write:orders"], "limits.set": ["--raise"]}
 
 
 def example(act: Act) -> list[str]:
@@ -150,8 +152,7 @@ def test_bad_settings_are_exit_code_2_for_every_command(command: CommandLine) ->
 def test_what_adds_risk_is_refused_where_nobody_can_be_asked(
     command: CommandLine, running: TalkingCockpit, act: Act
 ) -> None:
-    risky = ["--add", "write:orders"] if act.name == "client.scopes" else []
-    result = command(*act.command.split(), *example(act), *risky)
+    result = command(*act.command.split(), *example(act), *RISKY.get(act.name, []))
     assert result.exit_code == 1
     assert "WORD_MISSING" in result.stderr
     assert running.ran == []

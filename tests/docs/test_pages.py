@@ -63,8 +63,9 @@ def _code(text: str) -> str:
 
 def _exists(words: list[str]) -> bool:
     first = cockpit.commands.get(words[0])
-    below = getattr(first, "commands", None)
-    return first is not None and (below is None or (len(words) > 1 and words[1] in below))
+    below = getattr(first, "commands", {})
+    alone = not below or getattr(first, "invoke_without_command", False)
+    return first is not None and (alone or (len(words) > 1 and words[1] in below))
 
 
 def test_the_readme_stays_short() -> None:
