@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 TESTS ?=
 
-.PHONY: help setup run test check bench lock docs pictures
+.PHONY: help setup run test soak check bench lock docs pictures
 
 help:
 	@echo "make run     try it: the demo, in this terminal"
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
+	@echo "make soak    kill it at every step of the order path, with every fault of a broker; some minutes"
 	@echo "make check   style, types and the floors of the house"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
@@ -38,6 +39,9 @@ run: $(DONE)
 
 test: $(DONE)
 	@$(BIN)/python -m pytest $(TESTS)
+
+soak: $(DONE)
+	@$(BIN)/python -m tests.outside.soak
 
 check: $(DONE)
 	@$(BIN)/ruff check .

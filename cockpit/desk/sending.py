@@ -113,6 +113,7 @@ class Sender:
         self._under_way: Counter[OrderId] = Counter()
         self._handed: set[OrderId] = set()
         self._behind = asyncio.Event()
+        book.on_ahead = self._behind.set
         self.on_unsure: Callable[[str], None] = lambda connection: None
         """Told the connection of an order about which the broker has to be asked."""
 
@@ -160,6 +161,16 @@ class Sender:
         connection = self._connections.need(order.connection)
         await self._send((order,), connection.broker.cancel(order.reference), None)
         return self._now(order)
+
+    async def cancel_reference(self, connection: str, reference: OrderRef) -> None:
+        """Ask the broker to cancel what has that reference, whether or not we know the order."""
+        order = await self._book.of_reference(reference)
+        if order is not None:
+            await self.cancel(order)
+            return
+        with suppress(BrokerUnavailable, TimeoutError, Refused):
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                await self._connections.need(connection).broker.cancel(reference)
 
     def is_under_way(self, order: Order) -> bool:
         """Whether something about it is on its way, or about to be: the broker's books can't tell of it yet."""
@@ -302,10 +313,8 @@ class Sender:
             ]
             entries = [order_entry(one, "order.refused", refusal.code) for one in after]
             moves = list(zip(before, after, strict=True))
-            try:
+            with suppress(StoreUnavailable, StoreBusy):
                 await self._book.move_all(moves, entries, even_if_not_durable=True)
-            except (StoreUnavailable, StoreBusy):
-                self._behind.set()
             return self._now(order)
 
     async def _apply(self, facts: list[BrokerFact]) -> None:
@@ -345,7 +354,6 @@ class Sender:
         except (StoreUnavailable, StoreBusy):
             says = safe(f"{after.request.words()} is {after.state}, but the database can't be written.")
             self._publish(Notice(self._clock.now(), says, True))
-            self._behind.set()
         if after.state in DONE:
             self._handed.discard(after.order_id)
         if odd or after.state is OrderState.UNKNOWN or after.filled > after.request.quantity:

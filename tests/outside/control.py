@@ -29,6 +29,10 @@ class Outside:
     async def heal(self) -> None:
         await self._do("heal")
 
+    async def settle(self) -> None:
+        """Wait until everything that was asked so far is done."""
+        await self._do("settle")
+
     async def quote(self, symbol: str, price: str) -> None:
         await self._do("quote", symbol=symbol, price=price)
 

@@ -8,6 +8,7 @@ Its state lives in this process alone, so a cockpit that is killed leaves it as 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,12 +59,17 @@ class Exchange:
     def __init__(self) -> None:
         self._rules = paper_rules()
         self._adapters: set[asyncio.StreamWriter] = set()
-        self._everybody: set[asyncio.StreamWriter] = set()
         self._late: set[asyncio.Task[None]] = set()
+        self._age = 0
+        self._busy = 0
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: an account without orders, a journal without requests, nothing that goes wrong."""
+        self._age += 1
+        for writer in self._adapters:
+            writer.close()
+        self._adapters.clear()
         self._state = State.opened(Decimal(1_000_000))
         self._refused: dict[OrderRef, BrokerOrder] = {}
         self._hidden: set[OrderRef] = set()
@@ -75,7 +81,6 @@ class Exchange:
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends. The first line says who it is."""
-        self._everybody.add(writer)
         try:
             hello = await read(reader)
             is_adapter = hello is not None and hello["do"] == "hello"
@@ -86,22 +91,33 @@ class Exchange:
                 write(writer, {"id": hello["id"], "value": "SIM-outside"})
             else:
                 write(writer, self._told(hello))
+            age = self._age
             while (line := await read(reader)) is not None:
-                if is_adapter:
-                    await self._asked(line, writer)
-                else:
+                if not is_adapter:
+                    await self._wait_if_told(line)
                     write(writer, self._told(line))
+                elif age == self._age:
+                    self._busy += 1
+                    try:
+                        await self._asked(line, writer)
+                    finally:
+                        self._busy -= 1
         finally:
             self._adapters.discard(writer)
-            self._everybody.discard(writer)
             writer.close()
+
+    async def _wait_if_told(self, line: Line) -> None:
+        """Let what was asked before a command that must see it come to its end."""
+        if line["do"] == "settle":
+            for _ in range(10):
+                await asyncio.sleep(0.001)
+                while self._busy:
+                    await asyncio.sleep(0.001)
 
     def _told(self, line: Line) -> Line:
         """Do what a test commands."""
         match line["do"]:
             case "reset":
-                for writer in self._adapters:
-                    writer.close()
                 self.reset()
             case "fault":
                 self._faults.append(Fault(line["on"], line["how"], line["times"], line["seconds"]))
@@ -141,7 +157,10 @@ class Exchange:
         if how == "silent":
             return
         if fault is not None and how == "slow":
+            age = self._age
             await asyncio.sleep(fault.seconds)
+            if age != self._age:
+                return
         if do not in _TRADES:
             write(writer, {"id": line["id"], "value": self._read(line)})
             return
@@ -271,8 +290,10 @@ async def _main() -> None:
     exchange = Exchange()
     server = await asyncio.start_server(exchange.meet, "127.0.0.1", 0, limit=16 * 1024 * 1024)
     print(server.sockets[0].getsockname()[1], flush=True)
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(None, sys.stdin.read)
+    async with server:
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        exchange.reset()
+        os._exit(0)  # whoever is still connected is not waited for
 
 
 if __name__ == "__main__":
