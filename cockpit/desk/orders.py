@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,6 +15,16 @@ from cockpit.desk.book import Book, Fill
 from cockpit.desk.closing import Closing
 from cockpit.desk.confirming import confirm
 from cockpit.desk.connections import Connection
+from cockpit.desk.drafts import (
+    asked_entry,
+    asked_otherwise,
+    changed_request,
+    need_changeable,
+    new_orders,
+    proposed,
+    under_rule,
+    withdrawn,
+)
 from cockpit.desk.gate import Admitted
 from cockpit.desk.groups import Wanted, lacking
 from cockpit.desk.idempotency import Keys
@@ -25,7 +34,7 @@ from cockpit.desk.previews import Preview, Previews
 from cockpit.desk.records import insert_key
 from cockpit.desk.risk import refusal_of
 from cockpit.desk.rulebook import Rulebook
-from cockpit.desk.rules import Verdict, verdict_words
+from cockpit.desk.rules import Verdict
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
@@ -35,20 +44,16 @@ from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
 from cockpit.model.orders import (
     DONE,
-    OPEN,
-    GroupId,
     Linkage,
     Order,
     OrderId,
-    OrderRef,
     OrderRequest,
     OrderState,
 )
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import Safe, safe
+from cockpit.model.text import safe
 from cockpit.settings.approval import ApprovalSettings, Do
 from cockpit.settings.policy import PolicySettings
-from cockpit.store.audit import AuditEntry
 
 _ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
@@ -164,19 +169,21 @@ class OrderDesk:
                 if refusal is not None:
                     raise Refused(refusal)
                 verdict = self._verdict(client, connection, together)
-                orders = self._ruled(self._new(admitted, together), verdict)
+                made = new_orders(admitted, together, self._clock.now(), self._randomness(10))
+                orders = under_rule(made, verdict, self._approval.confirm_seconds)
                 head = orders[0]
                 await self._book.add_all(
                     orders,
                     [insert_key(client, key, fingerprint, head.order_id, head.made_at)],
-                    [_asked_entry(one, verdict) for one in orders],
+                    [asked_entry(one, verdict) for one in orders],
                 )
                 return orders, verdict.do
 
     async def confirm(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Confirm an own order where a rule asks its client for that; elsewhere nothing changes."""
         order = await self._own(admitted, order_id)
-        return await self._undisturbed.do(confirm(self._book, self._clock, admitted.connection, order))
+        seconds = self._observer.policy(admitted.connection, order.client).approval_seconds
+        return await self._undisturbed.do(confirm(self._book, self._clock, seconds, order))
 
     async def modify(
         self,
@@ -207,8 +214,8 @@ class OrderDesk:
         order = await self._own(admitted, order_id)
         async with self._book.alone(order_id):
             order = self._book.get(order_id) or order
-            _need_changeable(order)
-            request = _changed(order, given)
+            need_changeable(order)
+            request = changed_request(order, given)
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
             _need_passed(judged)
             lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
@@ -217,11 +224,12 @@ class OrderDesk:
                 alone = JudgedTogether(Wanted.alone(request), (judged,))
                 verdict = self._verdict(order.client, admitted.connection, alone)
             if order.state is OrderState.PENDING:
-                return await self._change_waiting(order, request, judged)
+                after = asked_otherwise(order, request, judged, self._clock.now())
+                return await self._book.move(order, after, [order_entry(after, "order.ask_changed", "")])
             if not lowers:
                 self._need_room(admitted.grant.client)
             ask_seconds = None if lowers else judged.policy.approval_seconds
-            after = self._proposed(order, request, judged, ask_seconds)
+            after = proposed(order, request, judged, ask_seconds, self._clock.now())
             if not lowers:
                 after = replace(after, rule=verdict.rule)
             event, rule = (
@@ -264,20 +272,7 @@ class OrderDesk:
 
     async def _withdraw(self, order: Order, by: str) -> Order:
         """End a wait by whoever asked for it; the orders of a group go together."""
-        moves = [
-            (
-                one,
-                replace(
-                    one,
-                    version=one.version + 1,
-                    state=OrderState.CANCELLED,
-                    reason=Safe("Withdrawn before it was sent."),
-                    changed_at=self._clock.now(),
-                    decide_by=None,
-                ),
-            )
-            for one in self._book.together(order)
-        ]
+        moves = [(one, withdrawn(one, self._clock.now())) for one in self._book.together(order)]
         await self._book.move_all(moves, [order_entry(after, "order.withdrawn", "", by=by) for _, after in moves])
         return self._book.get(order.order_id) or order
 
@@ -344,82 +339,6 @@ class OrderDesk:
             raise Refused(refuse("DENIED_BY_RULE", f"The rule {verdict.rule} denies it.", rule=verdict.rule))
         return verdict
 
-    def _ruled(self, orders: tuple[Order, ...], verdict: Verdict) -> tuple[Order, ...]:
-        """Return new orders as their rule wants them: waiting for their client first, or for the operator."""
-        reason = verdict_words(verdict)
-        orders = tuple(replace(one, rule=verdict.rule, reason=reason) for one in orders)
-        if verdict.do is not Do.CONFIRM:
-            return orders
-        until = orders[0].made_at + timedelta(seconds=self._approval.confirm_seconds)
-        return (replace(orders[0], decide_by=None, confirm_by=until), *orders[1:])
-
-    def _new(self, admitted: Admitted, together: JudgedTogether) -> tuple[Order, ...]:
-        """Make the orders, first the one whose decision is everybody's. Their ids sort in their order."""
-        grant, connection = admitted.grant, admitted.connection
-        now, wanted = self._clock.now(), together.wanted
-        until = now + timedelta(seconds=together.head.policy.approval_seconds)
-        # Half of the space is left, so that counting up for a whole group can't run over.
-        first = int.from_bytes(self._randomness(10)) >> 1
-        names = [ulid(now, (first + place).to_bytes(10)) for place in range(len(wanted.legs))]
-        return tuple(
-            Order(
-                OrderId("o-" + name),
-                OrderRef("ck:" + name),
-                1,
-                grant.client,
-                grant.grant_id,
-                connection.name,
-                judged.request,
-                OrderState.PENDING,
-                ZERO,
-                None,
-                ZERO,
-                Safe("Waits for the operator."),
-                found,
-                now,
-                now,
-                until if name is names[0] else None,
-                None,
-                judged.seen.touch(judged.request.side),
-                None if wanted.linkage is None else GroupId("g-" + names[0]),
-                wanted.linkage,
-                leg.role,
-                leg.expected_position,
-                shadow_of=admitted.shadow_of,
-            )
-            for name, leg, judged, found in zip(
-                names, wanted.legs, together.judged, together.each_checks(), strict=True
-            )
-        )
-
-    async def _change_waiting(self, order: Order, request: OrderRequest, judged: Judged) -> Order:
-        after = replace(
-            order,
-            version=order.version + 1,
-            request=request,
-            checks=judged.checks,
-            changed_at=self._clock.now(),
-            asked_at_price=judged.seen.touch(request.side),
-        )
-        return await self._book.move(order, after, [order_entry(after, "order.ask_changed", "")])
-
-    def _proposed(self, order: Order, request: OrderRequest, judged: Judged, ask_seconds: int | None) -> Order:
-        now = self._clock.now()
-        return replace(
-            order,
-            version=order.version + 1,
-            proposed=request,
-            checks=judged.checks,
-            changed_at=now,
-            decide_by=None if ask_seconds is None else now + timedelta(seconds=ask_seconds),
-            asked_at_price=judged.seen.touch(request.side),
-            reason=order.reason if ask_seconds is None else Safe("A change waits for the operator."),
-        )
-
-
-def _asked_entry(order: Order, verdict: Verdict) -> AuditEntry:
-    return order_entry(order, "order.asked", "", rule=verdict.rule or "ask", do=verdict.do, group=order.group_id or "")
-
 
 async def _nobody(order: Order) -> None:
     """Leave an order to the operator."""
@@ -440,28 +359,3 @@ def _need_passed(judged: Judged) -> None:
     refusal = refusal_of(judged.checks)
     if refusal is not None:
         raise Refused(refusal)
-
-
-def _need_changeable(order: Order) -> None:
-    if order.state in DONE:
-        raise Refused(refuse("ORDER_DONE", state=order.state))
-    if order.state is OrderState.PENDING and order.group_id is not None:
-        says = "Its group waits for the operator as it is; withdraw it with cancel_order and ask anew."
-        raise Refused(refuse("ORDER_BUSY", says, group_id=order.group_id))
-    if order.state not in OPEN or order.state in _ON_THE_WAY or order.proposed is not None:
-        raise Refused(refuse("ORDER_BUSY", state=order.state))
-
-
-def _changed(order: Order, given: dict[str, Decimal]) -> OrderRequest:
-    for name in given:
-        if getattr(order.request, name) is None:
-            word = name.replace("_", " ")
-            raise Refused(
-                refuse("ORDER_TYPE_NOT_ALLOWED", f"A {order.request.order_type} order has no {word} to change.")
-            )
-    request = replace(order.request, **given)  # type: ignore[arg-type]
-    if request == order.request:
-        raise Refused(refuse("NOTHING_TO_CHANGE"))
-    if request.quantity <= order.filled:
-        raise Refused(refuse("BAD_QUANTITY", "That much is filled already; cancel the rest.", filled=order.filled))
-    return request

@@ -1,0 +1,143 @@
+"""New orders and their next versions as values: what the client's side of the order path makes before it is durable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from cockpit.desk.gate import Admitted
+from cockpit.desk.observer import Judged
+from cockpit.desk.rules import Verdict, verdict_words
+from cockpit.desk.sending import order_entry
+from cockpit.desk.together import JudgedTogether
+from cockpit.model.ids import ulid
+from cockpit.model.money import ZERO
+from cockpit.model.orders import DONE, OPEN, GroupId, Order, OrderId, OrderRef, OrderRequest, OrderState
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import Safe
+from cockpit.settings.approval import Do
+from cockpit.store.audit import AuditEntry
+
+_ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
+
+
+def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, randomness: bytes) -> tuple[Order, ...]:
+    """Make the orders, first the one whose decision is everybody's. Their ids sort in their order.
+
+    ``randomness`` is ten bytes.
+    """
+    grant, wanted = admitted.grant, together.wanted
+    until = now + timedelta(seconds=together.head.policy.approval_seconds)
+    # Half of the space is left, so that counting up for a whole group can't run over.
+    first = int.from_bytes(randomness) >> 1
+    names = [ulid(now, (first + place).to_bytes(10)) for place in range(len(wanted.legs))]
+    found = zip(names, wanted.legs, together.judged, together.each_checks(), strict=True)
+    return tuple(
+        Order(
+            OrderId("o-" + name),
+            OrderRef("ck:" + name),
+            1,
+            grant.client,
+            grant.grant_id,
+            admitted.connection.name,
+            judged.request,
+            OrderState.PENDING,
+            ZERO,
+            None,
+            ZERO,
+            Safe("Waits for the operator."),
+            checks,
+            now,
+            now,
+            decide_by=until if name is names[0] else None,
+            asked_at_price=judged.seen.touch(judged.request.side),
+            group_id=None if wanted.linkage is None else GroupId("g-" + names[0]),
+            linkage=wanted.linkage,
+            role=leg.role,
+            expected_position=leg.expected_position,
+            shadow_of=admitted.shadow_of,
+        )
+        for name, leg, judged, checks in found
+    )
+
+
+def under_rule(orders: tuple[Order, ...], verdict: Verdict, confirm_seconds: int) -> tuple[Order, ...]:
+    """Return new orders as their rule wants them: waiting for their client first, or for the operator."""
+    reason = verdict_words(verdict)
+    orders = tuple(replace(one, rule=verdict.rule, reason=reason) for one in orders)
+    if verdict.do is not Do.CONFIRM:
+        return orders
+    until = orders[0].made_at + timedelta(seconds=confirm_seconds)
+    return (replace(orders[0], decide_by=None, confirm_by=until), *orders[1:])
+
+
+def asked_entry(order: Order, verdict: Verdict) -> AuditEntry:
+    """Return the audit's record of a new order."""
+    return order_entry(order, "order.asked", "", rule=verdict.rule or "ask", do=verdict.do, group=order.group_id or "")
+
+
+def need_changeable(order: Order) -> None:
+    """Raise Refused where an order can't be changed now."""
+    if order.state in DONE:
+        raise Refused(refuse("ORDER_DONE", state=order.state))
+    if order.state is OrderState.PENDING and order.group_id is not None:
+        says = "Its group waits for the operator as it is; withdraw it with cancel_order and ask anew."
+        raise Refused(refuse("ORDER_BUSY", says, group_id=order.group_id))
+    if order.state not in OPEN or order.state in _ON_THE_WAY or order.proposed is not None:
+        raise Refused(refuse("ORDER_BUSY", state=order.state))
+
+
+def changed_request(order: Order, given: dict[str, Decimal]) -> OrderRequest:
+    """Return an order's terms with the given ones instead; Refused where they don't fit it or change nothing."""
+    for name in given:
+        if getattr(order.request, name) is None:
+            word = name.replace("_", " ")
+            says = f"A {order.request.order_type} order has no {word} to change."
+            raise Refused(refuse("ORDER_TYPE_NOT_ALLOWED", says))
+    request = replace(order.request, **given)  # type: ignore[arg-type]
+    if request == order.request:
+        raise Refused(refuse("NOTHING_TO_CHANGE"))
+    if request.quantity <= order.filled:
+        raise Refused(refuse("BAD_QUANTITY", "That much is filled already; cancel the rest.", filled=order.filled))
+    return request
+
+
+def asked_otherwise(order: Order, request: OrderRequest, judged: Judged, now: datetime) -> Order:
+    """Return an order that waits with other terms."""
+    return replace(
+        order,
+        version=order.version + 1,
+        request=request,
+        checks=judged.checks,
+        changed_at=now,
+        asked_at_price=judged.seen.touch(request.side),
+    )
+
+
+def proposed(order: Order, request: OrderRequest, judged: Judged, ask_seconds: int | None, now: datetime) -> Order:
+    """Return an order with a change that goes to the broker, or waits for the operator for ``ask_seconds``."""
+    return replace(
+        order,
+        version=order.version + 1,
+        proposed=request,
+        checks=judged.checks,
+        changed_at=now,
+        decide_by=None if ask_seconds is None else now + timedelta(seconds=ask_seconds),
+        asked_at_price=judged.seen.touch(request.side),
+        reason=order.reason if ask_seconds is None else Safe("A change waits for the operator."),
+    )
+
+
+def withdrawn(order: Order, now: datetime) -> Order:
+    """Return an order whose wait its asker has ended."""
+    return replace(
+        order,
+        version=order.version + 1,
+        state=OrderState.CANCELLED,
+        reason=Safe("Withdrawn before it was sent."),
+        changed_at=now,
+        decide_by=None,
+        confirm_by=None,
+    )
