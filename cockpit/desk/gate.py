@@ -44,6 +44,7 @@ _CALLER_FAULTS: Final = frozenset(
         "NOTHING_TO_CHANGE",
         "IDEMPOTENCY_CONFLICT",
         "NOTHING_HELD",
+        "SESSION_UNKNOWN",
         "BROKER_REJECTED",
     }
 )

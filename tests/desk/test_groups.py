@@ -27,7 +27,7 @@ from cockpit.model.orders import (
 )
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.trading import TradingState
-from cockpit.settings.model import ConnectionSettings
+from cockpit.settings.model import ApprovalSettings, ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, HandClock, limit, market, open_desk, place
@@ -271,6 +271,27 @@ async def test_a_pair_fills_once(desk: Desk, claude: Caller) -> None:
     assert judged.seen.committed_sell == Decimal(3)
     await desk.orders.cancel(desk.admitted(claude), orders[0].order_id)
     assert states(desk, orders)[0] is OrderState.CANCELLED
+
+
+async def test_cancelling_the_entry_of_a_bracket_takes_its_exits_with_it(desk: Desk, claude: Caller) -> None:
+    price = (await desk.touch("ALFA", Side.BUY) * Decimal("0.99")).quantize(Decimal("0.01"))
+    orders = await ask(desk, claude, bracket(limit(price, quantity="2"), price + 10, price - 10, None))
+    await approve(desk, orders[0])
+    assert states(desk, orders) == [OrderState.WORKING] * 3
+    await desk.orders.cancel(desk.admitted(claude), orders[0].order_id)
+    assert states(desk, orders) == [OrderState.CANCELLED] * 3
+
+
+async def test_one_group_counts_as_one_that_waits(tmp_path: Path) -> None:
+    async with open_desk(tmp_path / "data", approval=ApprovalSettings(max_pending_per_client=1)) as desk:
+        claude = desk.grants.give("claude")
+        orders = await ask(desk, claude, await around(desk))
+        with pytest.raises(Refused) as refused:
+            await ask(desk, claude, Wanted.alone(market()), "key-group-2")
+        assert refused.value.refusal.code == "PENDING_LIMIT"
+        look = await desk.decisions.look(orders[1].order_id)
+        assert not isinstance(look, Refusal)
+        assert (look.order.order_id, look.legs) == (orders[0].order_id, orders)
 
 
 async def test_a_target_is_one_order_of_the_difference(desk: Desk, claude: Caller) -> None:

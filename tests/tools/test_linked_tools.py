@@ -1,0 +1,169 @@
+"""Groups, closing and the account's tools as a client uses them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cockpit.model.identity import Caller
+from cockpit.model.orders import OrderId, Side
+from server.tool_host import DeskTools
+from tests.desk.desks import Desk
+from tests.tools.conftest import Ask
+
+
+async def buy(desk: Desk, ask: Ask, quantity: int = 4, key: str = "key-bought-1") -> dict[str, Any]:
+    placed = await ask(
+        "place_order", idempotency_key=key, symbol="ALFA", side="buy", quantity=quantity, order_type="market"
+    )
+    await desk.decisions.approve(OrderId(placed.structured["order_id"]), None, None, None, "test")
+    return dict((await ask("get_order", order_id=placed.structured["order_id"])).structured)
+
+
+async def terms(desk: Desk) -> dict[str, object]:
+    """A bracket that loses 10 and gains 20 on each."""
+    price = await desk.touch("ALFA", Side.BUY)
+    return {
+        "symbol": "alfa",
+        "side": "buy",
+        "quantity": 2,
+        "order_type": "limit",
+        "limit_price": str(price),
+        "take_profit_price": str(price + 20),
+        "stop_loss_price": str(price - 10),
+    }
+
+
+async def test_a_bracket_is_previewed_with_its_loss_and_placed_by_its_preview(desk: Desk, ask: Ask) -> None:
+    preview = (await ask("preview_bracket", **await terms(desk))).structured
+    assert preview["ok"] is True
+    assert (preview["loss_at_stop"], preview["profit_at_target"]) == ("20.00", "40.00")
+    assert [words.split()[0] for words in preview["orders"]] == ["BUY", "SELL", "SELL"]
+    again = {"idempotency_key": "key-bracket-1", "preview_id": preview["preview_id"]}
+    placed = (await ask("place_bracket", **again)).structured
+    assert placed["state"] == "pending"
+    assert "one decision" in placed["says"]
+    assert [order["role"] for order in placed["orders"]] == ["entry", "target", "stop"]
+    desk.clock.pass_time(600)
+    repeated = (await ask("place_bracket", **again)).structured
+    assert repeated["group_id"] == placed["group_id"]
+    assert len(list(desk.book.all())) == 3
+
+
+async def test_a_preview_belongs_to_the_tool_that_made_it(desk: Desk, ask: Ask) -> None:
+    preview = (await ask("preview_bracket", **await terms(desk))).structured
+    answer = await ask("place_order", idempotency_key="key-bracket-1", preview_id=preview["preview_id"])
+    assert answer.refusal is not None
+    assert answer.refusal.code == "PREVIEW_UNKNOWN"
+
+
+async def test_a_bracket_whose_prices_lie_wrong_is_refused_with_them(desk: Desk, ask: Ask) -> None:
+    wrong = await terms(desk)
+    wrong["take_profit_price"], wrong["stop_loss_price"] = wrong["stop_loss_price"], wrong["take_profit_price"]
+    answer = await ask("place_bracket", idempotency_key="key-bracket-1", **wrong)
+    assert answer.refusal is not None
+    assert answer.refusal.code == "BRACKET_INCONSISTENT"
+    assert (await ask("preview_bracket", **wrong)).structured["ok"] is False
+
+
+async def test_closing_repeated_is_the_same_order_and_other_terms_are_a_conflict(desk: Desk, ask: Ask) -> None:
+    await buy(desk, ask)
+    asked = {"idempotency_key": "key-close-1", "symbol": "alfa"}
+    first = await ask("close_position", **asked)
+    assert (first.structured["side"], first.structured["quantity"]) == ("sell", "4")
+    await desk.decisions.approve(OrderId(first.structured["order_id"]), None, None, None, "test")
+    again = await ask("close_position", **asked)
+    assert (again.structured["order_id"], again.structured["state"]) == (first.structured["order_id"], "filled")
+    other = await ask("close_position", quantity=1, **asked)
+    assert other.refusal is not None
+    assert other.refusal.code == "IDEMPOTENCY_CONFLICT"
+    empty = await ask("close_position", idempotency_key="key-close-2", symbol="ALFA")
+    assert empty.refusal is not None
+    assert empty.refusal.code == "NOTHING_HELD"
+
+
+@pytest.mark.parametrize(("target", "side", "quantity"), [("7", "buy", "3"), (0, "sell", "4"), ("-1", "sell", "5")])
+async def test_a_target_becomes_the_order_of_the_difference(
+    desk: Desk, ask: Ask, target: object, side: str, quantity: str
+) -> None:
+    await buy(desk, ask)
+    answer = await ask("place_target_position", idempotency_key="key-target-1", symbol="ALFA", target_quantity=target)
+    assert (answer.structured["side"], answer.structured["quantity"]) == (side, quantity)
+
+
+async def test_all_own_orders_are_cancelled_and_nobody_elses(
+    desk: Desk, tools: DeskTools, ask: Ask, claude: Caller
+) -> None:
+    cursor = desk.grants.give("cursor")
+    order = {"symbol": "BRVO", "side": "buy", "quantity": 1, "order_type": "market"}
+    await tools.call(cursor, "place_order", {"idempotency_key": "key-other-1", **order})
+    await ask("place_order", idempotency_key="key-mine-01", **order)
+    await ask("place_bracket", idempotency_key="key-mine-02", **await terms(desk))
+    ended = (await ask("cancel_all_orders")).structured
+    assert [one["state"] for one in ended["orders"]] == ["cancelled"] * 4
+    assert [one.client for one in desk.book.waiting()] == ["cursor"]
+    assert (await ask("cancel_all_orders")).structured["says"] == "You had no open orders."
+
+
+async def test_fills_are_listed_with_their_orders_and_own_ones_marked(desk: Desk, tools: DeskTools, ask: Ask) -> None:
+    bought = await buy(desk, ask, 3)
+    (fill,) = (await ask("list_executions")).structured["executions"]
+    assert (fill["order_id"], fill["quantity"], fill["yours"]) == (bought["order_id"], "3", True)
+    assert fill["price"] == bought["average_price"]
+    cursor = desk.grants.give("cursor")
+    theirs = await tools.call(cursor, "list_executions", {})
+    assert [one["yours"] for one in theirs.structured["executions"]] == [False]
+    assert (await tools.call(cursor, "list_executions", {"only_mine": True})).structured["executions"] == []
+
+
+async def test_the_portfolio_tells_exposure_from_its_positions(desk: Desk, ask: Ask) -> None:
+    await buy(desk, ask, 3)
+    portfolio = (await ask("get_portfolio")).structured
+    (held,) = portfolio["positions"]
+    exposure = portfolio["exposure"]
+    assert exposure["long"] == exposure["gross"] == exposure["net"] == held["market_value"]
+    assert (exposure["short"], exposure["largest_symbol"], exposure["largest_percent"]) == ("0.00", "ALFA", "100.00")
+    assert portfolio["equity"] == (await ask("get_balances")).structured["equity"]
+
+
+async def test_margin_is_estimated_and_nothing_is_placed(desk: Desk, ask: Ask) -> None:
+    order = {"symbol": "ALFA", "side": "buy", "quantity": 2, "order_type": "market"}
+    told = (await ask("estimate_margin", **order)).structured
+    assert Decimal(told["margin"]) > 0
+    assert not list(desk.book.all())
+
+
+async def test_a_stop_is_tightened_at_once_and_loosened_only_by_the_operator(desk: Desk, ask: Ask) -> None:
+    await buy(desk, ask, 3)
+    price = await desk.touch("ALFA", Side.SELL)
+    stop = {"symbol": "ALFA", "side": "sell", "quantity": 3, "order_type": "stop", "time_in_force": "gtc"}
+    placed = await ask("place_order", idempotency_key="key-stop-01", stop_price=str(price - 10), **stop)
+    order = {"order_id": placed.structured["order_id"]}
+    await desk.decisions.approve(OrderId(order["order_id"]), None, None, None, "test")
+    tighter = (await ask("modify_order", stop_price=str(price - 8), **order)).structured
+    assert (tighter["state"], tighter["stop_price"]) == ("working", str(price - 8))
+    looser = (await ask("modify_order", stop_price=str(price - 9), **order)).structured
+    assert looser["stop_price"] == str(price - 8)
+    assert looser["proposed_stop_price"] == str(price - 9)
+    assert desk.book.waiting()
+
+
+async def test_a_change_that_does_not_belong_to_the_type_is_refused(desk: Desk, ask: Ask) -> None:
+    placed = await ask(
+        "place_order", idempotency_key="key-plain-1", symbol="ALFA", side="buy", quantity=2, order_type="market"
+    )
+    answer = await ask("modify_order", order_id=placed.structured["order_id"], stop_price=5)
+    assert answer.refusal is not None
+    assert answer.refusal.code == "ORDER_TYPE_NOT_ALLOWED"
+
+
+async def test_a_calendar_knows_half_days_and_says_what_it_does_not_know(ask: Ask) -> None:
+    told = (await ask("get_calendar", exchange="xnys", first="2026-12-21", days=7)).structured
+    assert "2026-12-25" in told["holidays"]
+    assert [one["day"] for one in told["sessions"] if one["special"]] == ["2026-12-24"]
+    for unknown in ({"exchange": "ZZZZ"}, {"first": "1990-01-01"}, {"first": "9999-12-30", "days": 366}):
+        answer = await ask("get_calendar", **unknown)
+        assert answer.refusal is not None
+        assert answer.refusal.code == "SESSION_UNKNOWN"
