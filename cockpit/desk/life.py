@@ -25,7 +25,6 @@ from cockpit.model.orders import (
     Replaced,
     ReplaceRefused,
 )
-from cockpit.model.text import Safe
 
 _S = OrderState
 
@@ -102,7 +101,6 @@ def _filled(order: Order, execution: Execution, at: datetime) -> Order:
         average_price=paid / filled,
         fees=order.fees + execution.fee,
         state=state,
-        reason=Safe("") if state is _S.FILLED else order.reason,
         proposed=None if ended else order.proposed,
         decide_by=None if ended else order.decide_by,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -51,6 +52,7 @@ class Observer:
         self._switch = switch
         self._clock = clock
         self._oversight = oversight
+        self._turns: dict[str, asyncio.Lock] = {}
         self._volumes: dict[tuple[str, str], tuple[date, Decimal | None]] = {}
         self._multipliers: dict[tuple[str, str], Decimal] = {}
 
@@ -100,6 +102,13 @@ class Observer:
         )
         return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy), policy)
 
+    def turn(self, connection: Connection) -> asyncio.Lock:
+        """Return the turn of a connection: who holds it acts on what was judged before anybody else judges there.
+
+        Whoever holds an order too takes that first.
+        """
+        return self._turns.setdefault(connection.name, asyncio.Lock())
+
     def policy(self, connection: Connection, client: str) -> PolicySettings:
         """Return the limits that hold for a client on a connection now."""
         return self._oversight.limits.policy(connection, client)
@@ -143,7 +152,7 @@ class Observer:
             if order.order_id == but:
                 # The broker's buying power is already without this order, which is about to be other than it is.
                 if order.state not in _NOT_YET_COUNTED:
-                    in_flight -= _value(order, ZERO) * instrument.multiplier
+                    in_flight -= _opens(order, held) * _price(order) * instrument.multiplier
                 continue
             if order.state in _NOT_YET_COUNTED and order.role not in EXITS:
                 in_flight += _value(order, policy.market_margin) * await self._multiplier(connection, market, order)
@@ -302,6 +311,12 @@ def _on_top(seen: Seen, beside: Beside) -> Seen:
 
 def _price(order: Order) -> Decimal:
     return order.request.limit_price or order.request.stop_price or order.asked_at_price or ZERO
+
+
+def _opens(order: Order, held: Decimal) -> Decimal:
+    """Return what of an order would open or grow a position of ``held``: the part that a broker keeps money for."""
+    closable = max(ZERO, -held * order.request.side.sign)
+    return max(ZERO, order.left - closable)
 
 
 def _value(order: Order, margin: Decimal) -> Decimal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -82,7 +82,6 @@ class OrderDesk:
         self._clock = clock
         self._randomness = randomness
         self._previews = Previews(clock)
-        self._asking: dict[str, asyncio.Lock] = {}
         self._rulebook = rulebook
         self.closing = Closing(book)
         self.release: Callable[[Order], Awaitable[None]] = _nobody
@@ -158,7 +157,7 @@ class OrderDesk:
             known = await self._keys.order_of(client, key, fingerprint)
             if known is not None:
                 return await self._book.of_group(await self.get(admitted, known)), Do.ASK
-            async with self._asking.setdefault(connection.name, asyncio.Lock()):
+            async with self._observer.turn(connection):
                 wanted = await make()
                 _need_capable(connection, wanted)
                 self._need_room(client)
@@ -172,6 +171,9 @@ class OrderDesk:
                 made = new_orders(admitted, together, self._clock.now(), self._randomness(10))
                 orders = under_rule(made, verdict, self._approval.confirm_seconds)
                 head = orders[0]
+                refusal = self._sender.last_look(head, connection)
+                if refusal is not None:
+                    raise Refused(refusal)
                 await self._book.add_all(
                     orders,
                     [insert_key(client, key, fingerprint, head.order_id, head.made_at)],
@@ -212,10 +214,12 @@ class OrderDesk:
 
     async def _modify(self, admitted: Admitted, order_id: OrderId, given: dict[str, Decimal]) -> Order:
         order = await self._own(admitted, order_id)
-        async with self._book.alone(order_id):
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._book.alone(order_id))
             order = self._book.get(order_id) or order
             need_changeable(order)
             request = changed_request(order, given)
+            await held.enter_async_context(self._observer.turn(admitted.connection))
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
             _need_passed(judged)
             lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)

@@ -124,7 +124,7 @@ class Sender:
     async def submit(self, order: Order) -> Order:
         """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left."""
         connection = self._connections.need(order.connection)
-        refusal = self._last_look(order, connection)
+        refusal = self.last_look(order, connection)
         if refusal is not None:
             return await self._refuse(order, refusal)
         await self._send((order,), connection.broker.submit(order.reference, order.request), Rejected)
@@ -137,7 +137,7 @@ class Sender:
         """
         head = orders[0]
         connection = self._connections.need(head.connection)
-        refusal = self._last_look(head, connection)
+        refusal = self.last_look(head, connection)
         if refusal is not None or head.linkage is None:
             return await self._refuse(head, refusal or refuse("CAPABILITY_UNAVAILABLE"), orders)
         legs = [(one.reference, one.request) for one in orders]
@@ -147,7 +147,7 @@ class Sender:
     async def replace(self, order: Order) -> Order:
         """Send the change that stands, durable, in ``order.proposed``."""
         connection = self._connections.need(order.connection)
-        refusal = self._last_look(order, connection)
+        refusal = self.last_look(order, connection)
         if refusal is not None or order.proposed is None:
             reason = safe(refusal.message if refusal else "nothing to change")
             self._facts.put(ReplaceRefused(order.reference, self._clock.now(), reason))
@@ -237,7 +237,7 @@ class Sender:
                     async with asyncio.timeout(_SETTLE_WITHIN):
                         await self._book.write_late()
 
-    def _last_look(self, order: Order, connection: Connection) -> Refusal | None:
+    def last_look(self, order: Order, connection: Connection) -> Refusal | None:
         """Look at authority and switch once more. Nothing is awaited between this and the broker's call."""
         if self._switch.state in {TradingState.KILLED, TradingState.HALTED}:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
