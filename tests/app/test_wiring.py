@@ -32,12 +32,12 @@ async def cockpit(folder: Path) -> AsyncIterator[Cockpit]:
         taken.close()
 
 
-async def act(opened: Cockpit, name: str, **arguments: str) -> Answer:
-    return await opened.face.run(Command(name, {key.rstrip("_"): value for key, value in arguments.items()}))
+async def act(opened: Cockpit, act_name: str, /, **arguments: str) -> Answer:
+    return await opened.face.run(Command(act_name, arguments))
 
 
-async def done(opened: Cockpit, name: str, **arguments: str) -> Any:
-    answer = await act(opened, name, **arguments)
+async def done(opened: Cockpit, act_name: str, /, **arguments: str) -> Any:
+    answer = await act(opened, act_name, **arguments)
     assert isinstance(answer, Done), answer
     return answer.data
 
