@@ -13,6 +13,7 @@ from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
 from cockpit.desk.groups import AT_THE_BROKER, Wanted, edited, wanted_of
+from cockpit.desk.deadlines import Deadlines
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.reconciling import Compared, Reconciler
@@ -73,6 +74,7 @@ class Decisions:
         self._publish = publish
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
+        self._deadlines = Deadlines(clock)
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""
@@ -139,7 +141,7 @@ class Decisions:
             if refusal is not None:
                 return refusal
             now = self._clock.now()
-            if head.decide_by is not None and now >= head.decide_by:
+            if head.decide_by is not None and self._deadlines.over(head.order_id, head.changed_at, head.decide_by):
                 return refuse("APPROVAL_EXPIRED")
             moves = [
                 (one, _approved(one, leg.request, found, now))
@@ -230,20 +232,27 @@ class Decisions:
 
     async def expire_due(self) -> datetime | None:
         """End the waits whose time is over; return when the next wait for the operator ends."""
-        now = self._clock.now()
         for order in self._book.unconfirmed():
-            if order.confirm_by is not None and order.confirm_by <= now:
+            if order.confirm_by is not None and self._deadlines.over(
+                f"confirm {order.order_id}", order.changed_at, order.confirm_by
+            ):
                 code, event = "NOT_CONFIRMED", "order.not_confirmed"
                 says = refuse(code).message
                 await self._undisturbed.do(
-                    self._end_wait(order.order_id, OrderState.EXPIRED, says, event, code, "time", now)
+                    self._end_wait(order.order_id, OrderState.EXPIRED, says, event, code, "time", order.confirm_by)
                 )
         for order in self._book.waiting():
-            if order.decide_by is not None and order.decide_by <= now:
+            if order.decide_by is not None and self._deadlines.over(order.order_id, order.changed_at, order.decide_by):
                 says = refuse("APPROVAL_EXPIRED").message
                 await self._undisturbed.do(
                     self._end_wait(
-                        order.order_id, OrderState.EXPIRED, says, "order.wait_expired", "APPROVAL_EXPIRED", "time", now
+                        order.order_id,
+                        OrderState.EXPIRED,
+                        says,
+                        "order.wait_expired",
+                        "APPROVAL_EXPIRED",
+                        "time",
+                        order.decide_by,
                     )
                 )
         return min((order.decide_by for order in self._book.waiting() if order.decide_by is not None), default=None)
@@ -255,6 +264,8 @@ class Decisions:
             await asyncio.sleep(_EXPIRY_STEP)
 
     async def reconcile(self, connection: str | None = None) -> tuple[Compared, ...]:
+        confirming = (f"confirm {order.order_id}" for order in self._book.unconfirmed())
+        self._deadlines.keep({*(order.order_id for order in self._book.waiting()), *confirming})
         """Bring every order that a broker may have to what its books say. Never sends anything."""
         return await self.reconciler.reconcile(connection)
 

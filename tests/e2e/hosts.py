@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,14 +76,17 @@ async def run_command(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def start(folder: Path, *, port: int = 0, settings: str = "") -> Host:
-    """Start a host and wait for its ready line."""
+async def start(
+    folder: Path, *, port: int = 0, settings: str = "", command: Sequence[str] = COMMAND, faults: Path | None = None
+) -> Host:
+    """Start a host and wait for its ready line; ``faults`` is the folder that tells a faulty one how to fail."""
+    env = {**environment(), **({} if faults is None else {"FAULTS": str(faults)})}
     config = folder.parent / "cockpit.toml"
     config.write_text(settings)
     with (folder.parent / "stderr.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--config", str(config), "--data-dir", str(folder), "--port", str(port), "serve",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment(),
+            *command, "--config", str(config), "--data-dir", str(folder), "--port", str(port), "serve",
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, env=env,
         )  # fmt: skip
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
@@ -92,8 +95,10 @@ async def start(folder: Path, *, port: int = 0, settings: str = "") -> Host:
 
 
 @asynccontextmanager
-async def host(folder: Path, *, settings: str = "") -> AsyncIterator[Host]:
-    running = await start(folder, settings=settings)
+async def host(
+    folder: Path, *, settings: str = "", command: Sequence[str] = COMMAND, faults: Path | None = None
+) -> AsyncIterator[Host]:
+    running = await start(folder, settings=settings, command=command, faults=faults)
     try:
         yield running
     finally:
