@@ -12,8 +12,8 @@ from typing import Final
 from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
-from cockpit.desk.groups import AT_THE_BROKER, Wanted, edited, wanted_of
 from cockpit.desk.deadlines import Deadlines
+from cockpit.desk.groups import AT_THE_BROKER, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.reconciling import Compared, Reconciler
@@ -72,9 +72,9 @@ class Decisions:
         self._undisturbed = undisturbed
         self._clock = clock
         self._publish = publish
+        self._deadlines = Deadlines(clock)
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
-        self._deadlines = Deadlines(clock)
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""
@@ -255,6 +255,8 @@ class Decisions:
                         order.decide_by,
                     )
                 )
+        confirming = (f"confirm {order.order_id}" for order in self._book.unconfirmed())
+        self._deadlines.keep({*(order.order_id for order in self._book.waiting()), *confirming})
         return min((order.decide_by for order in self._book.waiting() if order.decide_by is not None), default=None)
 
     async def watch_time(self) -> None:
@@ -264,8 +266,6 @@ class Decisions:
             await asyncio.sleep(_EXPIRY_STEP)
 
     async def reconcile(self, connection: str | None = None) -> tuple[Compared, ...]:
-        confirming = (f"confirm {order.order_id}" for order in self._book.unconfirmed())
-        self._deadlines.keep({*(order.order_id for order in self._book.waiting()), *confirming})
         """Bring every order that a broker may have to what its books say. Never sends anything."""
         return await self.reconciler.reconcile(connection)
 
