@@ -210,3 +210,27 @@ async def test_a_clock_put_back_changes_no_order_of_records_and_lengthens_no_wai
         assert times != sorted(times), "the host's time is written as it is"
         assert (await running.ask("audit", "verify"))["ok"]
         assert len(await running.ask("audit", "search", "--tool", "place_order", "--since", "3h")) == 3
+
+
+async def test_old_records_are_archived_while_clients_work_and_everything_is_still_there(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with host(folder, settings=FREELY) as running, script(running) as client:
+        for _ in range(60):
+            await client.call("get_quote", symbol="ALFA")
+        assert (await running.run("audit", "archive"))[0] == 1, "the settings keep all"
+        moved = await running.ask("audit", "archive", "--records", "10")
+        assert moved["first"] == 1
+        assert (folder / "archive" / moved["file"]).stat().st_mode & 0o777 == 0o600
+        await client.call("get_quote", symbol="ALFA")
+        verdict = await running.ask("audit", "verify")
+        assert verdict["ok"]
+        assert verdict["records"] > moved["records"]
+        kept = await running.ask("audit", "verify", "--without-archives")
+        assert kept["records"] == verdict["records"] - moved["records"]
+        written = await running.ask("audit", "export", "--to", str(tmp_path / "all.jsonl"))
+        assert (written["first"], written["records"]) == (1, written["last"])
+        mirrored = [json.loads(line)["number"] for line in (folder / "audit.jsonl").read_bytes().split(b"\n")[:-1]]
+        assert mirrored == list(range(1, len(mirrored) + 1))
+        assert len(mirrored) > 60
+        (folder / "archive" / moved["file"]).rename(tmp_path / "away")
+        assert (await running.run("audit", "verify"))[0] == 1
