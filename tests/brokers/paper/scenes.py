@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from cockpit.brokers.paper.bars import path
 from cockpit.brokers.paper.book import PaperOrder, State, Touch
 from cockpit.brokers.paper.engine import Step, apply
-from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Submit
+from cockpit.brokers.paper.events import (
+    Cancel,
+    DayEnded,
+    PaperEvent,
+    Quoted,
+    Replace,
+    Split,
+    Submit,
+    SubmitLinked,
+)
 from cockpit.brokers.paper.margin import Terms
 from cockpit.brokers.paper.rules import Rules
-from cockpit.model.orders import OrderRef, OrderRequest, OrderType, Side, TimeInForce
+from cockpit.model.orders import Linkage, OrderRef, OrderRequest, OrderType, Side, TimeInForce
+from cockpit.model.quotes import Bar, Interval
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
@@ -53,6 +64,39 @@ def sell(
     return request(Side.SELL, quantity, limit, symbol, life)
 
 
+def stop(
+    side: Side,
+    quantity: str | Decimal,
+    at: str | Decimal,
+    limit: str | Decimal | None = None,
+    symbol: str = "AAA",
+    life: TimeInForce = TimeInForce.GTC,
+) -> OrderRequest:
+    """Return a stop, or with a limit a stop-limit order."""
+    kind = OrderType.STOP if limit is None else OrderType.STOP_LIMIT
+    price = None if limit is None else Decimal(limit)
+    return OrderRequest(symbol, side, Decimal(quantity), kind, price, life, stop_price=Decimal(at))
+
+
+def trail(
+    side: Side,
+    quantity: str | Decimal,
+    amount: str | Decimal | None = None,
+    percent: str | Decimal | None = None,
+    symbol: str = "AAA",
+) -> OrderRequest:
+    return OrderRequest(
+        symbol,
+        side,
+        Decimal(quantity),
+        OrderType.TRAILING_STOP,
+        None,
+        TimeInForce.GTC,
+        trail_amount=None if amount is None else Decimal(amount),
+        trail_percent=None if percent is None else Decimal(percent),
+    )
+
+
 class Scene:
     """An account of 100,000 that remembers what happened; each event comes a second after the one before."""
 
@@ -60,6 +104,8 @@ class Scene:
         self.rules = rules
         self.state = State.opened(Decimal(cash))
         self.now = START
+        self.session = True
+        """Whether the market's session is open."""
         self.steps: list[tuple[PaperEvent, Step]] = []
         for symbol, middle in MIDDLE.items():
             tick = rules.terms[symbol].tick
@@ -85,13 +131,46 @@ class Scene:
     ) -> Step:
         at = self.pass_time()
         touch = Touch(symbol, Decimal(bid), Decimal(ask), Decimal(bid_size), Decimal(ask_size), at)
-        return self.apply(Quoted(at, (touch,)))
+        return self.apply(Quoted(at, (touch,), session=self.session))
+
+    def bar(
+        self,
+        prices: tuple[Decimal | str, ...],
+        volume: str | Decimal = "4000",
+        symbol: str = "AAA",
+        at_once: bool = False,
+    ) -> None:
+        """Let a bar of open, high, low and close pass: its four prices one by one, or all in one event."""
+        at = self.pass_time()
+        bar = Bar(at, *(Decimal(price) for price in prices), Decimal(volume))
+        points = path(symbol, bar, Interval.MIN_1, self.rules.terms[symbol])
+        for touches in [points] if at_once else [(point,) for point in points]:
+            self.now = touches[-1].at
+            self.apply(Quoted(self.now, tuple(touches), session=self.session))
+
+    def lose(self, symbol: str = "AAA") -> Step:
+        """Let the source have no price any more."""
+        return self.apply(Quoted(self.pass_time(), (), (symbol,), session=self.session))
 
     def submit(self, reference: str, wanted: OrderRequest) -> Step:
-        return self.apply(Submit(self.pass_time(), OrderRef(reference), wanted))
+        return self.apply(Submit(self.pass_time(), OrderRef(reference), wanted, session=self.session))
+
+    def link(self, linkage: Linkage, name: str, *wanted: OrderRequest) -> Step:
+        """Hand over a group whose orders are called name1, name2 and so on."""
+        legs = tuple((OrderRef(f"{name}{number}"), each) for number, each in enumerate(wanted, 1))
+        return self.apply(SubmitLinked(self.pass_time(), linkage, legs, session=self.session))
+
+    def bracket(self, name: str, entry: OrderRequest, target: OrderRequest, guard: OrderRequest) -> Step:
+        return self.link(Linkage.BRACKET, name, entry, target, guard)
+
+    def pair(self, name: str, one: OrderRequest, other: OrderRequest) -> Step:
+        return self.link(Linkage.OCO, name, one, other)
+
+    def split(self, new: int, old: int, symbol: str = "AAA") -> Step:
+        return self.apply(Split(self.pass_time(), symbol, new, old))
 
     def replace(self, reference: str, wanted: OrderRequest) -> Step:
-        return self.apply(Replace(self.pass_time(), OrderRef(reference), wanted))
+        return self.apply(Replace(self.pass_time(), OrderRef(reference), wanted, session=self.session))
 
     def cancel(self, reference: str) -> Step:
         return self.apply(Cancel(self.pass_time(), OrderRef(reference)))

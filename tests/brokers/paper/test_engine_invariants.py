@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.brokers.paper.book import PaperOrder, State
-from cockpit.brokers.paper.engine import Step, apply
-from cockpit.brokers.paper.events import PaperEvent, Quoted, Replace, Submit
+from cockpit.brokers.paper.book import STOPS, PaperOrder, State
+from cockpit.brokers.paper.engine import apply
+from cockpit.brokers.paper.events import Quoted, Replace, Split, Submit, SubmitLinked
+from cockpit.brokers.paper.faults import stop_terms
 from cockpit.brokers.paper.records import event_kind, event_text, read_event, read_state, state_text
 from cockpit.model.money import CENT, ZERO
 from cockpit.model.orders import (
@@ -24,215 +25,340 @@ from cockpit.model.orders import (
     Expired,
     OrderRef,
     OrderState,
+    OrderType,
     Rejected,
     Replaced,
     ReplaceRefused,
+    Role,
     Side,
     TimeInForce,
 )
+from tests.brokers.paper.days import WHATEVER, Act, Moment, days, executions, lived, orders, quotes, sides, symbols
 from tests.brokers.paper.scenes import MIDDLE, RULES, Scene, request
 
-Act = Callable[[Scene], Step]
-"""Something that happens in a scene; it may look at the scene to find a sensible thing to do."""
-
-symbols = st.sampled_from(["AAA", "AAA", "AAA", "BBB", "CCC"])
-sides = st.sampled_from(list(Side))
-near = st.integers(-15, 15)
-passive = st.integers(-8, 20)
-"""Ticks from the middle towards a better price for the order: most rest for a while."""
-shown = st.integers(0, 12)
+AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
+whatever = settings(WHATEVER, max_examples=60)
 
 
-@st.composite
-def quotes(draw: st.DrawFn) -> Act:
-    symbol, middle, spread = draw(symbols), draw(near), draw(st.integers(0, 3))
-    bid_lots, ask_lots = draw(shown) * 10, draw(shown) * 10
-
-    def happen(scene: Scene) -> Step:
-        terms = RULES.terms[symbol]
-        bid = MIDDLE[symbol] + middle * terms.tick
-        return scene.quote(bid, bid + spread * terms.tick, bid_lots * terms.lot, ask_lots * terms.lot, symbol)
-
-    return happen
+def fills(moment: Moment) -> list[Execution]:
+    return [fact.execution for fact in moment.step.facts if isinstance(fact, Executed)]
 
 
-@st.composite
-def submits(draw: st.DrawFn) -> Act:
-    symbol, side, lots = draw(symbols), draw(sides), draw(st.integers(1, 250))
-    away = draw(st.one_of(st.none(), passive, passive))
-    life = draw(st.sampled_from([*TimeInForce, TimeInForce.DAY, TimeInForce.GTC]))
-    again, off = draw(st.integers(0, 9)) == 0, draw(st.integers(0, 19)) == 0
-
-    def happen(scene: Scene) -> Step:
-        terms = RULES.terms[symbol]
-        limit = None if away is None else MIDDLE[symbol] - side.sign * away * terms.tick
-        quantity = lots * terms.lot + (terms.lot / 3 if off else ZERO)
-        number = len([event for event, _ in scene.steps if isinstance(event, Submit)])
-        return scene.submit(
-            f"r{number - 1 if again and number else number}", request(side, quantity, limit, symbol, life)
-        )
-
-    return happen
+def order_of(moment: Moment, fill: Execution) -> PaperOrder:
+    order = moment.after.order(fill.reference)
+    assert order is not None
+    return order
 
 
-@st.composite
-def replaces(draw: st.DrawFn) -> Act:
-    pick, more, moved = draw(st.integers(0, 50)), draw(st.integers(-60, 60)), draw(near)
-    keeps_price = draw(st.booleans())
-
-    def happen(scene: Scene) -> Step:
-        order = picked(scene, pick)
-        if order is None or order.request.limit_price is None:
-            return scene.replace("nobody", request(Side.BUY, "1", "20.00"))
-        old, terms = order.request, RULES.terms[order.request.symbol]
-        limit = order.request.limit_price if keeps_price else MIDDLE[old.symbol] + moved * terms.tick
-        quantity = old.quantity + more * terms.lot
-        return scene.replace(order.reference, request(old.side, quantity, limit, old.symbol, old.time_in_force))
-
-    return happen
-
-
-@st.composite
-def cancels(draw: st.DrawFn) -> Act:
-    pick = draw(st.integers(0, 50))
-
-    def happen(scene: Scene) -> Step:
-        order = picked(scene, pick)
-        return scene.cancel("nobody" if order is None else order.reference)
-
-    return happen
-
-
-@st.composite
-def ends_of_days(draw: st.DrawFn) -> Act:
-    hours = draw(st.sampled_from([24, 24, 0]))
-
-    def happen(scene: Scene) -> Step:
-        scene.pass_time(hours * 3600)
-        return scene.end_day()
-
-    return happen
-
-
-def picked(scene: Scene, number: int) -> PaperOrder | None:
-    """Return one of the open orders, or now and then of the ended ones."""
-    orders = list((scene.state.ended if number > 45 else scene.state.open).values())
-    return orders[number % len(orders)] if orders else None
-
-
-acts = st.one_of(quotes(), quotes(), submits(), submits(), submits(), replaces(), cancels(), ends_of_days())
-days = st.lists(acts, min_size=12, max_size=50)
-whatever = settings(deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.large_base_example))
-
-
-class Watch:
-    """Looks at every event of a scene for what must never happen."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.taken: Counter[tuple[str, Side]] = Counter()
-        self.told: dict[OrderRef, OrderState] = {}
-
-    def do(self, act: Act) -> Step:
-        before = self.scene.state
-        step = act(self.scene)
-        event = self.scene.steps[-1][0]
-        after = self.scene.state
-        self.money_adds_up(after)
-        self.orders_are_sound(before, after)
-        self.fills_are_sound(event, step, before, after)
-        self.facts_tell_the_state(step, after)
-        if step.refusal is not None:
-            assert after is before
-        if isinstance(event, Submit):
-            again = apply(RULES, after, event)
-            assert (again.state, again.facts) == (after, ())
-        return step
-
-    def money_adds_up(self, state: State) -> None:
+@whatever
+@given(days)
+def test_01_cash_and_cost_are_what_was_put_in_and_settled_less_the_fees(day: list[Act]) -> None:
+    for moment in lived(day):
+        state = moment.after
         cost = sum((held.cost for held in state.holdings.values()), ZERO)
         assert state.cash + cost == state.opening_cash + state.realised - state.fees
-        fills = executions(state)
-        moved = sum(
-            (each.side.sign * each.quantity * each.price * RULES.terms[each.symbol].multiplier for each in fills), ZERO
-        )
-        assert state.fees == sum((each.fee for each in fills), ZERO)
-        assert state.cash == state.opening_cash - moved - state.fees
-        for symbol in RULES.terms:
-            held = state.holdings.get(symbol)
-            total = sum((each.side.sign * each.quantity for each in fills if each.symbol == symbol), ZERO)
-            assert total == (ZERO if held is None else held.quantity)
-            assert held is None or held.quantity != ZERO
-        assert "BBB" not in state.holdings or state.holdings["BBB"].quantity > ZERO
-        assert len({each.execution_id for each in fills}) == len(fills)
 
-    def orders_are_sound(self, before: State, after: State) -> None:
-        assert not after.open.keys() & after.ended.keys()
-        assert all(after.ended[reference] == order for reference, order in before.ended.items())
-        for order in (*after.open.values(), *after.ended.values()):
-            life = order.request.time_in_force
+
+@whatever
+@given(days)
+def test_02_positions_and_cash_are_the_sums_of_the_fills(day: list[Act]) -> None:
+    held: defaultdict[str, Decimal] = defaultdict(Decimal)
+    cash = Decimal(100_000)
+    for moment in lived(day):
+        for fill in fills(moment):
+            held[fill.symbol] += fill.side.sign * fill.quantity
+            value = fill.quantity * fill.price * RULES.terms[fill.symbol].multiplier
+            cash -= fill.side.sign * value + fill.fee
+        if isinstance(moment.event, Split) and moment.step.refusal is None:
+            symbol, lot = moment.event.symbol, RULES.terms[moment.event.symbol].lot
+            exact = held[symbol] * moment.event.new
+            held[symbol] = (abs(exact) // (moment.event.old * lot) * lot).copy_sign(exact)
+            if symbol in moment.before.holdings:
+                left = moment.after.holdings.get(symbol)
+                cash += moment.before.holdings[symbol].cost - (ZERO if left is None else left.cost)
+        assert {symbol: quantity for symbol, quantity in held.items() if quantity} == {
+            symbol: each.quantity for symbol, each in moment.after.holdings.items()
+        }
+        assert moment.after.cash == cash
+
+
+@whatever
+@given(days)
+def test_03_what_is_filled_is_the_sum_of_the_fills_and_no_more_than_was_ordered(day: list[Act]) -> None:
+    for moment in lived(day):
+        for order in orders(moment.after):
             assert order.filled == sum((each.quantity for each in order.executions), ZERO)
-            assert order.fee == sum((each.fee for each in order.executions), ZERO)
-            assert order.fee == fee_by_hand(order)
             assert order.filled <= order.request.quantity or order.state is OrderState.REJECTED
-            assert (order.state in DONE) == (order.reference in after.ended)
+            assert (order.state in DONE) == (order.reference in moment.after.ended)
             assert (order.state is OrderState.FILLED) == (order.left == ZERO)
-            if order.reference in after.open:
-                assert life not in {TimeInForce.IOC, TimeInForce.FOK}
-                assert order.request.limit_price is not None
+            if order.state not in DONE:
+                assert order.left > ZERO
                 assert order.state is (OrderState.PARTLY_FILLED if order.filled else OrderState.WORKING)
-            elif life is TimeInForce.FOK:
+
+
+@whatever
+@given(days)
+def test_04_no_fill_is_worse_than_the_limit(day: list[Act]) -> None:
+    for moment in lived(day):
+        for fill in fills(moment):
+            limit = order_of(moment, fill).request.limit_price
+            assert limit is None or fill.side.sign * fill.price <= fill.side.sign * limit
+
+
+@whatever
+@given(days)
+def test_05_an_order_that_has_ended_never_changes(day: list[Act]) -> None:
+    for moment in lived(day):
+        assert not moment.after.open.keys() & moment.after.ended.keys()
+        assert all(moment.after.ended[reference] == order for reference, order in moment.before.ended.items())
+
+
+@whatever
+@given(days)
+def test_06_ioc_and_fok_never_rest_and_fok_is_all_or_nothing(day: list[Act]) -> None:
+    for moment in lived(day):
+        assert not any(order.request.time_in_force in AT_ONCE for order in moment.after.open.values())
+        for order in moment.after.ended.values():
+            if order.request.time_in_force is TimeInForce.FOK:
                 assert order.filled in {ZERO, order.request.quantity}
 
-    def fills_are_sound(self, event: PaperEvent, step: Step, before: State, after: State) -> None:
-        if isinstance(event, Quoted):
-            for touch in event.touches:
-                for side in Side:
-                    self.taken[touch.symbol, side] = ZERO  # type: ignore[assignment]
-        for fill in (fact.execution for fact in step.facts if isinstance(fact, Executed)):
-            order, terms = after.order(fill.reference), RULES.terms[fill.symbol]
-            assert order is not None
-            limit = order.request.limit_price
-            assert limit is None or fill.side.sign * fill.price <= fill.side.sign * limit
+
+@whatever
+@given(days)
+def test_07_no_fill_lies_outside_the_bar(day: list[Act]) -> None:
+    for moment in lived(day):
+        for fill in fills(moment):
+            touch = moment.after.shown[fill.symbol].touch
+            if touch.low is not None and touch.high is not None:
+                assert touch.low <= fill.price <= touch.high
+
+
+@whatever
+@given(days)
+def test_08_no_more_is_traded_at_the_touch_than_it_shows(day: list[Act]) -> None:
+    taken: defaultdict[tuple[str, Side], Decimal] = defaultdict(Decimal)
+    for moment in lived(day):
+        if isinstance(moment.event, Quoted | Split):
+            for symbol in RULES.terms:
+                before, after = moment.before.shown.get(symbol), moment.after.shown.get(symbol)
+                if after is not None and (before is None or before.touch != after.touch):
+                    taken[symbol, Side.BUY] = taken[symbol, Side.SELL] = ZERO
+        several = isinstance(moment.event, Quoted) and len(moment.event.touches) > 1
+        for fill in fills(moment):
+            touch = moment.after.shown[fill.symbol].touch
+            if several:
+                continue  # a whole bar: its fills can't be told apart by price
+            market = order_of(moment, fill).request.limit_price is None
+            if not market or (touch.low is None and fill.price == touch.price(fill.side)):
+                taken[fill.symbol, fill.side] += fill.quantity
+            elif touch.low is None:
+                tick = RULES.terms[fill.symbol].tick
+                assert fill.price == max(tick, touch.price(fill.side) + fill.side.sign * tick)
+            displayed = touch.ask_size if fill.side is Side.BUY else touch.bid_size
+            assert taken[fill.symbol, fill.side] <= displayed
+
+
+@whatever
+@given(days)
+def test_09_no_two_fills_have_the_same_id(day: list[Act]) -> None:
+    for moment in lived(day):
+        fills_so_far = executions(moment.after)
+        assert len({each.execution_id for each in fills_so_far}) == len(fills_so_far)
+
+
+@whatever
+@given(days)
+def test_10_what_can_t_be_sold_short_never_is(day: list[Act]) -> None:
+    for moment in lived(day):
+        for symbol, held in moment.after.holdings.items():
+            assert held.quantity > ZERO or (RULES.terms[symbol].shortable and held.quantity < ZERO)
+
+
+@whatever
+@given(days)
+def test_11_the_same_order_again_changes_nothing_and_another_of_its_reference_is_refused(day: list[Act]) -> None:
+    for moment in lived(day):
+        event, other = moment.event, None
+        if isinstance(event, Submit):
+            other = replace(event, request=replace(event.request, quantity=event.request.quantity + 1))
+        elif isinstance(event, SubmitLinked):
+            (reference, first), *rest = event.legs
+            changed = replace(first, quantity=first.quantity + 1)
+            other = replace(event, legs=((reference, changed), *rest))
+        if other is None or moment.step.refusal is not None:
+            continue
+        again = apply(RULES, moment.after, event)
+        assert (again.state, again.facts, again.refusal) == (moment.after, (), None)
+        refused = apply(RULES, moment.after, other)
+        assert refused.state == moment.after
+        assert refused.refusal is not None
+        assert refused.refusal.code == "IDEMPOTENCY_CONFLICT"
+
+
+@settings(WHATEVER, max_examples=100)
+@given(days)
+def test_12_the_same_events_lead_to_the_same_account_also_from_their_records(day: list[Act]) -> None:
+    state = State.opened(Decimal(100_000))
+    kept: list[tuple[State, str]] = []
+    for moment in lived(day):
+        kept.append((moment.after, repr(moment.after)))
+        read = read_event(event_kind(moment.event), event_text(moment.event))
+        assert read == moment.event
+        again = apply(RULES, state, read)
+        assert again == moment.step
+        # an account that is read from its snapshot goes on as if nothing had happened, groups in mid-life too
+        state = replace(read_state(state_text(again.state)), ended=again.state.ended)
+        for reference, order in again.state.open.items():
+            assert replace(order, executions=()) == replace(state.open[reference], executions=())
+        state = replace(state, open=again.state.open)
+        assert state == again.state
+    # no event has changed a state that somebody may still hold
+    assert all(repr(state) == text for state, text in kept)
+
+
+@whatever
+@given(days)
+def test_13_an_order_is_charged_its_fee_once_and_within_its_bounds(day: list[Act]) -> None:
+    for moment in lived(day):
+        for order in orders(moment.after):
+            assert order.fee == sum((each.fee for each in order.executions), ZERO)
+            assert order.fee == fee_by_hand(order)
+        assert all(fill.fee >= ZERO for fill in fills(moment))
+        assert moment.after.fees == sum((each.fee for each in executions(moment.after)), ZERO)
+
+
+@whatever
+@given(days)
+def test_14_a_trailing_stop_only_ever_moves_towards_the_better_side(day: list[Act]) -> None:
+    for moment in lived(day):
+        for reference, before in moment.before.open.items():
+            after = moment.after.order(reference)
+            assert after is not None
+            same = stop_terms(after.request) == stop_terms(before.request)
+            if before.trigger is not None and before.request.order_type is OrderType.TRAILING_STOP and same:
+                assert after.trigger is not None
+                assert before.request.side.sign * after.trigger <= before.request.side.sign * before.trigger
+
+
+@whatever
+@given(days)
+def test_15_a_stop_trades_only_after_the_market_has_touched_it(day: list[Act]) -> None:
+    for moment in lived(day):
+        several = isinstance(moment.event, Quoted) and len(moment.event.touches) > 1
+        for order in orders(moment.after):
+            if order.request.order_type not in STOPS:
+                assert not order.armed
+                continue
+            assert order.armed or not order.executions
+            before = moment.before.order(order.reference)
+            if order.armed and (before is None or not before.armed):
+                touch, sign = moment.after.shown[order.request.symbol].touch, order.request.side.sign
+                assert order.trigger is not None
+                assert several or sign * touch.price(order.request.side) >= sign * order.trigger
+                if touch.low is None:
+                    assert all(each.price * sign >= order.trigger * sign for each in order.executions)
+
+
+@whatever
+@given(days)
+def test_16_a_whole_fill_of_one_of_a_pair_ends_the_other(day: list[Act]) -> None:
+    for moment in lived(day):
+        groups: defaultdict[OrderRef, list[PaperOrder]] = defaultdict(list)
+        for order in orders(moment.after):
+            if order.group is not None:
+                groups[order.group].append(order)
+        for group in groups.values():
+            rivals = [order for order in group if order.role is not Role.ENTRY]
+            filled = [order for order in rivals if order.state is OrderState.FILLED]
+            assert len(filled) <= 1
+            if filled:
+                assert all(order.state in DONE for order in rivals)
+            for order in group:
+                if order.role is Role.ENTRY:
+                    waiting = [exit_ for exit_ in rivals if exit_.held]
+                    assert not any(exit_.filled for exit_ in waiting)
+                    assert order.state not in DONE or all(exit_.state in DONE for exit_ in waiting)
+
+
+@whatever
+@given(days)
+def test_17_prices_are_on_the_tick_and_quantities_on_the_lot(day: list[Act]) -> None:
+    for moment in lived(day):
+        for fill in fills(moment):
+            terms = RULES.terms[fill.symbol]
             assert fill.quantity > ZERO
             assert fill.quantity % terms.lot == ZERO
             assert fill.price % terms.tick == ZERO
-            assert fill.fee >= ZERO
-            touch = after.shown[fill.symbol].touch
-            if fill.price == touch.price(fill.side) or isinstance(event, Quoted):
-                self.taken[fill.symbol, fill.side] += fill.quantity  # type: ignore[assignment]
-            else:
-                assert limit is None
-                assert fill.price == touch.price(fill.side) + fill.side.sign * terms.tick
-            displayed = touch.ask_size if fill.side is Side.BUY else touch.bid_size
-            assert self.taken[fill.symbol, fill.side] <= displayed
+        for order in moment.after.open.values():
+            terms = RULES.terms[order.request.symbol]
+            assert order.request.quantity % terms.lot == ZERO
+            assert order.trigger is None or order.trigger % terms.tick == ZERO
+            assert order.trigger is None or order.trigger > ZERO
 
-    def facts_tell_the_state(self, step: Step, after: State) -> None:
-        """Whoever heard every fact, and nothing else, knows how every order stands."""
-        for fact in step.facts:
+
+@settings(WHATEVER, max_examples=150)
+@given(days)
+def test_exits_work_for_exactly_what_their_entry_filled(day: list[Act]) -> None:
+    for moment in lived(day):
+        for order in moment.after.open.values():
+            before = moment.before.open.get(order.reference)
+            if before is not None and before.held and not order.held and order.group is not None:
+                entry = moment.after.ended[order.group]
+                known = {entry.reference, order.reference}
+                group = [each for each in orders(moment.after) if each.group == order.group]
+                rivals = [each for each in group if each.reference not in known]
+                lost = sum((each.filled for each in rivals), ZERO)
+                assert order.request.quantity + lost == entry.filled > ZERO
+
+
+@settings(WHATEVER, max_examples=150)
+@given(days)
+def test_whoever_hears_every_fact_and_nothing_else_knows_how_every_order_stands(day: list[Act]) -> None:
+    told: dict[OrderRef, OrderState] = {}
+    left: dict[OrderRef, Decimal] = {}
+    for moment in lived(day):
+        if isinstance(moment.event, Submit):
+            left.setdefault(moment.event.reference, moment.event.request.quantity)
+        if isinstance(moment.event, SubmitLinked):
+            for reference, wanted in moment.event.legs:
+                left.setdefault(reference, wanted.quantity)
+        for fact in moment.step.facts:
             match fact:
                 case Acknowledged():
-                    assert fact.reference not in self.told
-                    self.told[fact.reference] = OrderState.WORKING
+                    assert fact.reference not in told
+                    told[fact.reference] = OrderState.WORKING
                 case Rejected():
-                    self.told[fact.reference] = OrderState.REJECTED
+                    told[fact.reference] = OrderState.REJECTED
                 case Cancelled():
-                    self.told[fact.reference] = OrderState.CANCELLED
+                    told[fact.reference] = OrderState.CANCELLED
                 case Expired():
-                    self.told[fact.reference] = OrderState.EXPIRED
-                case Executed():
-                    assert self.told[fact.reference] not in DONE
-                    order = after.order(fact.reference)
+                    told[fact.reference] = OrderState.EXPIRED
+                case Replaced():
+                    assert told[fact.reference] not in DONE
+                    order = moment.after.order(fact.reference)
                     assert order is not None
-                    whole = order.state is OrderState.FILLED and fact.execution == order.executions[-1]
-                    self.told[fact.reference] = OrderState.FILLED if whole else OrderState.PARTLY_FILLED
-        assert self.told == {
-            reference: order.state for orders in (after.open, after.ended) for reference, order in orders.items()
-        }
+                    assert fact.request is not None
+                    assert (fact.quantity, fact.limit_price) == (fact.request.quantity, fact.request.limit_price)
+                    known = sum((each.quantity for each in heard(moment, fact)), ZERO)
+                    left[fact.reference] = fact.quantity - known
+                case Executed(execution=execution):
+                    assert told[fact.reference] not in DONE
+                    left[fact.reference] -= execution.quantity
+                    whole = left[fact.reference] == ZERO
+                    told[fact.reference] = OrderState.FILLED if whole else OrderState.PARTLY_FILLED
+        assert told == {order.reference: order.state for order in orders(moment.after)}
 
 
-def executions(state: State) -> list[Execution]:
-    return [each for orders in (state.open, state.ended) for order in orders.values() for each in order.executions]
+def heard(moment: Moment, until: Replaced) -> list[Execution]:
+    """Return the fills of an order that were told before one of its new terms."""
+    before = moment.before.order(until.reference)
+    earlier = [] if before is None else list(before.executions)
+    for fact in moment.step.facts:
+        if fact is until:
+            break
+        if isinstance(fact, Executed) and fact.reference == until.reference:
+            earlier.append(fact.execution)
+    return earlier
 
 
 def fee_by_hand(order: PaperOrder) -> Decimal:
@@ -243,41 +369,7 @@ def fee_by_hand(order: PaperOrder) -> Decimal:
     return min(max(order.filled * Decimal("0.005"), Decimal(1)), value / 100).quantize(CENT)
 
 
-@settings(whatever, max_examples=300)
-@given(days)
-def test_money_orders_fills_and_facts_agree_whatever_happens(day: list[Act]) -> None:
-    watch = Watch(Scene())
-    for act in day:
-        watch.do(act)
-
-
-@settings(whatever, max_examples=100)
-@given(days)
-def test_the_same_events_lead_to_the_same_account_also_from_their_records(day: list[Act]) -> None:
-    scene = Scene()
-    kept: list[tuple[State, str]] = []
-    for act in day:
-        kept.append((scene.state, repr(scene.state)))
-        act(scene)
-    state = State.opened(Decimal(100_000))
-    for event, step in scene.steps:
-        read = read_event(event_kind(event), event_text(event))
-        assert read == event
-        again = apply(RULES, state, read)
-        assert again == step
-        state = again.state
-    whole = read_state(state_text(state))
-    assert (whole.cash, whole.holdings, whole.open, whole.shown) == (
-        state.cash,
-        state.holdings,
-        state.open,
-        state.shown,
-    )
-    # no event has changed a state that somebody may still hold
-    assert all(repr(state) == text for state, text in kept)
-
-
-@settings(whatever, max_examples=200)
+@settings(WHATEVER, max_examples=200)
 @given(
     side=sides,
     symbol=symbols,
@@ -288,44 +380,57 @@ def test_the_same_events_lead_to_the_same_account_also_from_their_records(day: l
 def test_an_order_filled_in_part_and_then_changed_stays_sound(
     side: Side, symbol: str, first: int, more: int, changes: list[tuple[int, int, Act]]
 ) -> None:
-    scene, terms = Scene(), RULES.terms[symbol]
-    watch = Watch(scene)
-    touch = MIDDLE[symbol]
+    scene, terms, touch = Scene(), RULES.terms[symbol], MIDDLE[symbol]
     if not terms.shortable:
         side = Side.BUY
-    watch.do(lambda at: at.quote(touch, touch, first * terms.lot, first * terms.lot, symbol))
-    watch.do(lambda at: at.submit("r", request(side, (first + more) * terms.lot, touch, symbol, TimeInForce.GTC)))
+    scene.quote(touch, touch, first * terms.lot, first * terms.lot, symbol)
+    scene.submit("r", request(side, (first + more) * terms.lot, touch, symbol, TimeInForce.GTC))
     assert scene.order("r").state is OrderState.PARTLY_FILLED
     for quantity, ticks, quote in changes:
         order = scene.order("r")
         wanted = request(side, order.filled + quantity * terms.lot, touch + ticks * terms.tick, symbol, TimeInForce.GTC)
-        step = watch.do(lambda at, wanted=wanted: at.replace("r", wanted))
+        step = scene.replace("r", wanted)
         possible = order.state not in DONE and quantity > 0
         assert isinstance(step.facts[0], Replaced if possible else ReplaceRefused)
         if possible:
             assert scene.order("r").request == wanted
-        watch.do(quote)
+        quote(scene)
+        assert scene.order("r").filled <= scene.order("r").request.quantity
 
 
 def test_most_random_orders_are_taken_and_everything_happens_often_enough() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(whatever, max_examples=150, derandomize=True, database=None)
+    @settings(WHATEVER, max_examples=200, derandomize=True, database=None)
     @given(days)
     def trade(day: list[Act]) -> None:
-        scene = Scene()
-        for act in day:
-            step = act(scene)
-            event = scene.steps[-1][0]
-            seen[type(event).__name__] += 1
-            seen.update(type(fact).__name__ for fact in step.facts)
-            if isinstance(event, Replace) and scene.state.order(event.reference):
+        last: Moment | None = None
+        for moment in lived(day):
+            last = moment
+            seen[type(moment.event).__name__] += 1
+            seen.update(type(fact).__name__ for fact in moment.step.facts)
+            if isinstance(moment.event, Replace) and moment.before.order(moment.event.reference):
                 seen["Replace of one"] += 1
-        seen.update(order.state.name for order in scene.state.ended.values())
+            if isinstance(moment.event, Submit | SubmitLinked):
+                taken = any(isinstance(fact, Acknowledged) for fact in moment.step.facts)
+                seen[f"{type(moment.event).__name__} taken" if taken else "not taken"] += 1
+            for reference, before in moment.before.open.items():
+                after = moment.after.order(reference)
+                assert after is not None
+                seen["armed"] += after.armed and not before.armed
+                seen["trailed"] += None not in {before.trigger, after.trigger} and before.trigger != after.trigger
+                seen["freed"] += before.held and not after.held and reference in moment.after.open
+                seen["shrunk"] += before.role is not Role.SINGLE and after.request.quantity < before.request.quantity
+        assert last is not None
+        for order in orders(last.after):
+            seen[order.state.name] += 1
+            seen[f"filled {order.request.order_type}"] += bool(order.executions)
+            seen[f"filled {order.role}"] += bool(order.executions)
 
     trade()
-    assert seen["Acknowledged"] > seen["Submit"] * 0.5
-    for rare in (
+    assert seen["Submit taken"] > seen["Submit"] * 0.5, seen
+    assert seen["SubmitLinked taken"] > seen["SubmitLinked"] * 0.4, seen
+    frequent = [
         "Executed",
         "Cancelled",
         "Expired",
@@ -334,8 +439,11 @@ def test_most_random_orders_are_taken_and_everything_happens_often_enough() -> N
         "ReplaceRefused",
         "FILLED",
         "Replace of one",
-    ):
-        assert seen[rare] >= 20, (rare, seen)
+    ]
+    rare = ["armed", "trailed", "freed", "shrunk", "Split", "filled target", "filled stop", "filled leg"]
+    kinds = [f"filled {kind}" for kind in OrderType]
+    for what in (*frequent, *rare, *kinds):
+        assert seen[what] >= 20, (what, seen)
 
 
 @pytest.mark.parametrize("symbol", sorted(RULES.terms))
