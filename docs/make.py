@@ -116,8 +116,13 @@ def _danger(act: Act) -> str:
     if act.danger is Danger.SAFE:
         return ""
     asks = f"Asks you to type {act.word}" if act.word else "Asks back"
-    only = f" where {' or '.join(f'--{name}' for name in act.adds_risk_with)} is given" if act.adds_risk_with else ""
+    only = f" where {' or '.join(_risk(one) for one in act.adds_risk_with)}" if act.adds_risk_with else ""
     return f" {asks}{only}, unless `--yes`."
+
+
+def _risk(adds: str) -> str:
+    name, _, value = adds.partition("=")
+    return f"{name.upper()} is {value}" if value else f"--{name} is given"
 
 
 def _code(key: Key) -> str:

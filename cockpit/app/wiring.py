@@ -13,6 +13,7 @@ from importlib.metadata import version
 from cockpit.app.record_keeping import record_keeping
 from cockpit.brokers.base import Broker, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.connections import Connection, Connections
@@ -22,7 +23,11 @@ from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.oversight import Oversight
+from cockpit.desk.presence import Presence
+from cockpit.desk.restarting import mark_waiting
+from cockpit.desk.rulebook import Rulebook
 from cockpit.desk.sending import Sender
+from cockpit.desk.shadow import OrderGrants, Shadows
 from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
@@ -103,7 +108,9 @@ async def running(
         )
         book = Book(store, feed.publish)
         await book.load()
-        sender = Sender(authority, connections, switch, book, clock, feed.publish)
+        shadows = Shadows({name: one.shadow for name, one in settings.clients.items()}, store, clock)
+        await shadows.load()
+        sender = Sender(OrderGrants(authority, shadows), connections, switch, book, clock, feed.publish)
         tasks = await stack.enter_async_context(_Services(stopping))
         tasks.start("facts", sender.run())
         for connection in connections:
@@ -114,15 +121,27 @@ async def running(
         await oversight.load(connections)
         feed.listen(oversight.happened)
         observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
-        orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, settings.approval, clock)
+        rulebook = Rulebook(settings.approval.rules, store, clock)
+        await rulebook.load()
+        presence = Presence(settings.approval, clock, switch.halt, feed.publish)
+        orders = OrderDesk(
+            book, observer, sender, Keys(store), undisturbed, settings.approval, clock, rulebook=rulebook
+        )
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
+        orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
+        await mark_waiting(book, clock)
         for connection in connections:
             if isinstance(connection.broker, HasLine):
                 connection.broker.on_link(decisions.reconciler.link_sink(connection.name))
+        if switch.state is TradingState.KILLED:
+            await decisions.void_waiting("KILL_SWITCH", "start")
         await decisions.reconcile()
         tasks.start("reconcile", decisions.reconciler.run())
+        if switch.state is TradingState.KILLED and settings.kill.cancel_orders:
+            # What a kill could not take off the brokers' books before the stop is taken off now.
+            tasks.once(decisions.withdrawing.withdraw("start"))
         budgets = Budgets(settings.budget, clock)
-        gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish)
+        gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish, shadows.of)
         desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))
         challenge = Challenge.at(origin)
         transport = await stack.enter_async_context(
@@ -139,10 +158,14 @@ async def running(
                 desk_tools.turned_away,
             )
         )
-        rooms = OperatorRooms(settings, store, authority, connections, switch, book, decisions, oversight, feed, clock)
+        rooms = OperatorRooms(
+            settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
+            feed, clock,
+        )  # fmt: skip
         face = OperatorFace(rooms, f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
+        tasks.start("presence", presence.watch())
         tasks.start("accounts", face.watch_accounts())
         for name, work in record_keeping(settings.audit, store, clock, feed.publish):
             tasks.start(name, work)

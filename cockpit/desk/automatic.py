@@ -56,7 +56,7 @@ class Automatic:
         connection = self._connections.get(order.connection)
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=order.connection)
-        if connection.settings.mode is Mode.LIVE and not connection.settings.policy.allow_auto:
+        if connection.settings.mode is Mode.LIVE and not all(one.policy.allow_auto for one in together.judged):
             return refuse("RULES_PAUSED", "Rules approve nothing on this connection: its policy has no allow_auto.")
         if not self._presence.lets_rules_approve:
             return refuse("RULES_PAUSED", "Rules approve nothing while the operator is away.")

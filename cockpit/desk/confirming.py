@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cockpit.desk.book import Book
-from cockpit.desk.connections import Connection
 from cockpit.desk.sending import order_entry
 from cockpit.model.clock import Clock
 from cockpit.model.orders import Order
@@ -14,8 +13,8 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 
 
-async def confirm(book: Book, clock: Clock, connection: Connection, order: Order) -> Order:
-    """Put an order, with its group, before the operator now that its client has confirmed it.
+async def confirm(book: Book, clock: Clock, seconds: int, order: Order) -> Order:
+    """Put an order, with its group, before the operator for ``seconds`` now that its client has confirmed it.
 
     One that its client doesn't have to confirm, or has confirmed, stays as it is. Refused once its time is over.
     """
@@ -33,7 +32,7 @@ async def confirm(book: Book, clock: Clock, connection: Connection, order: Order
             version=head.version + 1,
             reason=safe(f"Waits for the operator, confirmed by its client as the rule {head.rule} wants."),
             changed_at=now,
-            decide_by=now + timedelta(seconds=connection.settings.policy.approval_seconds),
+            decide_by=now + timedelta(seconds=seconds),
             confirm_by=None,
         )
         await book.move(head, after, [order_entry(after, "order.confirmed", "", rule=head.rule)])

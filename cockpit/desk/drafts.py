@@ -9,7 +9,7 @@ from typing import Final
 
 from cockpit.desk.gate import Admitted
 from cockpit.desk.observer import Judged
-from cockpit.desk.rules import Verdict, verdict_words
+from cockpit.desk.rules import CHANGE_WAITS, Verdict, verdict_words
 from cockpit.desk.sending import order_entry
 from cockpit.desk.together import JudgedTogether
 from cockpit.model.ids import ulid
@@ -126,7 +126,7 @@ def proposed(order: Order, request: OrderRequest, judged: Judged, ask_seconds: i
         changed_at=now,
         decide_by=None if ask_seconds is None else now + timedelta(seconds=ask_seconds),
         asked_at_price=judged.seen.touch(request.side),
-        reason=order.reason if ask_seconds is None else Safe("A change waits for the operator."),
+        reason=order.reason if ask_seconds is None else CHANGE_WAITS,
     )
 
 

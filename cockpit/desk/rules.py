@@ -17,6 +17,7 @@ from cockpit.settings.approval import Day, Do, RuleSettings, WhenSettings
 
 WAITS: Final = Safe("Waits for the operator.")
 """Why an order waits that no rule caught."""
+CHANGE_WAITS: Final = Safe("A change waits for the operator.")
 _DAYS: Final = tuple(Day)
 _SEVERITY: Final = (Do.APPROVE, Do.ASK, Do.CONFIRM, Do.DENY)
 

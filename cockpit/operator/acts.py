@@ -78,7 +78,8 @@ class Act:
     word: str = ""
     """What has to be typed, for TYPED acts."""
     adds_risk_with: tuple[str, ...] = ()
-    """Arguments without which the act is SAFE; empty where it always has its danger."""
+    """Arguments, or values of them as in ``connection=off``, without which the act is SAFE; empty where it always has
+    its danger."""
     local: bool = False
     """Whether the command line does it by itself in the data folder, whether or not a cockpit runs there."""
 
@@ -161,6 +162,63 @@ DENY_ORDER = Act(
     arguments=(_need("order_id", "Id of the order"), _may("reason", "Reason that the client gets")),
     key="d",
     when=When.WAITING_ORDER,
+)
+ROUTE = Act(
+    "client.route",
+    "route",
+    "Bind a client to another connection; its waiting orders end",
+    Danger.TWO_STEPS,
+    (_need("client", "Name or id of the client"), _need("connection", "Connection that it acts on from now on")),
+    when=When.COMMAND_LINE,
+)
+SHADOW = Act(
+    "client.shadow",
+    "shadow",
+    "Send a client's orders to a paper connection while it reads its own; its waiting orders end",
+    Danger.TWO_STEPS,
+    (
+        _need("client", "Name or id of the client"),
+        _need("connection", "Connection in paper mode, or off: its orders are real again"),
+    ),
+    when=When.COMMAND_LINE,
+    adds_risk_with=("connection=off",),
+)
+RULES = Act(
+    "rules",
+    "rules",
+    "Show the rules that decide about orders, in their order",
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+RULES_OFF = Act(
+    "rules.off",
+    "rules off",
+    "Let a rule ask you instead of deciding",
+    arguments=(_need("name", "Name of the rule"),),
+    when=When.COMMAND_LINE,
+)
+RULES_ON = Act(
+    "rules.on",
+    "rules on",
+    "Let a rule decide again",
+    Danger.TWO_STEPS,
+    (_need("name", "Name of the rule"),),
+    when=When.COMMAND_LINE,
+)
+RECONCILE = Act(
+    "reconcile",
+    "reconcile",
+    "Compare all orders with the brokers' books; nothing is sent",
+    arguments=(_may("connection", "Only this connection"),),
+    when=When.COMMAND_LINE,
+)
+RESOLVE = Act(
+    "order.resolve",
+    "resolve",
+    "Say what became of an order that is unknown; the broker's books overrule it",
+    Danger.TWO_STEPS,
+    (_need("order_id", "Id of the order"), _need("state", "cancelled, rejected or expired")),
+    when=When.COMMAND_LINE,
 )
 CANCEL = Act(
     "order.cancel",
@@ -312,12 +370,19 @@ ACTS: Final[Mapping[str, Act]] = {
         CLIENTS,
         SCOPES,
         REVOKE,
+        ROUTE,
+        SHADOW,
         ORDERS,
         POSITIONS,
         APPROVE_ORDER,
         DENY_ORDER,
         CANCEL,
         CANCEL_ALL,
+        RECONCILE,
+        RESOLVE,
+        RULES,
+        RULES_OFF,
+        RULES_ON,
         KILL,
         HALT,
         REDUCE,
@@ -340,9 +405,14 @@ ACTS: Final[Mapping[str, Act]] = {
 
 def danger_of(act: Act, arguments: Mapping[str, str]) -> Danger:
     """Return how an act is confirmed with these arguments."""
-    if act.adds_risk_with and not any(name in arguments for name in act.adds_risk_with):
+    if act.adds_risk_with and not any(_is_given(one, arguments) for one in act.adds_risk_with):
         return Danger.SAFE
     return act.danger
+
+
+def _is_given(risk: str, arguments: Mapping[str, str]) -> bool:
+    name, _, value = risk.partition("=")
+    return name in arguments and (not value or arguments[name].strip() == value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Final
 from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import position_change, worth
+from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.events import CallFinished, Event
 from cockpit.model.identity import Grant, Scope
 from cockpit.model.money import cents, plain
@@ -27,6 +28,7 @@ from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.rooms import OperatorRooms
+from cockpit.operator.ruling import Ruling
 from cockpit.operator.stopping import Stopping
 from cockpit.operator.view import (
     ClientTicket,
@@ -36,6 +38,7 @@ from cockpit.operator.view import (
     HeldPosition,
     OrderTicket,
     PendingOrder,
+    PresenceView,
     Snapshot,
 )
 from cockpit.operator.wire import arguments_of, decimal, duration, number
@@ -65,7 +68,7 @@ class OperatorFace:
         self._balances: tuple[HeldBalances, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
-        limiting = Limiting(rooms)
+        limiting, ruling = Limiting(rooms), Ruling(rooms)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "pending": self._pending,
@@ -88,6 +91,13 @@ class OperatorFace:
                 TradingState.REDUCE_ONLY, "reduce", given.get("reason", ""), by
             ),
             "resume": lambda given, by: self._stopping.resume(by),
+            "client.route": ruling.route,
+            "client.shadow": ruling.shadow,
+            "rules": ruling.show,
+            "rules.off": ruling.switch_off,
+            "rules.on": ruling.switch_on,
+            "reconcile": ruling.reconcile,
+            "order.resolve": ruling.resolve,
             "limits": limiting.show,
             "limits.set": limiting.set,
             "latch.release": limiting.release,
@@ -117,6 +127,26 @@ class OperatorFace:
         self._hint = None if text is None else safe(text, 120)
         self._version += 1
 
+    def attached(self) -> None:
+        """Say that a screen is there, which alone proves nobody."""
+        self._rooms.presence.attached()
+        self._version += 1
+
+    def detached(self) -> None:
+        """Say that a screen has gone."""
+        self._rooms.presence.detached()
+        self._version += 1
+
+    def touched(self) -> None:
+        """Say that a key was pressed on a screen: the operator is present."""
+        self._noticing_presence(self._rooms.presence.touched)
+
+    def _noticing_presence(self, sign: Callable[[], None]) -> None:
+        before = self._rooms.presence.present
+        sign()
+        if not before:
+            self._version += 1
+
     async def run(self, command: Command) -> Answer:
         """Carry out an act. Arguments are checked here too, whoever sent them."""
         act = ACTS.get(command.act)
@@ -126,6 +156,10 @@ class OperatorFace:
         given = arguments_of(act, command.arguments)
         if isinstance(given, Refusal):
             return given
+        if act.changes:
+            # Only what changes something: a script that looks every minute is nobody.
+            presence = self._rooms.presence
+            self._noticing_presence(presence.touched if command.by == "screen" else presence.commanded)
         try:
             answer = await handler(given, command.by)
         except Refused as refused:
@@ -211,13 +245,17 @@ class OperatorFace:
             self._hint,
             notices=rooms.feed.notices,
             latches=rooms.oversight.latches.all(),
+            presence=self._presence(),
         )
+
+    def _presence(self) -> PresenceView:
+        presence = self._rooms.presence
+        return PresenceView(presence.present, presence.screens, presence.on_lost, presence.lets_rules_approve)
 
     def _pending_order(self, order: Order) -> PendingOrder:
         legs = self._rooms.book.together(order)
-        why = "a change that raises risk" if order.proposed is not None else "every order asks you"
         until = order.decide_by or order.changed_at
-        return PendingOrder(order, Safe(why), worth(legs), until, legs if len(legs) > 1 else ())
+        return PendingOrder(order, _why(order), worth(legs), until, legs if len(legs) > 1 else ())
 
     def _client_view(self, grant: Grant) -> ClientView:
         authority = self._rooms.authority
@@ -236,6 +274,7 @@ class OperatorFace:
             tally.calls,
             tally.denied,
             grant.suspended,
+            self._rooms.shadows.of(grant.client),
         )
 
     async def _status(self, given: dict[str, str], by: str) -> Answer:
@@ -314,6 +353,16 @@ def _connection_view(connection: Connection, status: BrokerStatus) -> Connection
         settings.trade,
         safe(status.note),
     )
+
+
+def _why(order: Order) -> Safe:
+    """Say why an order needs a human: the rule that caught it, or what else happened to it."""
+    usual, why = (WAITS, "every order asks you")
+    if order.proposed is not None:
+        usual, why = (CHANGE_WAITS, "a change that raises risk")
+        why = f"{why}; the rule {order.rule} asks" if order.rule else why
+    why = why if order.reason in {usual, ""} else order.reason.removeprefix("Waits for the operator: ")
+    return safe(f"{why}; shadow of {order.shadow_of}" if order.shadow_of else why)
 
 
 def _made(order: Order) -> tuple[datetime, str]:

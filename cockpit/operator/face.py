@@ -41,6 +41,18 @@ class Face(Protocol):
         """Price and check an order for the operator's eyes; nothing changes."""
         ...
 
+    def attached(self) -> None:
+        """Say that a screen is there, which alone proves nobody."""
+        ...
+
+    def detached(self) -> None:
+        """Say that a screen has gone."""
+        ...
+
+    def touched(self) -> None:
+        """Say that a key was pressed on a screen: the operator is present."""
+        ...
+
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         """Select the one request whose browser shows ``code``; nothing changes."""
         ...

@@ -34,6 +34,8 @@ def status(snapshot: Snapshot) -> Done:
         "clients": len({one.client for one in snapshot.clients}),
         "pending": len(snapshot.pending_clients) + len(snapshot.pending_orders),
         "open_orders": sum(1 for one in snapshot.orders if one.state in OPEN),
+        "present": None if snapshot.presence is None else snapshot.presence.present,
+        "rules_approve": None if snapshot.presence is None else snapshot.presence.rules_approve,
         "calls": counters.calls,
         "denied": counters.denied,
         "errors": counters.errors,
@@ -57,11 +59,12 @@ def pending(snapshot: Snapshot) -> Done:
     waiting = [
         {
             **order_json(one.order),
+            "place": place,
             "why": one.why,
             "decide_by": _iso(one.decide_by),
             "legs": [order_json(leg) for leg in one.legs],
         }
-        for one in snapshot.pending_orders
+        for place, one in enumerate(snapshot.pending_orders, 1)
     ]
     return Done(f"{len(clients)} clients and {len(waiting)} orders wait.", {"clients": clients, "orders": waiting})
 
@@ -81,6 +84,7 @@ def clients(snapshot: Snapshot) -> Done:
             "calls": one.calls,
             "denied": one.denied,
             "suspended": one.suspended,
+            "shadow": one.shadow,
         }
         for one in snapshot.clients
     ]
@@ -148,6 +152,8 @@ def order_json(order: Order) -> dict[str, object]:
         "linkage": order.linkage,
         "role": order.role,
         "reason": order.reason,
+        "rule": order.rule,
+        "shadow_of": order.shadow_of,
         "proposed": None if order.proposed is None else order.proposed.words(),
         "made_at": _iso(order.made_at),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -89,7 +90,7 @@ async def test_everything_decided_survives_a_kill_of_the_process(tmp_path: Path)
     folder = tmp_path / "data"
     running = await start(folder)
     claude = Outsider(running.url)
-    seen: dict[str, object] = {}
+    seen: dict[str, Any] = {}
 
     async def trade() -> None:
         async with claude.session("legacy") as client:
@@ -115,7 +116,10 @@ async def test_everything_decided_survives_a_kill_of_the_process(tmp_path: Path)
         assert (await again.ask("status"))["state"] == "RUNNING"
         async with claude.session("legacy") as client:
             orders = (await call(client, "list_orders"))[0]["orders"]
-            assert orders == seen["orders"]
+            waiting, filled = seen["orders"]
+            assert orders[1] == filled
+            marked = {"version": waiting["version"] + 1, "reason": "The host restarted while it waited."}
+            assert {**orders[0], "changed_at": ""} == {**waiting, **marked, "changed_at": ""}
             assert [one["state"] for one in orders] == ["pending", "filled"]
             assert (await call(client, "get_balances"))[0]["cash"] == seen["cash"]
             same, _ = await call(

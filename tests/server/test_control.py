@@ -51,6 +51,12 @@ class RecordingFace:
     async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
         return ORDER_TICKET if order_id == "o-1" else refuse("ORDER_UNKNOWN")
 
+    def attached(self) -> None: ...
+
+    def detached(self) -> None: ...
+
+    def touched(self) -> None: ...
+
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         raise NotImplementedError
 
