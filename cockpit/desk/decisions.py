@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.sent import insert_sent
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
+from cockpit.desk.withdrawing import Withdrawing
 from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event
@@ -75,6 +77,7 @@ class Decisions:
         self._deadlines = Deadlines(clock)
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
+        self.withdrawing = Withdrawing(book, sender, connections, clock)
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""
@@ -122,12 +125,16 @@ class Decisions:
         by: str,
         still: Still,
     ) -> Order | Refusal:
-        async with self._book.alone(order_id):
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._book.alone(order_id))
             orders = self._together(order_id)
             refusal = self._undecided(orders, version)
             if refusal is not None:
                 return refusal
             head = orders[0]
+            connection = self._connections.get(head.connection)
+            if connection is not None:
+                await held.enter_async_context(self._observer.turn(connection))
             asked = wanted_of(orders) if head.proposed is None else Wanted.alone(head.proposed)
             sends = edited(asked, quantity, limit)
             if isinstance(sends, Refusal):
@@ -218,12 +225,14 @@ class Decisions:
             one for one in (*self._book.waiting(), *self._book.unconfirmed()) if grant_id in {None, one.grant_id}
         ]
         says = refuse(code).message
-        ended = [
-            await self._undisturbed.do(
-                self._end_wait(order.order_id, OrderState.REFUSED, says, "order.voided", code, by, anyway=True)
+        ended = await asyncio.gather(
+            *(
+                self._undisturbed.do(
+                    self._end_wait(order.order_id, OrderState.REFUSED, says, "order.voided", code, by, anyway=True)
+                )
+                for order in waiting
             )
-            for order in waiting
-        ]
+        )
         return sum(isinstance(one, Order) for one in ended)
 
     def waiting(self) -> int:
@@ -295,7 +304,8 @@ class Decisions:
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=order.connection)
         try:
-            together = await judge_together(self._observer, connection, wanted, but=order.order_id)
+            judging = judge_together(self._observer, connection, wanted, but=order.order_id)
+            together = await self._sender.unless_killed(judging)
         except Refused as refused:
             return refused.refusal
         refusal = together.refusal()

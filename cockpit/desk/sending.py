@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from cockpit.brokers.base import BrokerUnavailable, FactSink
 from cockpit.desk.book import Book
@@ -40,6 +40,8 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +163,10 @@ class Sender:
         connection = self._connections.need(order.connection)
         await self._send((order,), connection.broker.cancel(order.reference), None)
         return self._now(order)
+
+    async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what leads up to a sending; a kill ends it at once, whatever it waits for."""
+        return await self._switch.unless_killed(work)
 
     async def cancel_reference(self, connection: str, reference: OrderRef) -> None:
         """Ask the broker to cancel what has that reference, whether or not we know the order."""

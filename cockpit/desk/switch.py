@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, SwitchMoved
+from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState, TradingSwitch
 from cockpit.store.audit import AuditEntry
@@ -18,10 +20,15 @@ from cockpit.store.database import Store
 from cockpit.store.times import from_micros, to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 MARKER: Final = "running"
 """File that a cockpit which may act owns. Removing it needs no space on the disk; a start without it is KILLED."""
+
+_MARKED: Final = {TradingState.HALTED: "halted", TradingState.REDUCE_ONLY: "reduce-only"}
+"""What the marker is renamed to where a state can't be written; that needs no space on the disk either."""
 
 _FREEDOM: Final = (TradingState.KILLED, TradingState.HALTED, TradingState.REDUCE_ONLY, TradingState.RUNNING)
 
@@ -36,6 +43,7 @@ class Switch:
         self._publish = publish
         self._stands = TradingSwitch(TradingState.KILLED, clock.now(), safe("not read yet"))
         self._lowered = 0
+        self._until_kill: set[asyncio.Future[Any]] = set()
 
     @property
     def stands(self) -> TradingSwitch:
@@ -58,7 +66,10 @@ class Switch:
         row = rows[0]
         found = TradingSwitch(TradingState(row["state"]), from_micros(row["since"]), Safe(row["reason"]))
         if found.state is not TradingState.KILLED and not self._marker.exists():
-            found = TradingSwitch(TradingState.KILLED, self._clock.now(), safe("killed before the last stop"))
+            state = next((one for one, name in _MARKED.items() if self._beside(name).exists()), TradingState.KILLED)
+            if _FREEDOM.index(state) < _FREEDOM.index(found.state):
+                says = f"{state} before the last stop, which could not be written"
+                found = TradingSwitch(state, self._clock.now(), safe(says))
         self._stands = found
 
     def lower(self, state: TradingState, reason: str) -> bool:
@@ -72,8 +83,24 @@ class Switch:
         self._stands = TradingSwitch(state, self._clock.now(), safe(reason))
         self._publish(SwitchMoved(self._stands.since, self._stands))
         if state is TradingState.KILLED:
+            for task in self._until_kill:
+                task.cancel()
             self._drop_marker()
         return True
+
+    async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work, and be done with it at the moment of a kill: Refused with KILL_SWITCH, whatever it waits for."""
+        task = asyncio.ensure_future(work)
+        self._until_kill.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            mine = asyncio.current_task()
+            if task.cancelled() and (mine is None or not mine.cancelling()):
+                raise Refused(refuse("KILL_SWITCH")) from None
+            raise
+        finally:
+            self._until_kill.discard(task)
 
     @property
     def marked(self) -> bool:
@@ -81,14 +108,18 @@ class Switch:
         return self._marker.exists()
 
     async def halt(self, reason: str) -> None:
-        """Halt by the host itself. Where it can't be written it holds all the same, until the next start."""
+        """Halt by the host itself. Where it can't be written it holds all the same."""
         if self.lower(TradingState.HALTED, reason):
             with suppress(StoreUnavailable, StoreBusy):
-                await self._save("halt", by=reason)
+                await self.save("halt", by=reason)
 
     async def save(self, act: str, by: str) -> None:
-        """Make where it stands durable; StoreUnavailable leaves memory and marker as they are."""
-        await self._save(act, by)
+        """Make where it stands durable. StoreUnavailable leaves memory as it is, and marks it for the next start."""
+        try:
+            await self._save(act, by)
+        except (StoreUnavailable, StoreBusy, asyncio.CancelledError):
+            self._mark_state()
+            raise
 
     async def resume(self, reason: str, by: str) -> bool:
         """Move to RUNNING: the marker and the database first, then memory. False: it was lowered meanwhile."""
@@ -107,6 +138,8 @@ class Switch:
             await self._save("resume called off", by)
             return False
         self._stands = stands
+        for name in _MARKED.values():
+            self._beside(name).unlink(missing_ok=True)
         self._publish(SwitchMoved(stands.since, stands))
         return True
 
@@ -135,9 +168,26 @@ class Switch:
             os.close(descriptor)
         self._sync_folder()
 
+    def _beside(self, name: str) -> Path:
+        return self._marker.with_name(name)
+
+    def _mark_state(self) -> None:
+        name = _MARKED.get(self._stands.state)
+        if name is None:
+            return
+        for known in (self._marker, *map(self._beside, _MARKED.values())):
+            try:
+                known.rename(self._beside(name))
+                self._sync_folder()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                log.exception("%s can't be marked: a restart may forget it", self._stands.state)
+
     def _drop_marker(self) -> None:
         try:
-            self._marker.unlink(missing_ok=True)
+            for name in (MARKER, *_MARKED.values()):
+                self._beside(name).unlink(missing_ok=True)
             self._sync_folder()
         except OSError:
             log.exception("the marker %s can't be removed: a restart may not be KILLED", self._marker)

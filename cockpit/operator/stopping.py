@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Sequence
+from typing import Final
 
 from cockpit.model.events import Notice
 from cockpit.model.orders import AT_BROKER
@@ -15,6 +18,9 @@ from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+_WRITTEN_WITHIN: Final = 5.0
+"""Seconds that what is in force already may take to be written."""
+
 
 class Stopping:
     """The acts that stop, and the one that lets go on."""
@@ -25,40 +31,45 @@ class Stopping:
     async def kill(self, reason: str, by: str) -> Answer:
         """End every authority, void every approval, cancel what rests. Takes effect before anything is awaited."""
         rooms = self._rooms
-        waiting = len(rooms.book.waiting())
         rooms.switch.lower(TradingState.KILLED, reason or f"killed by the operator ({by})")
         ended = rooms.authority.kill_now()
-        trouble: list[str] = []
-        for step in (rooms.switch.save("kill", by), rooms.authority.kill_durably(by)):
-            try:
-                await step
-            except (StoreUnavailable, StoreBusy) as error:
-                trouble.append(str(error))
-                log.warning("the kill is in force but not in the database: %s", error)
-        await rooms.decisions.void_waiting("KILL_SWITCH", by)
-        cancelled = 0
-        if rooms.settings.kill.cancel_orders:
-            cancelled = len(await rooms.decisions.cancel_all(by))
-        left = sum(1 for order in rooms.book.open() if order.state in AT_BROKER)
-        says = f"KILLED: {len(ended)} authorities ended, {waiting} waiting orders voided, {cancelled} orders cancelled."
-        if left:
-            says += f" {left} may still work at the broker."
-        if trouble:
-            says += " It could not be written to the database; a restart is KILLED all the same."
-            rooms.feed.publish(Notice(rooms.clock.now(), safe(says), True))
-        return Done(
-            says, {"state": TradingState.KILLED, "ended": len(ended), "voided": waiting, "cancelled": cancelled}
+        waiting = rooms.decisions.waiting()
+        # The cancels go out before anything is written: a disk that hangs must not hold them.
+        leaving = asyncio.create_task(self._withdraw(by))
+        written = all(
+            await asyncio.gather(_in_time(rooms.switch.save("kill", by)), _in_time(rooms.authority.kill_durably(by)))
         )
+        await _in_time(rooms.decisions.void_waiting("KILL_SWITCH", by))
+        voided = waiting - rooms.decisions.waiting()
+        cancelled, left = await leaving
+        says = f"KILLED: {len(ended)} authorities ended, {voided} waiting orders voided, {cancelled} orders cancelled."
+        if left:
+            says += f" {len(left)} may still work at the broker: {', '.join(left[:5])}."
+        if not written:
+            after = "a restart may NOT be KILLED" if rooms.switch.marked else "a restart is KILLED all the same"
+            says += f" It could not be written to the database; {after}."
+        if left or not written:
+            rooms.feed.publish(Notice(rooms.clock.now(), safe(says, 400), True))
+        return Done(says, {"state": TradingState.KILLED, "ended": len(ended), "voided": voided, "cancelled": cancelled})
+
+    async def _withdraw(self, by: str) -> tuple[int, Sequence[str]]:
+        rooms = self._rooms
+        if rooms.settings.kill.cancel_orders:
+            gone = await rooms.decisions.withdrawing.withdraw(by)
+            return gone.cancelled, gone.left
+        left = [order for order in rooms.book.open() if order.state in AT_BROKER]
+        return 0, [f"{order.order_id} ({order.request.words()})" for order in left]
 
     async def lower(self, state: TradingState, act: str, reason: str, by: str) -> Answer:
         """Halt, or let only reducing orders pass. Waiting orders stay and are checked again when approved."""
         rooms = self._rooms
         if not rooms.switch.lower(state, reason or f"{act} by the operator ({by})"):
             return Done(f"Already {rooms.switch.state}.", {"state": rooms.switch.state})
-        try:
-            await rooms.switch.save(act, by)
-        except (StoreUnavailable, StoreBusy):
-            return Done(f"{state}, but it could not be written: after a restart it is forgotten.", {"state": state})
+        if not await _in_time(rooms.switch.save(act, by)):
+            return Done(
+                f"{state}. It could not be written to the database; a marker file tells the next start.",
+                {"state": state},
+            )
         return Done(f"{state}.", {"state": state})
 
     async def resume(self, by: str) -> Answer:
@@ -70,7 +81,9 @@ class Stopping:
         try:
             if before is TradingState.KILLED:
                 await rooms.authority.kill_durably(by)
-            await rooms.switch.resume(f"resumed by the operator ({by})", by)
+                await rooms.decisions.void_waiting("KILL_SWITCH", by)
+            if not await rooms.switch.resume(f"resumed by the operator ({by})", by):
+                return refuse("ALREADY_DECIDED", f"It was stopped again meanwhile: {rooms.switch.state}.")
         except (StoreUnavailable, StoreBusy):
             return refuse("AUDIT_UNAVAILABLE", "The database can't be written, so nothing may start again.")
         rooms.authority.reopen()
@@ -78,3 +91,14 @@ class Stopping:
             "RUNNING." if before is not TradingState.KILLED else "RUNNING. Clients connect anew; keys stay suspended."
         )
         return Done(says, {"state": TradingState.RUNNING})
+
+
+async def _in_time(work: Awaitable[object]) -> bool:
+    """Await what makes a stop durable; False where the disk does not take it, or not in time."""
+    try:
+        async with asyncio.timeout(_WRITTEN_WITHIN):
+            await work
+    except (StoreUnavailable, StoreBusy, TimeoutError) as error:
+        log.warning("the stop is in force but not in the database: %s", error or "no answer from the disk")
+        return False
+    return True

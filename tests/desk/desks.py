@@ -33,6 +33,7 @@ from cockpit.model.events import Event
 from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
 from cockpit.model.orders import Order, OrderRequest, OrderType, Side, TimeInForce
 from cockpit.model.text import Safe
+from cockpit.model.trading import TradingState
 from cockpit.settings.model import ApprovalSettings, BudgetSettings, ConnectionSettings
 from cockpit.settings.policy import ClientPolicySettings
 from cockpit.store.database import Store
@@ -181,6 +182,8 @@ async def open_desk(
             decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, events.append)
             orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
             await mark_waiting(book, clock)
+            if switch.state is TradingState.KILLED:
+                await decisions.void_waiting("KILL_SWITCH", "start")
             await decisions.reconcile()
             budgets = Budgets(budget or BudgetSettings(), clock)
             gate = Gate(grants, connections, switch, budgets, store, clock, events.append, shadows.of)
