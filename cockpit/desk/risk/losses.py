@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from cockpit.desk.risk.pricing import trigger_price, worst_price
+from cockpit.desk.risk.pricing import adverse_price, trigger_price
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import ONLY_REDUCES, Verdict, at_most, check, idle, judged, known, percent
 from cockpit.model.latches import LatchKind
@@ -67,7 +67,7 @@ def risk_per_trade(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
             return judged(False, "a stop", "none", "An order that opens a position needs a stop.")
         return idle("The order has no stop.")
     known(seen.touch(order.side), "the market's price")
-    price = known(worst_price(order, seen, policy), "the order's price")
+    price = known(adverse_price(order, seen, policy), "the order's price")
     at = known(trigger_price(stop, seen.touch(stop.side)), "the stop's price")
     risk = max(ZERO, (price - at) * order.side.sign) * order.quantity * seen.instrument.multiplier
     risk *= known(seen.to_account, "the exchange rate")

@@ -44,6 +44,18 @@ def worst_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> D
     return None if price is None else price * order.quantity * seen.instrument.multiplier
 
 
+def adverse_price(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Decimal | None:
+    """Return the price at which the order fills at worst: the highest for a buy, the lowest for a sell."""
+    if order.side is Side.BUY:
+        return worst_price(order, seen, policy)
+    if order.limit_price is not None:
+        return order.limit_price
+    touch = seen.touch(order.side)
+    if touch is None:
+        return None
+    return min(touch, trigger_price(order, touch) or touch) * (1 - policy.market_margin)
+
+
 def least_notional(order: OrderRequest, seen: Seen) -> Decimal | None:
     """Return the smallest value that the order may have, in the instrument's currency."""
     touch = seen.touch(order.side)
