@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from cockpit.model.identity import Caller
 from cockpit.model.orders import (
     Linkage,
     Order,
+    OrderRef,
     OrderRequest,
     OrderState,
     OrderType,
@@ -145,6 +147,47 @@ async def test_what_becomes_of_a_linked_message_becomes_of_all_its_orders(
     await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
     await desk.sender.settled()
     assert states(desk, orders) == [becomes] * 3
+
+
+async def test_a_linked_message_whose_answer_was_lost_is_found_again_whole_and_sent_once(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = desk.connections.need("paper").broker
+    price = (await desk.touch("ALFA", Side.BUY) * Decimal("0.99")).quantize(Decimal("0.01"))
+    orders = await ask(desk, claude, bracket(limit(price, quantity="2"), price + 10, price - 10, None))
+    submit, sent = broker.submit_linked, list[object]()
+
+    async def answers_nobody(linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
+        sent.append(legs)
+        broker.listen(lambda fact: None)
+        await submit(linkage, legs)
+        broker.listen(desk.sender.sink())
+        raise BrokerUnavailable("no answer")
+
+    monkeypatch.setattr(broker, "submit_linked", answers_nobody)
+    await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+    assert states(desk, orders) == [OrderState.UNKNOWN] * 3
+    await desk.decisions.reconcile()
+    assert states(desk, orders) == [OrderState.WORKING] * 3
+    assert len(sent) == 1
+    assert await at_broker(desk) == 3
+
+
+async def test_a_group_that_a_crash_caught_before_the_broker_had_it_was_never_there(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path / "data", clock=clock) as desk:
+        claude, grants = desk.grants.give("claude"), desk.grants
+        orders = await ask(desk, claude, await around(desk))
+
+        async def crashes(*_: object) -> None:
+            raise MemoryError
+
+        desk.connections.need("paper").broker.submit_linked = crashes  # type: ignore[method-assign]
+        with pytest.raises(MemoryError):
+            await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+    async with open_desk(tmp_path / "data", clock=clock, grants=grants) as desk:
+        assert states(desk, orders) == [OrderState.REJECTED] * 3
+        assert await at_broker(desk) == 0
 
 
 async def test_the_failure_of_one_order_of_a_basket_hides_no_other(
