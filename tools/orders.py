@@ -339,7 +339,8 @@ def simulated(call: Call) -> bool:
 
 def served(call: Call, order: Order) -> Served[OrderResult]:
     """Return an order as the answer of a call."""
-    result = OrderResult.of(order, call.admitted.grant.client, simulated=simulated(call))
+    place = call.orders.queue_place(order)
+    result = OrderResult.of(order, call.admitted.grant.client, simulated=simulated(call), queue_place=place)
     outcome = Outcome.WAIT if order.waits else Outcome.OK
     summary = safe(f"{order.request.words()} {order.state}")
     return Served(result, outcome, symbol=order.request.symbol, order_id=order.order_id, summary=summary)

@@ -6,10 +6,11 @@ from typing import Final
 
 from pydantic import Field
 
-from cockpit.desk.gate import Served
+from cockpit.desk.gate import Admitted, Served
 from cockpit.model.identity import Scope
 from cockpit.model.money import plain
 from cockpit.model.text import safe
+from cockpit.model.trading import TradingState
 from cockpit.store.times import from_micros
 from tools.registry import Arguments, Call, Result, tool
 from tools.words import iso
@@ -62,7 +63,18 @@ class SessionResult(Result):
     limits: Limits
     budget: BudgetLeft
     now: str
+    orders_go_to: str
+    """The connection that gets the orders; another than ``connection`` is a paper one that shadows it."""
     says: str
+
+
+def _says(admitted: Admitted, state: TradingState, may_trade: bool) -> str:
+    if not may_trade:
+        return "You may not place orders."
+    said = f"Trading is {state}; orders wait for the operator, unless a rule of his decides."
+    if not admitted.shadow:
+        return said
+    return f"{said} Your orders are a shadow: they go to the paper connection {admitted.shadow}, nothing is real."
 
 
 @tool("get_session", scope=None, title="Session", arguments=NoArguments, result=SessionResult)
@@ -105,7 +117,8 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
             orders_per_minute=left.orders_per_minute,
         ),
         now=iso(rooms.clock.now()) or "",
-        says=f"Trading is {stands.state}; orders wait for the operator." if may_trade else "You may not place orders.",
+        orders_go_to=admitted.shadow or connection.name,
+        says=_says(admitted, stands.state, may_trade),
     )
     return Served(result, summary=safe(f"{connection.name} {connection.settings.mode}"))
 

@@ -155,10 +155,18 @@ class OrderResult(Result):
     linkage: str | None
     role: str
     simulated: bool
+    shadow: bool
+    """Whether it goes to a paper connection instead of the client's own."""
+    confirm_by: str | None
+    """Until when you have to call confirm_order, before the operator is asked."""
+    queue_place: int | None
+    """Its place among what waits for the operator, from 1."""
     checks: list[CheckRow]
 
     @classmethod
-    def of(cls, order: Order, client: str, *, simulated: bool, checks: bool = True) -> OrderResult:
+    def of(
+        cls, order: Order, client: str, *, simulated: bool, checks: bool = True, queue_place: int | None = None
+    ) -> OrderResult:
         """Write an order for a client."""
         request, proposed = order.request, order.proposed
         return cls(
@@ -192,6 +200,9 @@ class OrderResult(Result):
             linkage=order.linkage,
             role=order.role,
             simulated=simulated,
+            shadow=bool(order.shadow_of),
+            confirm_by=iso(order.confirm_by) if order.unconfirmed else None,
+            queue_place=queue_place,
             checks=[CheckRow.of(check) for check in order.checks] if checks else [],
         )
 
@@ -209,7 +220,13 @@ _SENTENCES: Final = {
 
 
 def says(order: Order) -> str:
-    """Say in one sentence what became of an order and how much of it is filled."""
+    """Say plainly what became of an order and how much of it is filled, and first of all if it isn't a real one."""
+    return f"Shadow: on paper, not on your account. {_became(order)}" if order.shadow_of else _became(order)
+
+
+def _became(order: Order) -> str:
+    if order.unconfirmed:
+        return "Call confirm_order; only then is the operator asked. Nothing was sent and nothing is filled."
     amount = f"{plain(order.filled)} of {plain(order.request.quantity)}"
     if order.waits and order.proposed is not None:
         return f"A change waits for the operator; the order works as it was, {amount} filled."

@@ -85,6 +85,8 @@ class Admitted:
     connection: Connection
     shadow_of: str = ""
     """The client's own connection, where ``connection`` is the paper one that gets its orders instead."""
+    shadow: str = ""
+    """The paper connection that gets the client's orders, where that isn't its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +227,15 @@ class Gate:
         wait = self._budgets.take_order(grant.client) if rule.is_order else 0.0
         if wait:
             return _slow_down(wait)
-        shadow = self._shadow(grant.client) if rule.scope in _ORDER_SCOPES else ""
+        shadow = self._shadow(grant.client)
         if not shadow or shadow == connection.name:
             return Admitted(caller, grant, scopes, connection)
+        if rule.scope not in _ORDER_SCOPES:
+            return Admitted(caller, grant, scopes, connection, shadow=shadow)
         paper = self._connections.get(shadow)
         if paper is None or paper.settings.mode is not Mode.PAPER:
             return refuse("CONNECTION_UNKNOWN", "The shadow of this client is no paper connection.", shadow=shadow)
-        return Admitted(caller, grant, scopes, paper, connection.name)
+        return Admitted(caller, grant, scopes, paper, connection.name, shadow)
 
     async def _finish(
         self,

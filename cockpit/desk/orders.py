@@ -323,6 +323,11 @@ class OrderDesk:
                     order = await asyncio.shield(self._book.changed(order_id))
         return order
 
+    def queue_place(self, order: Order) -> int | None:
+        """Return an order's place among all that wait for the operator, from 1; None where it doesn't."""
+        waiting = [one.order_id for one in self._book.waiting()]
+        return waiting.index(order.order_id) + 1 if order.order_id in waiting else None
+
     def _need_room(self, client: ClientName) -> None:
         refusal = room_to_ask(client, [*self._book.waiting(), *self._book.unconfirmed()], self._approval)
         if refusal is not None:
