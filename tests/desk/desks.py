@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -142,7 +142,7 @@ async def open_desk(
     approval: ApprovalSettings | None = None,
     budget: BudgetSettings | None = None,
     broker: Broker | None = None,
-    more: Sequence[Connection] = (),
+    more: Mapping[str, ConnectionSettings] | None = None,
     shadow: Mapping[str, str] | None = None,
     clients: Mapping[str, ClientPolicySettings] | None = None,
 ) -> AsyncIterator[Desk]:
@@ -161,15 +161,23 @@ async def open_desk(
         await switch.load()
         book = Book(store, publish)
         await book.load()
-        async with broker or PaperBroker("paper", settings, store, clock, tick_seconds=3600) as opened:
+        async with AsyncExitStack() as stack:
+            brokers: dict[str, Broker] = {}
+            for name, section in {"paper": settings, **(more or {})}.items():
+                made = PaperBroker(name, section, store, clock, tick_seconds=3600)
+                brokers[name] = await stack.enter_async_context(broker if broker and name == "paper" else made)
             connections = Connections(
-                {"paper": Connection("paper", settings, opened), **{one.name: one for one in more}}
+                {
+                    name: Connection(name, section, brokers[name])
+                    for name, section in {"paper": settings, **(more or {})}.items()
+                }
             )
             shadows = Shadows(shadow or {}, store, clock)
             await shadows.load()
             sender = Sender(OrderGrants(grants, shadows), connections, switch, book, clock, events.append)
             facts = asyncio.create_task(sender.run())
-            opened.listen(sender.sink())
+            for opened in brokers.values():
+                opened.listen(sender.sink())
             oversight = Oversight(store, clock, events.append, clients)
             await oversight.load(connections)
             overseen.append(oversight)
