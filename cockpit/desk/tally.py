@@ -120,10 +120,12 @@ class Tally:
 
     def client(self, name: str, but: Iterable[OrderId] = ()) -> Day:
         """Return a client's day so far, some orders left out."""
+        self._turn(self._clock.now())
         return self._without(self._clients.get(name), but, lambda share: share.client == name)
 
     def connection(self, name: str, but: Iterable[OrderId] = ()) -> Day:
         """Return a connection's day so far, some orders left out."""
+        self._turn(self._clock.now())
         return self._without(self._connections.get(name), but, lambda share: share.connection == name)
 
     def identical(self, client: str, request: OrderRequest, now: datetime) -> int:

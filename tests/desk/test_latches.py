@@ -1,0 +1,270 @@
+"""Latches: set by a broken limit, in force at once, kept over restarts, released by the operator alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cockpit.model.events import LatchChanged, OrderChanged
+from cockpit.model.latches import LatchKind
+from cockpit.model.money import ZERO
+from cockpit.model.orders import Order, OrderId, OrderState, Side
+from cockpit.model.refusals import Refusal, Refused
+from cockpit.settings.model import ConnectionSettings
+from cockpit.settings.policy import PolicySettings
+from cockpit.store.writes import StoreUnavailable
+from tests.desk.desks import Desk, GrantBook, HandClock, limit, market, open_desk, place
+
+
+async def refused_code(desk: Desk, client: str = "claude", side: Side = Side.BUY, key: str = "key-00000009") -> str:
+    caller = desk.grants.give(client)
+    with pytest.raises(Refused) as refused:
+        await place(desk, caller, market(side=side), key)
+    return refused.value.refusal.code
+
+
+async def lose(desk: Desk, share: str) -> None:
+    """Let the account's equity be that much below what it was."""
+    connection = desk.connections.need("paper")
+    balances = await connection.broker.balances()
+    start = desk.oversight.take_equity(connection, balances).day_start
+    desk.oversight.take_equity(connection, replace(balances, equity=start * (1 - Decimal(share))))
+
+
+async def test_a_days_loss_over_the_limit_lets_only_reducing_orders_pass(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        claude = desk.grants.give("claude")
+        bought = await place(desk, claude, market())
+        await desk.decisions.approve(bought.order_id, None, None, None, "test")
+        await lose(desk, "0.05")
+        assert desk.oversight.latches.all() == ()
+        await lose(desk, "0.0501")
+        assert [one.latch_id for one in desk.oversight.latches.all()] == ["daily_loss:paper"]
+        assert await refused_code(desk) == "DAILY_LOSS"
+        await place(desk, claude, market(side=Side.SELL), "key-00000002")
+
+
+async def test_a_drawdown_stops_the_connection_altogether(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        claude = desk.grants.give("claude")
+        bought = await place(desk, claude, market())
+        await desk.decisions.approve(bought.order_id, None, None, None, "test")
+        await lose(desk, "0.2001")
+        assert {one.kind for one in desk.oversight.latches.all()} == {LatchKind.DAILY_LOSS, LatchKind.DRAWDOWN}
+        assert await refused_code(desk, side=Side.SELL) == "DRAWDOWN"
+
+
+async def test_a_latch_is_published_audited_and_kept_over_a_restart(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        await lose(desk, "0.06")
+        await desk.oversight.save()
+        (event,) = [one for one in desk.events if isinstance(one, LatchChanged)]
+        assert event.is_set
+        assert [one.tool for one in await desk.store.audit_tail(1)] == ["latch.set"]
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        assert [one.latch_id for one in desk.oversight.latches.all()] == ["daily_loss:paper"]
+        assert await refused_code(desk) == "DAILY_LOSS"
+
+
+async def test_a_latch_is_in_force_even_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        commit = desk.store.commit
+
+        async def broken(*_: object, **__: object) -> tuple[int, ...]:
+            raise StoreUnavailable("full")
+
+        await lose(desk, "0.06")
+        monkeypatch.setattr(desk.store, "commit", broken)
+        await desk.oversight.look()
+        assert await refused_code(desk) == "DAILY_LOSS"
+        monkeypatch.setattr(desk.store, "commit", commit)
+        await desk.oversight.look()
+        rows = await desk.store.rows("SELECT kind, subject FROM latches WHERE released_at IS NULL")
+        assert [tuple(row) for row in rows] == [("daily_loss", "paper")]
+
+
+async def test_only_a_release_ends_it_and_the_loss_is_counted_anew(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        connection = desk.connections.need("paper")
+        await lose(desk, "0.06")
+        clock.pass_time(86_400)
+        assert await refused_code(desk) == "DAILY_LOSS"
+        lost = replace(await connection.broker.balances(), equity=Decimal(94_000))
+        desk.oversight.take_equity(connection, lost)
+        assert await desk.oversight.release("daily_loss:paper", "test") == "daily_loss:paper"
+        assert desk.oversight.take_equity(connection, lost).day_start == 94_000
+        assert desk.oversight.latches.all() == ()
+        assert [one.tool for one in await desk.store.audit_tail(1)] == ["latch.released"]
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        assert desk.oversight.latches.all() == ()
+
+
+async def test_releasing_what_is_not_latched_says_what_is(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await lose(desk, "0.06")
+        answer = await desk.oversight.release("drawdown:paper", "test")
+        assert isinstance(answer, Refusal)
+        assert answer.code == "LATCH_UNKNOWN"
+        assert answer.details["latched"] == "daily_loss:paper"
+
+
+def changed(desk: Desk, order: Order, **changes: object) -> None:
+    """Publish an order as the book would."""
+    after = replace(order, changed_at=desk.clock.now(), **changes)  # type: ignore[arg-type]
+    desk.oversight.happened(OrderChanged(after.changed_at, after))
+
+
+async def some_order(desk: Desk, client: str = "claude") -> Order:
+    return await place(desk, desk.grants.give(client), market())
+
+
+async def test_the_same_thing_filled_over_and_over_holds_the_client_and_nobody_else(tmp_path: Path) -> None:
+    settings = ConnectionSettings(policy=PolicySettings(max_repeated_fills=3))
+    async with open_desk(tmp_path, settings=settings) as desk:
+        order = await some_order(desk)
+        for number in range(3):
+            assert desk.oversight.latches.all() == ()
+            one = replace(order, order_id=OrderId(f"o-{number}"))
+            changed(desk, one, state=OrderState.PARTLY_FILLED, filled=Decimal("0.5"))
+            changed(desk, one, state=OrderState.FILLED, filled=Decimal(1))
+        assert [one.latch_id for one in desk.oversight.latches.all()] == ["repeated_execution:claude"]
+        assert await refused_code(desk) == "REPEATED_EXECUTION"
+        await some_order(desk, "other")
+        await desk.oversight.release("repeated_execution:claude", "test")
+        await place(desk, desk.grants.give("claude"), market(), "key-00000003")
+
+
+async def test_fills_count_for_ten_minutes_and_by_symbol_and_side(tmp_path: Path) -> None:
+    settings = ConnectionSettings(policy=PolicySettings(max_repeated_fills=2))
+    async with open_desk(tmp_path, settings=settings) as desk:
+        order = await some_order(desk)
+        changed(desk, replace(order, order_id=OrderId("o-1")), state=OrderState.FILLED, filled=Decimal(1))
+        other = replace(order, order_id=OrderId("o-2"), request=market(side=Side.SELL))
+        changed(desk, other, state=OrderState.FILLED, filled=Decimal(1))
+        desk.clock.pass_time(600)
+        changed(desk, replace(order, order_id=OrderId("o-3")), state=OrderState.FILLED, filled=Decimal(1))
+        assert desk.oversight.latches.all() == ()
+        desk.clock.pass_time(599)
+        changed(desk, replace(order, order_id=OrderId("o-4")), state=OrderState.FILLED, filled=Decimal(1))
+        assert len(desk.oversight.latches.all()) == 1
+
+
+async def test_a_broker_that_rejects_over_and_over_holds_the_client(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        order = await some_order(desk)
+        for number in range(5):
+            assert desk.oversight.latches.all() == ()
+            changed(desk, replace(order, order_id=OrderId(f"o-{number}")), state=OrderState.REJECTED)
+        desk.clock.pass_time(30)
+        assert await refused_code(desk) == "REJECT_RATE"
+        desk.clock.pass_time(60)
+        assert await refused_code(desk) == "REJECT_RATE"
+
+
+async def test_rejects_of_another_minute_do_not_count(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        order = await some_order(desk)
+        for number in range(4):
+            changed(desk, replace(order, order_id=OrderId(f"o-{number}")), state=OrderState.REJECTED)
+        desk.clock.pass_time(60)
+        changed(desk, replace(order, order_id=OrderId("o-9")), state=OrderState.REJECTED)
+        assert desk.oversight.latches.all() == ()
+
+
+async def test_a_daily_limit_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    settings = ConnectionSettings(policy=PolicySettings(max_daily_orders=2))
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        claude = desk.grants.give("claude")
+        price = await desk.touch("ALFA", Side.BUY)
+        await place(desk, claude, limit(price), "key-00000001")
+        withdrawn = await place(desk, claude, limit(price), "key-00000002")
+        await desk.orders.cancel(desk.admitted(claude), withdrawn.order_id)
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        assert await refused_code(desk) == "DAILY_ORDER_COUNT"
+        await place(desk, desk.grants.give("other"), market())
+        clock.pass_time(86_400)
+        await place(desk, desk.grants.give("claude"), market(), "key-00000004")
+
+
+async def test_an_order_that_the_operator_turns_down_does_not_count(tmp_path: Path) -> None:
+    settings = ConnectionSettings(policy=PolicySettings(max_daily_orders=1))
+    async with open_desk(tmp_path, settings=settings) as desk:
+        order = await some_order(desk)
+        assert await refused_code(desk) == "DAILY_ORDER_COUNT"
+        await desk.decisions.deny(order.order_id, "no", "test")
+        await place(desk, desk.grants.give("claude"), market(), "key-00000002")
+
+
+@pytest.mark.parametrize("days", [-1, -30])
+async def test_a_clock_that_jumps_back_begins_no_new_day(tmp_path: Path, days: int) -> None:
+    settings = ConnectionSettings(policy=PolicySettings(max_daily_orders=2))
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        connection = desk.connections.need("paper")
+        await some_order(desk)
+        await lose(desk, "0.04")
+        clock.at += timedelta(days=days)
+        marks = desk.oversight.take_equity(connection, await connection.broker.balances())
+        assert marks.day_start == 100_000
+        await place(desk, desk.grants.give("claude"), market(), "key-00000002")
+        assert await refused_code(desk) == "DAILY_ORDER_COUNT"
+        await desk.oversight.save()
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        assert await refused_code(desk) == "DAILY_ORDER_COUNT"
+        connection = desk.connections.need("paper")
+        marks = desk.oversight.take_equity(connection, await connection.broker.balances())
+        assert marks.day_start == 100_000
+
+
+async def test_a_new_day_begins_with_the_equity_seen_last(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path, clock=clock) as desk:
+        connection = desk.connections.need("paper")
+        await lose(desk, "0.04")
+        await desk.oversight.save()
+    clock.pass_time(86_400)
+    async with open_desk(tmp_path, clock=clock) as desk:
+        connection = desk.connections.need("paper")
+        balances = replace(await connection.broker.balances(), equity=Decimal(91_200))
+        marks = desk.oversight.take_equity(connection, balances)
+        assert marks.day_start == 96_000
+        assert marks.high_water == 100_000
+        assert desk.oversight.latches.all() == ()
+        desk.oversight.take_equity(connection, replace(balances, equity=Decimal("91199.99")))
+        assert [one.kind for one in desk.oversight.latches.all()] == [LatchKind.DAILY_LOSS]
+
+
+async def test_orders_alike_in_quick_succession_are_refused_and_later_ones_pass(tmp_path: Path) -> None:
+    settings = ConnectionSettings(policy=PolicySettings(max_identical=2))
+    async with open_desk(tmp_path, settings=settings) as desk:
+        await some_order(desk)
+        await place(desk, desk.grants.give("claude"), market(), "key-00000002")
+        assert await refused_code(desk) == "DUPLICATE_ORDER"
+        await place(desk, desk.grants.give("claude"), market(quantity="2"), "key-00000003")
+        await place(desk, desk.grants.give("other"), market(), "key-00000001")
+        desk.clock.pass_time(30)
+        await place(desk, desk.grants.give("claude"), market(), "key-00000004")
+
+
+async def test_notional_of_the_day_follows_what_fills_and_what_ends(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        order = await some_order(desk)
+        tally = desk.oversight._tally
+        assert tally.client("claude").notional == order.asked_at_price
+        changed(desk, order, state=OrderState.PARTLY_FILLED, filled=Decimal("0.5"), average_price=Decimal(10))
+        assert order.asked_at_price is not None
+        assert tally.client("claude").notional == 5 + order.asked_at_price / 2
+        changed(desk, order, state=OrderState.CANCELLED, filled=Decimal("0.5"), average_price=Decimal(10))
+        day = tally.client("claude")
+        assert (day.orders, day.notional, day.cancels, day.fills) == (1, 5, 1, 1)
+        assert tally.client("claude", [order.order_id]).notional == ZERO
+        assert tally.connection("paper").orders == 1
