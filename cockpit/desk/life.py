@@ -64,7 +64,7 @@ def applied(order: Order, fact: BrokerFact, at: datetime) -> Order:
         case Executed(execution=execution):
             return _filled(order, execution, at)
         case Replaced(quantity=quantity, limit_price=limit_price, request=told):
-            if order.state in DONE and not (order.state is _S.FILLED and quantity > order.filled):
+            if order.state in DONE and not (order.state is _S.FILLED and quantity >= order.filled):
                 return order
             request = told or replace(order.request, quantity=quantity, limit_price=limit_price)
             if request == order.request and order.proposed is None:

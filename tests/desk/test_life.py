@@ -24,6 +24,7 @@ from cockpit.model.orders import (
     Executed,
     Execution,
     Expired,
+    FoundWorking,
     LinkLost,
     Order,
     OrderId,
@@ -56,9 +57,33 @@ def fill(number: int, quantity: int, price: str = "5") -> Executed:
     return Executed(REF, NOON, one)
 
 
-def test_every_move_of_the_table_leaves_an_order_that_is_not_done() -> None:
-    assert {state for state, _ in NEXT} <= AT_BROKER
+def test_only_the_brokers_own_books_bring_an_ended_order_back() -> None:
+    assert {fact for state, fact in NEXT if state in DONE} == {FoundWorking}
     assert set(NEXT.values()) <= AT_BROKER | DONE
+
+
+def test_nothing_moves_an_order_that_was_never_sent() -> None:
+    assert {state for state, _ in NEXT} <= AT_BROKER | DONE - {OrderState.REFUSED, OrderState.FILLED}
+
+
+def test_a_raise_that_is_told_after_the_fills_keeps_the_order_open() -> None:
+    early = applied(order(OrderState.WORKING), fill(1, 12), NOON)
+    assert early.state is OrderState.FILLED
+    now = applied(early, Replaced(REF, NOON, Decimal(15), Decimal(5)), NOON)
+    assert (now.state, now.left) == (OrderState.PARTLY_FILLED, Decimal(3))
+
+
+def test_the_rest_of_a_partly_filled_order_may_be_rejected() -> None:
+    half = applied(order(), fill(1, 4), NOON)
+    assert applied(half, Rejected(REF, NOON, Safe("x")), NOON).state is OrderState.REJECTED
+
+
+def test_an_order_that_the_books_call_filled_without_its_fills_is_unknown() -> None:
+    theirs = BrokerOrder(REF, REQUEST, OrderState.FILLED, (fill(1, 4).execution,), Safe(""))
+    now = order(OrderState.WORKING)
+    for fact in missed(now, (), theirs, False, NOON):
+        now = applied(now, fact, NOON)
+    assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(4))
 
 
 def test_fills_add_up_and_average_by_volume() -> None:
@@ -114,9 +139,11 @@ def test_under_any_order_of_facts_the_books_stay_true(facts: list[BrokerFact]) -
         now = applied(now, fact, NOON)
         assert now.version == before.version + (now is not before)
         assert now.filled >= before.filled
-        if before.state in DONE:
-            assert now.state in {before.state, OrderState.FILLED}
-            assert now.request == before.request
+        if before.state in DONE and now.state is not before.state:
+            # A fill counts whatever was said before; a raise may be told after the fills that it made room for.
+            assert now.state is OrderState.FILLED or (
+                before.state is OrderState.FILLED and isinstance(fact, Replaced) and now.left > ZERO
+            )
         if now.state is OrderState.FILLED:
             assert now.filled >= now.request.quantity
         assert now.state not in {OrderState.PENDING, OrderState.APPROVED}
@@ -148,3 +175,106 @@ def test_reconcile_finds_a_change_that_arrived_and_one_that_did_not() -> None:
             now = applied(now, fact, NOON)
         assert now.proposed is None
         assert now.request.quantity == Decimal(quantity)
+
+
+class Truth:
+    """A broker's order, moved only as a broker can, and everything that it said on the way."""
+
+    def __init__(self) -> None:
+        self.facts: list[BrokerFact] = [Acknowledged(REF, NOON)]
+        self._request, self._state = REQUEST, OrderState.WORKING
+        self._fills: list[Execution] = []
+
+    @property
+    def open(self) -> bool:
+        return self._state in AT_BROKER
+
+    def fill(self, quantity: int) -> None:
+        done = sum((one.quantity for one in self._fills), ZERO)
+        told = fill(len(self._fills) + 1, min(quantity, int(self._request.quantity - done)))
+        self._fills.append(told.execution)
+        full = done + told.execution.quantity == self._request.quantity
+        self._state = OrderState.FILLED if full else OrderState.PARTLY_FILLED
+        self.facts.append(told)
+
+    def change(self, quantity: int) -> None:
+        done = sum((one.quantity for one in self._fills), ZERO)
+        if quantity > done:
+            self._request = replace(REQUEST, quantity=Decimal(quantity))
+            self.facts.append(Replaced(REF, NOON, Decimal(quantity), REQUEST.limit_price))
+        else:
+            self.facts.append(ReplaceRefused(REF, NOON, Safe("too late")))
+
+    def end(self, fact: Cancelled | Expired) -> None:
+        self._state = OrderState.CANCELLED if isinstance(fact, Cancelled) else OrderState.EXPIRED
+        self.facts.append(fact)
+
+    def told(self) -> BrokerOrder:
+        return BrokerOrder(REF, self._request, self._state, tuple(self._fills), Safe(""))
+
+
+@st.composite
+def truths(draw: st.DrawFn) -> Truth:
+    truth = Truth()
+    for _ in range(draw(st.integers(0, 6))):
+        if not truth.open:
+            break
+        match draw(st.sampled_from(["fill", "fill", "change", "cancel", "expire"])):
+            case "fill":
+                truth.fill(draw(st.integers(1, 6)))
+            case "change":
+                truth.change(draw(st.integers(1, 20)))
+            case "cancel":
+                truth.end(Cancelled(REF, NOON, Safe("")))
+            case _:
+                truth.end(Expired(REF, NOON))
+    return truth
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[Truth, list[BrokerFact]]:
+    """What a broker said, as it may arrive: in any order, some of it twice, some never, the line breaking between."""
+    truth = draw(truths())
+    lost = LinkLost(REF, NOON, Safe("the line broke"))
+    heard = draw(st.lists(st.sampled_from([*truth.facts, lost]), max_size=16))
+    return truth, heard
+
+
+def _hear(now: Order, facts: list[BrokerFact], seen: dict[str, Execution]) -> Order:
+    for fact in facts:
+        if isinstance(fact, Executed):
+            if fact.execution.execution_id in seen:
+                continue
+            seen[fact.execution.execution_id] = fact.execution
+        now = applied(now, fact, NOON)
+    return now
+
+
+@given(deliveries())
+def test_whatever_was_heard_the_books_bring_an_order_to_the_truth(case: tuple[Truth, list[BrokerFact]]) -> None:
+    truth, heard = case
+    seen: dict[str, Execution] = {}
+    now, theirs = _hear(order(), heard, seen), truth.told()
+    for _ in range(2):
+        now = _hear(now, missed(now, seen, theirs, False, NOON), seen)
+    filled = sum((one.quantity for one in theirs.executions), ZERO)
+    assert (now.state, now.filled) == (theirs.state, filled)
+    if now.state not in DONE or now.state is OrderState.FILLED:
+        assert now.request == theirs.request
+    assert missed(now, seen, theirs, False, NOON) == [] or now.state in DONE
+
+
+@given(truths())
+def test_what_is_heard_in_order_needs_no_books(truth: Truth) -> None:
+    now = _hear(order(), truth.facts, {})
+    theirs = truth.told()
+    assert (now.state, now.request) == (theirs.state, theirs.request)
+
+
+@given(deliveries())
+def test_hearing_everything_again_changes_nothing_that_was_filled(case: tuple[Truth, list[BrokerFact]]) -> None:
+    truth, heard = case
+    seen: dict[str, Execution] = {}
+    once = _hear(order(), [*heard, *truth.facts], seen)
+    again = _hear(once, truth.facts, seen)
+    assert (again.filled, again.fees, again.average_price) == (once.filled, once.fees, once.average_price)
