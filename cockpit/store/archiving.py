@@ -22,8 +22,8 @@ from cockpit.store.verify import check_archive
 from cockpit.store.writes import Write
 
 _SLICE: Final = 2_000
-DELETED_AT_ONCE: Final = 500
-"""Records a unit: some 10 ms of the one writer, so that orders hardly wait for it."""
+DELETED_AT_ONCE: Final = 200
+"""Records a unit: a few milliseconds of the one writer, so that orders hardly wait for it."""
 _COLUMNS: Final = (
     "number, at, kind, client, tool, outcome, code, symbol, order_id, grant_id, duration_us, detail, digest, hash"
 )

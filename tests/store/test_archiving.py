@@ -211,6 +211,18 @@ async def test_a_broken_chain_is_not_archived(folder: Path, clock: StandingClock
     assert verify_offline(folder).first_bad == 1_000
 
 
+async def test_a_look_from_outside_finds_the_chain_whole_while_records_are_archived(store: Store, folder: Path) -> None:
+    await fill(store)
+    archiving_task = asyncio.create_task(store.audit_archive(Keep(records=1_000)))
+    looks = 0
+    while not archiving_task.done():
+        verdict = await asyncio.to_thread(verify_offline, folder)
+        assert verdict.ok, verdict.reason
+        looks += 1
+    await archiving_task
+    assert looks > 1
+
+
 async def test_calls_go_on_while_records_are_archived(store: Store) -> None:
     await fill(store)
     archiving_task = asyncio.create_task(store.audit_archive(Keep(records=1_000)))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.store.audit import AuditQuery
 from cockpit.store.database import Store
+from cockpit.store.export import export_audit
 from cockpit.store.folder import StoreCannotOpen
 from cockpit.store.verify import verify_offline
 from tests.store.conftest import StandingClock
@@ -87,3 +89,49 @@ async def test_a_second_process_is_refused_with_the_first_ones_pid(folder: Path,
     await process.communicate()
     async with Store(folder, clock) as store:
         assert store.writable
+
+
+ARCHIVING = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from cockpit.model.clock import SystemClock
+from cockpit.store import archiving
+from cockpit.store.archiving import Keep
+from cockpit.store.audit import AuditEntry
+from cockpit.store.database import Store
+
+archiving.DELETED_AT_ONCE = 20
+
+async def main():
+    async with Store(Path(sys.argv[1]), SystemClock()) as store:
+        print("open", flush=True)
+        while True:
+            for _ in range(200):
+                store.record(AuditEntry(datetime.now(UTC), "call"))
+            await store.audit_archive(Keep(records=100))
+            print("archived", flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_while_records_are_archived_loses_none_and_the_next_start_goes_on(folder: Path) -> None:
+    newest = 0
+    for kill in range(8):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ARCHIVING, str(folder), stdout=asyncio.subprocess.PIPE
+        )
+        await lines(process, 1 + kill % 3)
+        # Each kill hits another place of copying, signing and removing.
+        await asyncio.sleep(0.013 * kill)
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        verdict = verify_offline(folder, structure=True)
+        assert verdict.ok, verdict.reason
+        assert verdict.records >= newest
+        newest = verdict.records
+        target = folder.parent / f"export-{kill}"
+        written = export_audit(folder, target, AuditQuery(), sealed=True)
+        assert (written.records, written.last or 0) == (newest, newest)
+    assert newest > 500
