@@ -1,7 +1,7 @@
 """What group commit brings: the store against plain aiosqlite that commits once for each caller, in the same run.
 
     python -m bench.store             rounds of 1, 16 and 100 callers, turn by turn
-    python -m bench.store --chain N   write N audit records, then verify the chain, watching the event loop
+    python -m bench.store --chain N   write N audit records, search, verify and archive them, watching the event loop
 
 Both write the same sealed and linked audit row of about 1.5 kB into the same schema, WAL, synchronous FULL.
 """
@@ -15,13 +15,15 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 
 from cockpit.model.clock import SystemClock
-from cockpit.store.audit import AuditEntry, draft
+from cockpit.store.archiving import Keep
+from cockpit.store.audit import AuditEntry, AuditQuery, draft
 from cockpit.store.chain import Head, Sealer, link
 from cockpit.store.connection import writing
 from cockpit.store.database import Store
@@ -33,10 +35,13 @@ T = TypeVar("T")
 Commit = Callable[[], Awaitable[object]]
 
 
-def entry() -> AuditEntry:
-    """A call as the gate would record it."""
+def entry(turn: int = 1) -> AuditEntry:
+    """A call as the gate would record it; of two clients, and only one of them is ever halted."""
     detail = {"arguments": {"symbol": "ALFA", "quantity": 3}, "text": "x" * 1_000}
-    return AuditEntry(CLOCK.now(), "call", "Claude", "place_order", "ok", "", "ALFA", "O-1", "G-1", 850, detail)
+    client, code = ("Claude", "") if turn % 2 else ("Cursor", "HALTED")
+    outcome = "denied" if code else "ok"
+    order = f"O-{turn // 10}"
+    return AuditEntry(CLOCK.now(), "call", client, "place_order", outcome, code, "ALFA", order, "G-1", 850, detail)
 
 
 class Naive:
@@ -114,10 +119,30 @@ async def chain(folder: Path, count: int) -> None:
         verdict = await watched("verify", store.audit_verify())
         seconds = time.perf_counter() - started
         print(f"  {verdict} in {seconds:.2f} s: {seconds / count * 1e6:.2f} µs a record")
+        await searches(store)
+        started = time.perf_counter()
+        await watched("archive of the older half", store.audit_archive(Keep(records=count // 2)))
+        print(f"  {(time.perf_counter() - started) / count * 2e6:.2f} µs a record")
     size = (folder / "store" / "cockpit.db").stat().st_size
     started = time.perf_counter()
     async with Store(folder / "store", CLOCK):
         print(f"reopen with {size / 1e6:,.0f} MB: {time.perf_counter() - started:.2f} s")
+
+
+async def searches(store: Store) -> None:
+    """Print how long searches of the newest hundred take, from what many records have to what none has."""
+    hour_ago = CLOCK.now() - timedelta(hours=1)
+    for query in (
+        AuditQuery(),
+        AuditQuery(client="Claude", outcome="ok"),
+        AuditQuery(order_id="O-7"),
+        AuditQuery(client="Cursor", since=hour_ago),
+        AuditQuery(client="Claude", code="HALTED"),
+    ):
+        started = time.perf_counter()
+        found = await store.audit_search(query, 100)
+        asked = ", ".join(name for name in ("client", "outcome", "code", "order_id", "since") if getattr(query, name))
+        print(f"search by {asked or 'nothing'}: {len(found)} in {(time.perf_counter() - started) * 1e3:.1f} ms")
 
 
 async def steady(store: Store, count: int) -> None:
@@ -129,7 +154,7 @@ async def steady(store: Store, count: int) -> None:
 
 async def flood(store: Store, count: int) -> None:
     for turn in range(count):
-        store.record(entry())
+        store.record(entry(turn))
         if turn % 500 == 499:
             await store.flush()
     await store.flush()
