@@ -52,6 +52,7 @@ check: $(DONE)
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls
 	@$(BIN)/python -m bench.store
+	@$(BIN)/python -m bench.order_path
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py
