@@ -67,11 +67,11 @@ class Capabilities:
     at_once: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
     """Types that may be IOC or FOK; the others rest before they trade."""
 
-    def takes(self, order_type: OrderType, life: TimeInForce) -> bool:
-        """Whether orders of that type may live that long here."""
-        if order_type not in self.order_types or life not in self.times_in_force:
-            return False
-        return life not in {TimeInForce.IOC, TimeInForce.FOK} or order_type in self.at_once
+    def lives(self, order_type: OrderType) -> frozenset[TimeInForce]:
+        """Return how long orders of that type may live here."""
+        if order_type in self.at_once:
+            return self.times_in_force
+        return self.times_in_force - {TimeInForce.IOC, TimeInForce.FOK}
 
 
 class BrokerUnavailable(Exception):

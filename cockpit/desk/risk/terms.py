@@ -82,8 +82,8 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
 
 @check("V5", "TIF_NOT_ALLOWED", "broker's capabilities", parameters=("times_in_force",))
 def time_in_force(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """The broker and the policy take this time in force."""
-    allowed = policy.times_in_force & seen.can.times_in_force
+    """The broker and the policy take this time in force for such an order."""
+    allowed = policy.times_in_force & seen.can.lives(order.order_type)
     ok = order.time_in_force in allowed
     says = f"{order.time_in_force.upper()} {'is' if ok else 'is not'} allowed."
     return judged(ok, ", ".join(sorted(allowed)), order.time_in_force, says)

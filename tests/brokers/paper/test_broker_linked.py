@@ -112,9 +112,9 @@ async def test_a_group_that_is_none_is_refused_before_anything_is_written(
 
 async def test_it_says_what_it_can(broker: PaperBroker) -> None:
     can = broker.can
-    assert all(can.takes(kind, life) for kind in OrderType for life in (TimeInForce.DAY, TimeInForce.GTC))
-    assert can.takes(OrderType.LIMIT, TimeInForce.FOK)
-    assert not can.takes(OrderType.STOP, TimeInForce.IOC)
+    assert can.order_types == set(OrderType)
+    assert can.lives(OrderType.LIMIT) == set(TimeInForce)
+    assert can.lives(OrderType.STOP) == {TimeInForce.DAY, TimeInForce.GTC}
     assert can.linkages == {Linkage.BRACKET, Linkage.OCO}
 
 

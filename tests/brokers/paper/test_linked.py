@@ -148,6 +148,26 @@ def test_a_pair_shrinks_on_both_sides_as_both_are_filled_in_parts(scene: Scene) 
     assert scene.state.holdings == {}
 
 
+def test_a_whole_fill_of_the_smaller_order_of_a_pair_cancels_the_larger(scene: Scene) -> None:
+    scene.submit("in", buy("20"))
+    one, other = exits("10")
+    scene.pair("p", one, other)
+    scene.replace("p1", replace(one, quantity=Decimal(20)))
+    scene.quote("18.90", "18.92")
+    assert scene.fills("p2") == [("10", "18.90")]
+    assert scene.order("p1").state is OrderState.CANCELLED
+
+
+def test_a_fill_of_the_larger_order_beyond_the_smaller_cancels_it(scene: Scene) -> None:
+    scene.submit("in", buy("20"))
+    one, other = exits("10")
+    scene.pair("p", one, other)
+    scene.replace("p1", replace(one, quantity=Decimal(20)))
+    scene.quote("21.00", "21.02", bid_size="12")
+    assert scene.order("p1").left == 8
+    assert scene.order("p2").state is OrderState.CANCELLED
+
+
 def test_a_pair_that_both_could_fill_in_one_quote_fills_once(scene: Scene) -> None:
     scene.submit("in", buy("50"))
     scene.pair("p", sell("50", "20.50", life=GTC), sell("50", "20.60", life=GTC))
