@@ -34,6 +34,20 @@ class Limits(Result):
     max_quote_age_seconds: int
     approval_seconds: int
     max_waiting_orders: int
+    market_margin_percent: str
+    order_types: list[str]
+    allowed_symbols: list[str] | None
+    denied_symbols: list[str]
+    allow_short: bool
+
+
+class LimitUsed(Result):
+    """A limit that is used up over the day or by open orders."""
+
+    name: str
+    limit: str
+    used: str
+    left: str
 
 
 class BudgetLeft(Result):
@@ -61,6 +75,8 @@ class SessionResult(Result):
     link: str
     expires_at: str | None
     limits: Limits
+    today: list[LimitUsed]
+    held_by: list[str]
     budget: BudgetLeft
     now: str
     orders_go_to: str
@@ -80,12 +96,13 @@ def _says(admitted: Admitted, state: TradingState, may_trade: bool) -> str:
 @tool("get_session", scope=None, title="Session", arguments=NoArguments, result=SessionResult)
 async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
     """Who you are here: client name, scopes, connection, paper or live, whether trading is running, the limits of
-    one order, and the calls and orders that you have left. Every order waits for the human operator, who may
+    one order, what is left of the limits of the day, and the calls and orders that you have left. Every order waits for the human operator, who may
     approve, edit or reject it; approval can't be asked for in any other way.
     """
     admitted, rooms = call.admitted, call.rooms
     connection = call.connection
-    status, policy = connection.broker.status(), connection.settings.policy
+    status = connection.broker.status()
+    policy, limits_left = call.orders.limits_of(admitted)
     left = rooms.budgets.left(admitted.grant.client)
     stands = rooms.switch.stands
     may_trade = connection.settings.trade and Scope.WRITE_ORDERS in admitted.scopes
@@ -109,7 +126,14 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
             max_quote_age_seconds=policy.max_quote_age_seconds,
             approval_seconds=policy.approval_seconds,
             max_waiting_orders=rooms.approval.max_pending_per_client,
+            market_margin_percent=plain(policy.market_margin * 100),
+            order_types=sorted(policy.order_types & connection.broker.can.order_types),
+            allowed_symbols=None if policy.allowed_symbols is None else sorted(policy.allowed_symbols),
+            denied_symbols=sorted(policy.denied_symbols),
+            allow_short=policy.allow_short and connection.broker.can.short_selling,
         ),
+        today=[LimitUsed(name=one.name, limit=one.limit, used=one.used, left=one.left) for one in limits_left.limits],
+        held_by=list(limits_left.held_by),
         budget=BudgetLeft(
             calls=left.calls,
             calls_per_second=left.calls_per_second,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,10 +12,18 @@ from pydantic import ValidationError
 
 from cockpit.desk.connections import Connection
 from cockpit.model.clock import Clock
-from cockpit.model.money import plain
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.settings.policy import TIGHTENS, ClientPolicySettings, PolicySettings, Tightens, is_looser, said, tightened
+from cockpit.settings.policy import (
+    TIGHTENS,
+    ClientPolicySettings,
+    PolicySettings,
+    Tightens,
+    is_looser,
+    limit_words,
+    said,
+    tightened,
+)
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.times import to_micros
@@ -103,18 +110,18 @@ class Limits:
         if isinstance(value, Refusal):
             return value
         if value is not None and bound is not None and is_looser(key, value, bound):
-            return refuse("LIMIT_ABOVE_FILE", limit=key, file=limit_text(bound), asked=limit_text(value))
+            return refuse("LIMIT_ABOVE_FILE", limit=key, file=limit_words(bound), asked=limit_words(value))
         before = self._set.get((holder, name), {}).get(key, bound)
         after = bound if value is None else value
         return LimitChange(
-            holder, name, key, limit_text(before), limit_text(after), is_looser(key, after, before)
+            holder, name, key, limit_words(before), limit_words(after), is_looser(key, after, before)
         ), value
 
     async def apply(self, change: LimitChange, value: Any, by: str) -> None:
         """Make a change: durable and audited first, then in force."""
         now = self._clock.now()
         where = (change.holder, change.name, change.key)
-        write = Write(_DROP, where) if value is None else Write(_SET, (*where, limit_text(value), to_micros(now)))
+        write = Write(_DROP, where) if value is None else Write(_SET, (*where, limit_words(value), to_micros(now)))
         entry = AuditEntry(
             now,
             "switch",
@@ -152,14 +159,3 @@ def read_limit(key: str, text: str) -> Any:
     except ValidationError as error:
         says = error.errors(include_url=False)[0]["msg"]
         return refuse("LIMIT_UNKNOWN", safe(f"{key}: {says}.", 200), value=safe(text, 60))
-
-
-def limit_text(value: Any) -> str:
-    """Write a limit's value so that it can be typed again."""
-    if value is None:
-        return "any"
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, frozenset):
-        return ",".join(sorted(str(one) for one in value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from cockpit.desk.connections import Connection
-from cockpit.desk.limits import Holder, limit_text
+from cockpit.desk.limits import Holder
 from cockpit.model.identity import CLIENT_NAME
 from cockpit.model.latches import Latch
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.acts import LIMITS_SET, Answer, Done
 from cockpit.operator.rooms import OperatorRooms
-from cockpit.settings.policy import TIGHTENS
+from cockpit.settings.policy import TIGHTENS, limit_words
 
 _PREFIXES: Final = {f"{holder}:": holder for holder in Holder}
 
@@ -76,8 +76,8 @@ class Limiting:
             {
                 "connection": connection.name,
                 "limit": key,
-                "value": limit_text(getattr(policy, key)),
-                "file": limit_text(getattr(file, key)),
+                "value": limit_words(getattr(policy, key)),
+                "file": limit_words(getattr(file, key)),
                 "set_by_you": key in own,
             }
             for key in TIGHTENS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from cockpit.model.text import safe
 from cockpit.settings.describe import bounds_of, field_at, kind_of, names_beside
 from cockpit.settings.mistakes import BadSettings, Mistake, shown
 from cockpit.settings.model import Settings
+from cockpit.settings.policy import is_looser, limit_words, said
 from cockpit.settings.where import (
     CONFIG_VARIABLE,
     MAX_SOCKET_PATH,
@@ -81,6 +82,7 @@ def load(given: Given | None = None, environ: Mapping[str, str] | None = None) -
         mistakes += (_mistake(detail, origins) for detail in error.errors(include_url=False))
         raise BadSettings(tuple(mistakes)) from None
     mistakes += _too_long(settings, origins)
+    mistakes += _looser(settings, origins)
     if mistakes:
         raise BadSettings(tuple(mistakes))
     return settings
@@ -169,6 +171,21 @@ def _variable_hint(path: _Path) -> str:
 
 def _variable(path: _Path) -> str:
     return safe(PREFIX + DELIMITER.join(path).upper(), 120)
+
+
+def _looser(settings: Settings, origins: _Origins) -> Iterator[Mistake]:
+    """Yield every limit of a client that tightens no connection's: it would only look as if it did something."""
+    policies = [connection.policy for connection in settings.connections.values()]
+    for client, section in settings.clients.items():
+        for key, value in said(section.policy).items():
+            bounds = [getattr(policy, key) for policy in policies]
+            if not all(is_looser(key, value, bound) for bound in bounds):
+                continue
+            path = ("clients", client, "policy", key)
+            origin = next((origins[path[:end]] for end in range(len(path), 0, -1) if path[:end] in origins), "default")
+            dotted = safe(".".join(path), 120)
+            problem = "a client's limit may only tighten, and every connection's is stricter."
+            yield Mistake(dotted, origin, problem, shown(dotted, limit_words(value)))
 
 
 def _too_long(settings: Settings, origins: _Origins) -> tuple[Mistake, ...]:

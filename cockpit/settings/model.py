@@ -14,7 +14,7 @@ from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
 from cockpit.settings.paper import FeeSettings
-from cockpit.settings.policy import LIVE_DEFAULTS, Money, PolicySettings
+from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
 
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
@@ -69,7 +69,7 @@ class ConnectionSettings(_Section):
     broker: Literal["paper"] = Field(default="paper", description="Kind of broker.")
     mode: Mode = Field(default=Mode.PAPER, description="Whether the money is real.")
     account: str = Field(
-        default="", max_length=32, pattern=r"^[A-Za-z0-9]*$", description="Account; empty takes the only one."
+        default="", max_length=32, pattern=r"^[A-Za-z0-9\-]*$", description="Account that the broker must report; empty takes any."
     )
     trade: bool = Field(default=True, description="Whether orders may be placed at all.")
     scopes: frozenset[Scope] = Field(default=frozenset(Scope), description="Scopes that may be granted on it.")
@@ -101,7 +101,7 @@ class ConnectionSettings(_Section):
         if not isinstance(said, dict) or said.get("mode") != Mode.LIVE:
             return said
         policy = said.get("policy", {})
-        return {**said, "policy": {**LIVE_DEFAULTS, **policy}} if isinstance(policy, dict) else said
+        return {**said, "policy": for_live_money(policy)} if isinstance(policy, dict) else said
 
     @field_validator("mode")
     @classmethod

@@ -13,6 +13,7 @@ from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
 from cockpit.model.instruments import SYMBOL_PATTERN, InstrumentKind
+from cockpit.model.money import plain
 from cockpit.model.orders import OrderType, TimeInForce
 from cockpit.settings.section import Section
 
@@ -160,6 +161,11 @@ LIVE_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
 """Defaults of a connection whose money is real, where they are stricter."""
 
 
+def for_live_money(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a file says of a policy on top of the defaults for real money."""
+    return {**LIVE_DEFAULTS, **said}
+
+
 def _optional(field: FieldInfo) -> tuple[Any, FieldInfo]:
     loose = copy(field)
     loose.default = None
@@ -212,3 +218,14 @@ def tightened(policy: PolicySettings, *others: Mapping[str, Any]) -> PolicySetti
 def said(policy: Any) -> dict[str, Any]:
     """Return what a client's policy says, without what it leaves unset."""
     return {name: value for name in PolicySettings.model_fields if (value := getattr(policy, name)) is not None}
+
+
+def limit_words(value: Any) -> str:
+    """Write a limit's value so that it can be typed again."""
+    if value is None:
+        return "any"
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, frozenset):
+        return ",".join(sorted(str(one) for one in value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.desk.limits import Holder, limit_text, read_limit
+from cockpit.desk.limits import Holder, read_limit
 from cockpit.model.orders import Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
-from cockpit.settings.policy import TIGHTENS, ClientPolicySettings, PolicySettings
+from cockpit.settings.policy import TIGHTENS, ClientPolicySettings, PolicySettings, limit_words
 from tests.desk.desks import Desk, GrantBook, HandClock, limit, market, open_desk, place
 
 CONNECTION = Holder.CONNECTION
@@ -138,7 +138,7 @@ def test_a_value_that_is_none_is_refused_by_name(key: str, text: str) -> None:
 def test_every_limit_is_written_as_it_is_read(key: str) -> None:
     value = getattr(PolicySettings(), key)
     if value is not None:
-        assert read_limit(key, limit_text(value)) == value
+        assert read_limit(key, limit_words(value)) == value
 
 
 def test_lists_are_read_with_commas_or_spaces_and_none_is_empty() -> None:

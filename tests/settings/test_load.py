@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.model.orders import OrderType
 from cockpit.model.text import safe
 from cockpit.settings.load import load
 from cockpit.settings.mistakes import HIDDEN, BadSettings, Mistake
+from cockpit.settings.policy import LIVE_DEFAULTS, PolicySettings, for_live_money, is_looser, said
 from cockpit.settings.where import Given, data_folder
 
 EVERYTHING_WRONG = """
@@ -210,3 +212,36 @@ def loaded_or_not(environ: dict[str, str]) -> tuple[Mistake, ...]:
     except BadSettings as bad:
         return bad.mistakes
     return ()
+
+
+def test_a_clients_limit_that_tightens_nothing_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "cockpit.toml"
+    file.write_text(
+        "[connections.paper.policy]\nmax_notional = 500\nallow_short = false\n"
+        "[clients.claude.policy]\nmax_notional = 501\nmax_quantity = 5\nallow_short = true\n"
+    )
+    with pytest.raises(BadSettings) as bad:
+        load(Given(config=file), {})
+    assert [mistake.key for mistake in bad.value.mistakes] == [
+        "clients.claude.policy.max_notional", "clients.claude.policy.allow_short",
+    ]  # fmt: skip
+    assert all(str(file) in mistake.origin and "tighten" in mistake.problem for mistake in bad.value.mistakes)
+
+
+def test_a_clients_limit_that_tightens_one_connection_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "cockpit.toml"
+    file.write_text(
+        "[connections.small.policy]\nmax_notional = 500\n[connections.big.policy]\nmax_notional = 5000\n"
+        "[clients.claude.policy]\nmax_notional = 1000\n"
+    )
+    policy = load(Given(config=file), {}).clients["claude"].policy
+    assert said(policy) == {"max_notional": 1000}
+
+
+def test_live_money_has_stricter_limits_unless_the_file_says_otherwise() -> None:
+    live = PolicySettings.model_validate(for_live_money({"max_daily_loss": "0.03"}))
+    assert live.max_daily_loss == Decimal("0.03")
+    assert not live.allow_short
+    assert OrderType.MARKET not in live.order_types
+    for name, value in LIVE_DEFAULTS.items():
+        assert not is_looser(name, value, getattr(PolicySettings(), name)), name
