@@ -1,4 +1,5 @@
-"""`cockpit serve` on a host that fails as files in a folder tell it to: a database turned read-only, a clock put back.
+"""`cockpit serve` on a host that fails as files in a folder tell it to: a database that turned read-only or can't
+grow, a clock put back.
 
 FAULTS=folder python -m tests.e2e.faulty --data-dir ... serve
 """
@@ -19,7 +20,8 @@ from cockpit.store.chain import Head
 from cockpit.store.writer import Writer
 
 FAULTS = Path(os.environ["FAULTS"])
-READ_ONLY, HOURS_BACK = FAULTS / "read_only", FAULTS / "hours_back"
+READ_ONLY, FULL, HOURS_BACK = FAULTS / "read_only", FAULTS / "full", FAULTS / "hours_back"
+_PAGES = 2**30
 
 
 class PutBackClock(SystemClock):
@@ -36,6 +38,7 @@ def _write_on_a_failing_disk(
     writer: Writer, connection: sqlite3.Connection, batch: Sequence[Unit], head: Head
 ) -> Written:
     connection.execute(f"PRAGMA query_only = {int(READ_ONLY.exists())}")
+    connection.execute(f"PRAGMA max_page_count = {1 if FULL.exists() else _PAGES}").fetchall()
     return _write(writer, connection, batch, head)
 
 
