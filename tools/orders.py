@@ -12,11 +12,11 @@ from cockpit.desk.observer import Judged
 from cockpit.model.events import Outcome
 from cockpit.model.identity import Scope
 from cockpit.model.money import cents
-from cockpit.model.orders import OPEN, Order, OrderId, OrderRequest, OrderState, Side, TimeInForce
+from cockpit.model.orders import Order, OrderId, OrderRequest, OrderState, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from tools.account import check_account
-from tools.registry import Arguments, Call, Result, Toolset, tool
+from tools.registry import Arguments, Call, Result, tool
 from tools.terms import CANCELS, HOURS, LIMIT, PERCENT, PLACES, STOP, TRAIL, TYPES, OrderArguments, fault
 from tools.words import (
     AccountWord,
@@ -187,7 +187,6 @@ class ConfirmArguments(Arguments):
     result=OrderResult,
     hints=PLACES,
     writes=True,
-    toolset=Toolset.ORDERS,
 )
 async def confirm_order(call: Call, asked: ConfirmArguments) -> Served[OrderResult]:
     """Confirm your own order where the operator's policy asks its client for that; the order's `says` tells. It never
@@ -247,10 +246,11 @@ async def list_orders(call: Call, asked: ListArguments) -> Served[OrdersResult]:
     client = call.admitted.grant.client
     rows = [
         OrderResult.of(order, client, simulated=simulated(call), checks=False)
-        for order in await call.orders.list(call.admitted, 1000)
-        if (not asked.only_open or order.state in OPEN) and (not asked.only_mine or order.client == client)
+        for order in await call.orders.list(
+            call.admitted, asked.limit, only_open=asked.only_open, only_mine=asked.only_mine
+        )
     ]
-    return Served(OrdersResult(orders=rows[: asked.limit]), summary=safe(f"{min(len(rows), asked.limit)} orders"))
+    return Served(OrdersResult(orders=rows), summary=safe(f"{len(rows)} orders"))
 
 
 class ModifyArguments(Arguments):

@@ -14,7 +14,7 @@ from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
 from cockpit.desk.deadlines import Deadlines
-from cockpit.desk.groups import AT_THE_BROKER, Wanted, edited, wanted_of
+from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.reconciling import Compared, Reconciler
@@ -27,7 +27,7 @@ from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event
 from cockpit.model.identity import GrantId
-from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState, OrderType
+from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
@@ -315,7 +315,8 @@ class Decisions:
         for one, asked in zip(together.judged, self._book.together(order), strict=True):
             request = one.request
             moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
-            if request.order_type is OrderType.MARKET and moved is not None and moved > limit:
+            bound = request.limit_price is not None or asked.role in EXITS
+            if not bound and moved is not None and moved > limit:
                 return refuse("PRICE_MOVED", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
         return together
 

@@ -86,7 +86,7 @@ def strictest(verdicts: Iterable[Verdict]) -> Verdict:
 
 def _fits(order: OrderRequest, facts: Facts, when: WhenSettings) -> bool | None:
     """Return whether an order fits; None where that isn't known."""
-    if when.clients and facts.client not in when.clients:
+    if when.clients and facts.client.casefold() not in {name.casefold() for name in when.clients}:
         return False
     if when.connections and facts.connection not in when.connections:
         return False

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.desk.approvals import lowers_risk
+from cockpit.desk.groups import Leg, basket
 from cockpit.desk.restarting import RESTARTED
 from cockpit.model.identity import Caller, Scope
-from cockpit.model.orders import Order, OrderRequest, OrderState, OrderType, Side, TimeInForce
+from cockpit.model.orders import Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings, PolicySettings
@@ -82,6 +83,28 @@ async def test_a_market_that_ran_away_stops_a_market_order_at_the_key_press(tmp_
         assert isinstance(answer, Refusal)
         assert answer.code == "PRICE_MOVED"
         assert desk.book.waiting()
+
+
+@pytest.mark.parametrize("kind", ["group", "stop"])
+async def test_a_market_that_ran_away_stops_a_group_and_a_stop_too(tmp_path: Path, kind: str) -> None:
+    policy = PolicySettings(max_drift=Decimal("0.000001"), approval_seconds=3600)
+    async with open_desk(tmp_path / "data", settings=ConnectionSettings(policy=policy)) as desk:
+        claude = desk.grants.give("claude")
+        asked = await desk.touch("ALFA", Side.BUY)
+        if kind == "group":
+            legs = [Leg(market("BRVO", side=Side.BUY), Role.LEG), Leg(market("ALFA"), Role.LEG)]
+            order, _ = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-00000001")
+        else:
+            far = (asked * Decimal("1.01")).quantize(Decimal("0.1"))
+            stop = OrderRequest("ALFA", Side.BUY, Decimal(1), OrderType.STOP, None, TimeInForce.GTC, stop_price=far)
+            order = await place(desk, claude, stop)
+        for _ in range(600):
+            desk.clock.pass_time(1)
+            if await desk.touch("ALFA", Side.BUY) > asked:
+                break
+        answer = await desk.decisions.approve(order.order_id, None, None, None, "test")
+        assert isinstance(answer, Refusal)
+        assert answer.code == "PRICE_MOVED"
 
 
 async def test_an_order_dies_with_its_grant_before_the_broker_sees_it(desk: Desk, claude: Caller) -> None:

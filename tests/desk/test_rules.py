@@ -91,6 +91,11 @@ def test_each_condition_lets_only_its_own_through(condition: dict[str, object], 
     assert decide(BUY, misses, rules).do is Do.ASK
 
 
+def test_a_clients_name_is_the_same_in_any_case() -> None:
+    rules = (rule("one", Do.DENY, clients=["Claude"]),)
+    assert decide(BUY, replace(FACTS, client=ClientName("cLAUDE")), rules).do is Do.DENY
+
+
 def test_hours_are_those_of_the_rules_own_zone() -> None:
     rules = (rule("session", Do.APPROVE, hours="09:30-16:00", time_zone="America/New_York"),)
     assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 2, 14, 29, tzinfo=UTC)), rules).do is Do.ASK

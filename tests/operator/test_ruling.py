@@ -41,6 +41,22 @@ async def test_a_rule_fills_an_order_denies_another_and_asks_once_it_is_off(tmp_
         assert unknown.code == "RULE_UNKNOWN"
 
 
+async def test_an_order_that_a_rule_wants_confirmed_asks_its_client_first(tmp_path: Path) -> None:
+    rules = '[[approval.rules]]\nname = "twice"\ndo = "confirm"\n'
+    async with open_house(tmp_path, rules) as house:
+        key = await house.key()
+        order = await house.order(key, 1)
+        assert order["state"] == "pending"
+        assert order["says"].startswith("Call confirm_order")
+        assert order["confirm_by"] is not None
+        assert (await house.done("pending"))["orders"] == []
+        confirmed = await house.call(key, "confirm_order", order_id=order["order_id"])
+        assert (confirmed["state"], confirmed["confirm_by"], confirmed["queue_place"]) == ("pending", None, 1)
+        (pending,) = (await house.done("pending"))["orders"]
+        assert "confirmed by its client" in pending["why"]
+        assert (await house.done("order.approve", order_id=order["order_id"]))["state"] == "filled"
+
+
 async def test_looking_makes_nobody_present_and_doing_does(tmp_path: Path) -> None:
     async with open_house(tmp_path, RULES) as house:
         await house.act("status")

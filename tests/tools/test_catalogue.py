@@ -20,10 +20,10 @@ CORE = {
     "get_session", "get_quote", "get_bars", "search_instruments", "get_clock", "get_balances", "get_positions",
     "list_orders", "get_order", "check_risk", "preview_order", "place_order", "wait_for_order", "modify_order",
     "cancel_order", "tail_audit", "close_position", "cancel_all_orders", "preview_bracket", "place_bracket",
-    "list_executions", "get_portfolio",
+    "list_executions", "get_portfolio", "confirm_order",
 }  # fmt: skip
 EXPECTED = CORE | {
-    "confirm_order", "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
+    "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
     "estimate_margin", "get_portfolio_history", "get_calendar",
 }  # fmt: skip
 TERMS = {"symbol": "ALFA", "side": "buy", "quantity": "2", "order_type": "market"}
