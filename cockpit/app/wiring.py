@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from cockpit.app.record_keeping import record_keeping
-from cockpit.brokers.base import Broker, HasLine
+from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
@@ -114,7 +114,7 @@ async def running(
         tasks = await stack.enter_async_context(_Services(stopping))
         tasks.start("facts", sender.run())
         for connection in connections:
-            await stack.enter_async_context(_listening(connection.broker, sender))
+            await stack.enter_async_context(_listening(connection, sender))
         oversight = Oversight(
             store, clock, feed.publish, {name: client.policy for name, client in settings.clients.items()}
         )
@@ -241,8 +241,14 @@ class _Ends:
 
 
 @contextlib.asynccontextmanager
-async def _listening(broker: Broker, sender: Sender) -> AsyncIterator[None]:
+async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[None]:
+    broker, wanted = connection.broker, connection.settings.account
     async with broker:
+        reported = broker.status().account
+        if wanted and wanted != reported:
+            raise BrokerUnavailable(
+                f"connection {connection.name!r}: the settings name account {wanted!r}, the broker reports {reported!r}"
+            )
         broker.listen(sender.sink())
         yield
 

@@ -85,11 +85,16 @@ class Book:
             self._keep(order)
         return order
 
-    async def of_connection(self, connection: str, limit: int) -> list[Order]:
-        """Return a connection's orders, newest first."""
-        rows = await self._store.rows(records.SELECT_OF_CONNECTION, (connection, limit))
+    async def of_connection(self, connection: str, limit: int, client: str | None = None) -> list[Order]:
+        """Return a connection's orders, or those of one client on it, newest first."""
+        rows = await self._store.rows(records.SELECT_OF_CONNECTION, (connection, client, client, limit))
         stored = [records.order_of(row) for row in rows]
         return [self._orders.get(order.order_id, order) for order in stored]
+
+    def open_on(self, connection: str, client: str | None = None) -> list[Order]:
+        """Return a connection's open orders, or those of one client on it, newest first."""
+        found = [one for one in self.open() if one.connection == connection and client in {None, one.client}]
+        return sorted(found, key=lambda one: (one.made_at, one.order_id), reverse=True)
 
     async def of_group(self, order: Order) -> tuple[Order, ...]:
         """Return all orders of an order's group in their order, the ended ones too; the order itself where it has none."""

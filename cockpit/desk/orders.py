@@ -306,9 +306,14 @@ class OrderDesk:
             raise Refused(refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40)))
         return order
 
-    async def list(self, admitted: Admitted, limit: int) -> list[Order]:
+    async def list(
+        self, admitted: Admitted, limit: int, *, only_open: bool = False, only_mine: bool = False
+    ) -> list[Order]:
         """Return the orders of the caller's connection, newest first."""
-        return await self._book.of_connection(admitted.connection.name, limit)
+        name, client = admitted.connection.name, admitted.grant.client if only_mine else None
+        if only_open:
+            return self._book.open_on(name, client)[:limit]
+        return await self._book.of_connection(name, limit, client)
 
     async def wait(self, admitted: Admitted, order_id: OrderId, seconds: float, seen: OrderState | None) -> Order:
         """Return the order once its state differs from ``seen`` (now), it has ended, or ``seconds`` are over.

@@ -43,7 +43,10 @@ _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 SELECT_OPEN: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY made_at"
 SELECT_RECENT: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY changed_at DESC LIMIT ?"
 SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM orders WHERE order_id = ?"
-SELECT_OF_CONNECTION: Final = f"SELECT {_COLUMNS} FROM orders WHERE connection = ? ORDER BY made_at DESC LIMIT ?"
+SELECT_OF_CONNECTION: Final = (
+    f"SELECT {_COLUMNS} FROM orders WHERE connection = ? AND (? IS NULL OR client = ?) "
+    "ORDER BY made_at DESC, order_id DESC LIMIT ?"
+)
 SELECT_OF_GROUP: Final = f"SELECT {_COLUMNS} FROM orders WHERE group_id = ? ORDER BY order_id"
 SELECT_EXECUTIONS_OF_CONNECTION: Final = (
     "SELECT executions.*, orders.order_id, orders.client FROM executions "

@@ -109,7 +109,7 @@ class FolderLock:
             os.close(descriptor)
             raise StoreCannotOpen(
                 f"Another cockpit (pid {holder}) uses the folder {folder}.",
-                "Stop it first, attach to it with `cockpit attach`, or choose another folder with --data-dir.",
+                "Stop it first, or choose another folder with --data-dir.",
             ) from error
         except OSError as error:
             os.close(descriptor)

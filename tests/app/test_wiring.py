@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from cockpit.app.wiring import Cockpit, running
+from cockpit.brokers.base import BrokerUnavailable
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import TradingState
@@ -157,3 +158,13 @@ async def test_an_unknown_act_and_bad_arguments_are_refused(tmp_path: Path) -> N
 async def test_a_snapshot_costs_nothing_while_nothing_happens(tmp_path: Path) -> None:
     async with cockpit(tmp_path / "data") as opened:
         assert opened.face.snapshot() is opened.face.snapshot()
+
+
+async def test_a_connection_that_names_another_account_than_the_brokers_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "cockpit.toml").write_text('[connections.paper]\naccount = "U1234567"\n')
+    settings = load(Given(data_dir=tmp_path / "data", port=0, config=tmp_path / "cockpit.toml"), {})
+    taken = bind("127.0.0.1", 0)
+    with pytest.raises(BrokerUnavailable, match="U1234567"):
+        async with running(settings, taken, SystemClock(), asyncio.Event()):
+            pass
+    taken.close()
