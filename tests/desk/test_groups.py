@@ -14,7 +14,20 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk.closing import How
-from cockpit.desk.groups import Leg, Wanted, basket, bracket, edited, inconsistency, may_still_fill, oco, split
+from cockpit.desk.groups import (
+    Leg,
+    Wanted,
+    basket,
+    bracket,
+    edited,
+    inconsistency,
+    may_still_fill,
+    oco,
+    position_change,
+    split,
+    worth,
+)
+from cockpit.desk.together import judge_together
 from cockpit.model.identity import Caller
 from cockpit.model.orders import (
     Linkage,
@@ -77,6 +90,7 @@ async def test_a_bracket_waits_as_one_and_goes_to_the_broker_in_one_message(desk
     assert states(desk, orders) == [OrderState.PENDING] * 3
     assert desk.book.waiting() == [orders[0]]
     assert await at_broker(desk) == 0
+    assert [one.request.time_in_force for one in orders[1:]] == [TimeInForce.GTC] * 2
     assert (await approve(desk, orders[0])).state is OrderState.FILLED
     assert states(desk, orders) == [OrderState.FILLED, OrderState.WORKING, OrderState.WORKING]
     (held,) = await desk.connections.need("paper").broker.positions()
@@ -250,6 +264,16 @@ async def test_a_basket_is_checked_as_a_whole(tmp_path: Path) -> None:
         assert not list(desk.book.all())
 
 
+async def test_the_exits_of_a_bracket_need_no_buying_power_of_their_own(tmp_path: Path) -> None:
+    wide = PolicySettings(max_notional=Decimal(10_000_000), max_quantity=Decimal(100_000))
+    async with open_desk(tmp_path / "data", settings=ConnectionSettings(cash=Decimal(10_000), policy=wide)) as desk:
+        money = (await desk.connections.need("paper").broker.balances()).buying_power
+        size = (money / await desk.touch("ALFA", Side.BUY) * Decimal("0.7")).to_integral_value()
+        together = await judge_together(desk.observer, desk.connections.need("paper"), await around(desk, str(size)))
+        failed = {check.code for one in together.judged for check in one.checks if not check.ok}
+        assert "BUYING_POWER" not in failed
+
+
 async def test_the_limits_of_one_order_hold_for_a_split_one_as_a_whole(tmp_path: Path) -> None:
     chosen = ConnectionSettings(policy=PolicySettings(max_quantity=Decimal(10)))
     async with open_desk(tmp_path / "data", settings=chosen) as desk:
@@ -293,8 +317,12 @@ async def test_what_the_broker_lacks_is_refused_before_anything_is_stored(desk: 
     trailing = OrderRequest(
         "ALFA", Side.SELL, Decimal(1), OrderType.TRAILING_STOP, None, TimeInForce.GTC, trail_amount=price / 100
     )
-    broker.can = replace(broker.can, linkages=frozenset(), order_types=frozenset({OrderType.MARKET}))
-    for one in (wanted, Wanted.alone(trailing)):
+    whole = broker.can
+    for one, can in (
+        (wanted, replace(whole, linkages=frozenset({Linkage.OCO}))),
+        (Wanted.alone(trailing), replace(whole, order_types=frozenset({OrderType.MARKET}))),
+    ):
+        broker.can = can
         with pytest.raises(Refused) as refused:
             await ask(desk, claude, one)
         assert refused.value.refusal.code == "CAPABILITY_UNAVAILABLE"
@@ -307,7 +335,14 @@ async def test_a_pair_fills_once(desk: Desk, claude: Caller) -> None:
     above, below = ((price * Decimal(share)).quantize(Decimal("0.01")) for share in ("1.01", "0.99"))
     first = limit(above, quantity="3", side=Side.SELL)
     second = replace(first, order_type=OrderType.STOP, limit_price=None, stop_price=below)
+    with pytest.raises(Refused) as refused:
+        await ask(desk, claude, oco(first, replace(second, quantity=Decimal(2))))
+    assert refused.value.refusal.code == "BRACKET_INCONSISTENT"
     orders = await ask(desk, claude, oco(first, second))
+    look = await desk.decisions.look(orders[0].order_id)
+    assert not isinstance(look, Refusal)
+    assert look.judged.notional is not None
+    assert look.judged.notional < above * 3 * Decimal("1.05")
     await approve(desk, orders[0])
     assert states(desk, orders) == [OrderState.WORKING] * 2
     judged = await desk.orders.judge(desk.connections.need("paper"), market(quantity="3", side=Side.SELL))
@@ -381,6 +416,11 @@ async def test_closing_takes_what_is_free_and_never_more(desk: Desk, claude: Cal
     with pytest.raises(Refused) as refused:
         await closing.of_position(connection, "ALFA", None, MARKET)
     assert refused.value.refusal.code == "ORDERS_IN_THE_WAY"
+    await hold(desk, claude, market(quantity="1"), "key-hold-02")
+    answer = await desk.decisions.approve(waits.order_id, None, None, None, "test")
+    assert isinstance(answer, Refusal)
+    assert answer.code == "POSITION_CHANGED"
+    await hold(desk, claude, market(quantity="1", side=Side.SELL), "key-hold-03")
     assert (await approve(desk, waits)).state is OrderState.FILLED
 
 
@@ -535,7 +575,7 @@ def test_a_split_order_comes_to_its_whole_in_parts_that_are_not_larger(quantity:
         assert not 2 <= count <= 20
         return
     sizes = [leg.request.quantity for leg in wanted.legs]
-    assert len(sizes) == count
+    assert 2 <= len(sizes) == count <= 20
     assert sum(sizes) == quantity
     assert all(0 < size <= part for size in sizes)
 
@@ -557,3 +597,24 @@ async def test_of_orders_that_cancel_each_other_only_one_may_still_fill(desk: De
     assert sum(may_still_fill(one, (filled, target, stop)) for one in (target, stop)) == 4
     ended = replace(stop, state=OrderState.CANCELLED)
     assert may_still_fill(target, (filled, target, ended)) == 4
+
+
+async def test_waiting_orders_are_told_by_what_may_come_of_them_together(desk: Desk, claude: Caller) -> None:
+    linked = await ask(desk, claude, _bracket_at(await desk.touch("ALFA", Side.BUY)))
+    assert worth(linked) == worth(linked[:1])
+    assert position_change(linked, "ALFA") == 2
+    apart = await ask(desk, claude, two(market(quantity="2"), market(quantity="1")), "key-group-2")
+    assert worth(apart) == (worth(apart[:1]) or 0) + (worth(apart[1:]) or 0)
+    assert position_change(apart, "ALFA") == 3
+    assert position_change(apart, "BRVO") == 0
+
+
+def _bracket_at(price: Decimal) -> Wanted:
+    return bracket(limit(price, quantity="2"), price + 10, price - 10, None)
+
+
+def test_groups_of_other_orders_have_other_fingerprints() -> None:
+    one, other = market(quantity="1"), market(quantity="2")
+    seen = {each.fingerprint() for each in (two(one, one), two(one, other), two(other, one), Wanted.alone(one))}
+    assert len(seen) == 4
+    assert Wanted.alone(one).fingerprint() == one.fingerprint()
