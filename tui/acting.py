@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cockpit.model.clock import Clock
+from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
@@ -15,20 +16,21 @@ from cockpit.operator.acts import (
     DENY_CLIENT,
     DENY_ORDER,
     KILL,
+    LIMITS,
     ORDERS,
     PENDING,
     POSITIONS,
     REVOKE,
-    SCOPES,
     STATUS,
     Act,
     Command,
     Danger,
+    danger_of,
 )
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
-from tui.decisions import act_question, client_question, order_question, still_holds
+from tui.decisions import act_question, client_question, latch_question, order_question, still_holds
 from tui.moves import Around, Moves
 from tui.order_edit import EditUnfit, edited
 from tui.state import Place, ScreenState
@@ -39,6 +41,7 @@ PLACES: Final[Mapping[str, Place]] = {
     CLIENTS.name: Place.CLIENTS,
     ORDERS.name: Place.ORDERS,
     POSITIONS.name: Place.HOLDINGS,
+    LIMITS.name: Place.LIMITS,
     STATUS.name: Place.MAIN,
     PENDING.name: Place.MAIN,
 }
@@ -85,11 +88,34 @@ class Acting:
             self._state.waiting.move(1)
             self.say("Chosen: the oldest. Press the key again to act on it.", "dim")
 
+    def looks_only(self) -> None:
+        """Say that this screen changes nothing."""
+        self.say("This screen is read-only.", "wait")
+
+    def is_too_fresh(self) -> bool:
+        """Whether the row that keys act on came under them a moment ago; then say so."""
+        fresh = self._state.place is Place.MAIN and self._state.waiting.too_fresh(self._clock.monotonic())
+        if fresh:
+            self.say("That row has only just come; press again.", "dim")
+        return fresh
+
+    def ask_reason(self) -> None:
+        """Ask why the order at hand is rejected; it is bound to that order, whatever is chosen later."""
+        target = self._state.target
+        if isinstance(target, Order | PendingOrder) and not self.is_too_fresh():
+            order = target if isinstance(target, Order) else target.order
+            words = (order.proposed or order.request).words()
+            self._state.entry = Entry(Asks.REASON, f"WHY NOT {words}", about=str(order.order_id))
+
+    def ask_release(self, latch: Latch) -> None:
+        """Ask whether to release a latch."""
+        self.ask(latch_question(latch))
+
     def do(self, act: Act) -> None:
         """Carry out an act that a key means for what is at hand."""
         state, target = self._state, self._state.target
-        if state.place is Place.MAIN and state.waiting.too_fresh(self._clock.monotonic()) and act.name not in PLACES:
-            self.say("That row has only just come; press again.", "dim")
+        if act.name not in PLACES and self.is_too_fresh():
+            pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
         elif act is APPROVE_CLIENT and isinstance(target, ClientForm):
@@ -113,17 +139,17 @@ class Acting:
 
     def run(self, act: Act, command: Command) -> None:
         """Send an act that was typed, asking first as its danger says; what only takes away is never asked."""
-        widens = act is not SCOPES or "add" in command.arguments
+        danger = danger_of(act, command.arguments)
         if act is KILL:
             self._state.entry = self._state.question = None
             self._sends.send(command)
-        elif act.danger is Danger.TYPED:
+        elif danger is Danger.TYPED:
             self._state.entry = Entry(
                 Asks.WORD, f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}", command=command, word=act.word
             )
         elif act is APPROVE_ORDER:
             self._approve_typed(command)
-        elif act.danger is Danger.TWO_STEPS and widens:
+        elif danger is Danger.TWO_STEPS:
             self.ask(act_question(act, command))
         else:
             self._sends.send(command)

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
 from textual.timer import Timer
 
 from cockpit.model.clock import Clock, SystemClock
@@ -25,7 +26,10 @@ from tui.decisions import still_holds
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.key_map import KeyMap
+from tui.pace import Pace, PacedScreen
 from tui.palette import DEFAULTS, Palette
+from tui.presence import KeyPresses
+from tui.rows.waiting_row import seconds_left
 from tui.state import Place, ScreenState
 from tui.themes import found_in, shipped
 from tui.views import Views
@@ -36,6 +40,8 @@ _DEFAULT_THEME = "cockpit-dark"
 _SNAPSHOT_SECONDS = 0.05
 _SMALLEST = (60, 16)
 _WIDE, _WIDEST, _TALL = 120, 150, 36
+_FINE_SECONDS = 10
+"""How long before its end the chosen row counts down in tenths of a second."""
 
 
 def drawn_per_second(settings: ScreenSettings) -> int:
@@ -59,9 +65,12 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self._face = face
         self._clock = clock or SystemClock()
-        self._rate = drawn_per_second(settings)
+        self._pace = Pace(drawn_per_second(settings))
+        self._watched = True
+        """Whether somebody looks at the terminal, as far as it says."""
+        self._presses = KeyPresses(face.touched, self._clock.monotonic)
         self.ascii_only = settings.ascii or "utf" not in locale.getpreferredencoding(False).lower()
-        self.state = ScreenState(face.snapshot(), CallHistory(settings.history))
+        self.state = ScreenState(face.snapshot(), CallHistory(settings.history), read_only=settings.read_only)
         keys = KeyMap(settings.keys, enter="enter" if self.ascii_only else "⏎")
         self.errands = Errands(face, self.state, self._clock, self._take_and_paint)
         self.controls = Controls(self.state, self.errands, self, self._clock, keys)
@@ -71,7 +80,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._attention = Attention()
         self._subscription: Subscription | None = None
         self._drain_timer: Timer | None = None
-        self.draws_per_second = self._rate
+        self.draws_per_second = self._pace.per_second
         self._snapshot_due = False
         self._snapshot_at = float("-inf")
         self.crash = ""
@@ -104,6 +113,10 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.palette = Palette(self.theme_variables)
         self._repaint()
 
+    def get_default_screen(self) -> Screen[None]:
+        """Give the screen that says how long painting took."""
+        return PacedScreen(self._clock.monotonic, self._pace.spend)
+
     def compose(self) -> ComposeResult:
         """Lay out the parts, from top to bottom."""
         views = self._views
@@ -130,9 +143,11 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Start receiving, drawing and ticking."""
         self.palette = Palette(self.theme_variables)
         self._subscription = self._face.subscribe(wake=self._woken)
+        self._face.attached()
         self._take()
-        self._draw_at(self._rate)
+        self._keep_pace()
         self.set_interval(1.0, self.second_passed)
+        self.set_interval(0.25, self.quarter_passed)
         for notice in self._notices:
             self.controls.complain(notice)
         self._repaint()
@@ -141,6 +156,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Stop receiving, and let commands that are under way come to their end."""
         if self._subscription is not None:
             self._subscription.close()
+            self._face.detached()
         await self.errands.finish()
 
     def leave(self) -> None:
@@ -167,6 +183,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def _take_and_paint(self) -> None:
         self._take()
+        self._look_again()
         self._repaint()
 
     def _take(self) -> None:
@@ -175,6 +192,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
         state = self.state
         new = state.take(self._face.snapshot(), self._snapshot_at)
         state.calls.extend(state.snapshot.recent)
+        if state.place is Place.NOTICES:
+            state.have_read_notices()
         if state.question is not None and (gone := still_holds(state, state.question)):
             state.question = None
             self.controls.complain(gone)
@@ -192,10 +211,15 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self._driver.set_title(title)
 
     def drain(self) -> None:
-        """Take what the stream has got since the last time, and draw it."""
-        source = self._subscription
-        if source is None:
-            return
+        """Take what the stream has got since the last time, and draw it; draw less often if that takes too long."""
+        began = self._clock.monotonic()
+        if self._pace.next_frame(began):
+            self._keep_pace()
+        if self._subscription is not None:
+            self._drain(self._subscription)
+        self._pace.spend(self._clock.monotonic() - began)
+
+    def _drain(self, source: Subscription) -> None:
         if source.missed:
             source.missed = 0
             self._take()
@@ -225,27 +249,44 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._look_again(once_more=True)
         self._repaint()
 
+    def quarter_passed(self) -> None:
+        """Four times a second: the countdown of the chosen row in its last seconds."""
+        chosen = self.state.waiting.chosen
+        if chosen is not None and 0 < seconds_left(chosen, self._clock.now()) < _FINE_SECONDS:
+            for part in ("#queue", "#side", "#full", "#prompt"):
+                self.query_one(part).refresh()
+
     def _look_again(self, *, once_more: bool = False) -> None:
         """Keep the ticket in view fresh: the open one, or beside the queue that of the chosen order."""
         state = self.state
         if state.place is Place.ORDER and state.order_id is not None:
-            self.errands.keep_looking_at(state.order_id, once_more=once_more)
+            order = state.order(state.order_id)
         elif state.place is Place.MAIN and self.size.width >= _WIDE and isinstance(state.waiting.chosen, PendingOrder):
-            self.errands.keep_looking_at(state.waiting.chosen.order.order_id, once_more=once_more)
+            order = state.waiting.chosen.order
+        else:
+            return
+        if order is not None:
+            self.errands.keep_looking_at(order.order_id, order.version, once_more=once_more)
+        elif state.order_id is not None:
+            self.errands.keep_looking_at(state.order_id, None, once_more=once_more)
 
-    def _draw_at(self, per_second: int) -> None:
+    def _keep_pace(self) -> None:
+        """Draw the stream as often as the pace says, and once a second while nobody looks."""
         if self._drain_timer is not None:
             self._drain_timer.stop()
-        self.draws_per_second = per_second
-        self._drain_timer = self.set_interval(1 / per_second, self.drain)
+        self.state.slowed_to = self._pace.per_second if self._pace.slowed else 0
+        self.draws_per_second = self._pace.per_second if self._watched else 1
+        self._drain_timer = self.set_interval(1 / self.draws_per_second, self.drain)
 
     def on_app_blur(self) -> None:
         """Draw the stream once a second while nobody looks."""
-        self._draw_at(1)
+        self._watched = False
+        self._keep_pace()
 
     def on_app_focus(self) -> None:
         """Draw at full pace again, and everything at once."""
-        self._draw_at(self._rate)
+        self._watched = True
+        self._keep_pace()
         self.drain()
         self.refresh()
 
@@ -255,8 +296,11 @@ class CockpitScreen(App[None], inherit_bindings=False):
             if not self.app_focus:
                 self.app_focus = True
                 self.on_app_focus()
+            self._presses.pressed()
             before = self.state.waiting.chosen_key
             self.controls.press(event.key, event.character)
+            if self.state.is_away:
+                self._take()
             if self.state.waiting.chosen_key != before:
                 self._look_again()
             self._repaint()

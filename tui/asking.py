@@ -48,6 +48,7 @@ class Asks(StrEnum):
     WORD = "word"
     NAME = "name"
     EDIT = "edit"
+    REASON = "reason"
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class Entry:
     command: Command | None = None
     """For a word: what the right word sends."""
     word: str = ""
+    about: str = ""
+    """For a reason: id of the order that it is for."""
     note: str = ""
     """What is wrong with the last try; shown behind the line."""
     history_at: int | None = None

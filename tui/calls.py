@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len
+
 from cockpit.model.events import CallFinished, Outcome
 
 _FIELDS: Final = ("client", "tool", "state", "code")
@@ -69,6 +71,9 @@ class CallHistory:
         self.filter: CallFilter | None = None
         self.newest = -1
         """Number of the newest call that is held."""
+        self.widest_client = 0
+        """Cells of the longest client's name so far; columns that follow it only ever grow."""
+        self.widest_tool = 0
 
     def extend(self, calls: Iterable[CallFinished]) -> int:
         """Take calls, oldest first; those already held are passed over. Return how many can be seen."""
@@ -77,6 +82,8 @@ class CallHistory:
             if call.number <= self.newest:
                 continue
             self.newest = call.number
+            self.widest_client = max(self.widest_client, cell_len(call.client))
+            self.widest_tool = max(self.widest_tool, cell_len(call.tool))
             self._all.append(call)
             if self.filter is None:
                 self._count += 1

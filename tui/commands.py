@@ -25,10 +25,11 @@ def usage(act: Act) -> str:
     return " ".join(parts)
 
 
-def matching(text: str) -> tuple[Act, ...]:
-    """Return the acts that a half-typed line may become, in alphabetical order."""
+def matching(text: str, *, looks_only: bool = False) -> tuple[Act, ...]:
+    """Return the acts that a half-typed line may become, in alphabetical order; ``looks_only`` leaves out what changes."""
     typed = " ".join(text.split())
     found = [act for words, act in _BY_WORDS.items() if words.startswith(typed) or typed.startswith(f"{words} ")]
+    found = [act for act in found if not (looks_only and act.changes)]
     exact = [act for act in found if typed == act.command or typed.startswith(f"{act.command} ")]
     longest = max(exact, key=lambda act: len(act.command), default=None)
     if longest is not None:
@@ -85,7 +86,9 @@ def _arguments(act: Act, words: list[str]) -> dict[str, str]:
         argument = by_name.get(name.replace("-", "_"))
         if argument is None:
             raise LineUnfit(f"{act.command} has no --{name}: {usage(act)}")
-        if not equals:
+        if not equals and argument.kind is Kind.FLAG:
+            value = "yes"
+        elif not equals:
             if not rest:
                 raise LineUnfit(f"--{name} needs a value")
             value = rest.pop(0)

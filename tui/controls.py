@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from cockpit.model.clock import Clock
+from cockpit.model.latches import Latch
 from cockpit.model.orders import Order
-from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, SCOPES
+from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE, SCOPES
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
 from tui.decisions import quit_question
-from tui.key_map import KeyMap
+from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
 from tui.state import Place, ScreenState, named
 from tui.typed_lines import TypedLines
 
 _DENIALS = (DENY_CLIENT, DENY_ORDER)
+_BEGIN_AN_ACT = frozenset({"e", "s", "D", "r"})
+"""Keys that begin to type the words of an act."""
 
 
 class Controls:
@@ -39,7 +42,7 @@ class Controls:
         """Do what a key means now. The kill switch comes first, from wherever it is pressed."""
         state = self.state
         if self.keys.kills(key):
-            self._acting.kill()
+            self._acting.looks_only() if state.read_only else self._acting.kill()
         elif key == "ctrl+q" or (key == "ctrl+c" and not (state.entry or state.question)):
             state.entry = None
             self._acting.ask(quit_question(state))
@@ -84,14 +87,35 @@ class Controls:
                 self.escape()
         elif key == "enter":
             self._open()
-        elif key == "e":
-            self._edit()
-        elif key == "s" and isinstance(state.target, ClientView):
-            state.entry = Entry(
-                Asks.COMMAND, ":", LineEdit.of(f"{SCOPES.command} {_quoted(state.target.client)} --add ")
-            )
-        elif not self._moves.move(key) and self.keys.is_bound(key) and state.place is Place.MAIN:
+        elif key == "n":
+            self.go(Place.NOTICES)
+        elif self._moves.move(key):
+            pass
+        elif state.read_only:
+            if self.keys.is_bound(key) or key in _BEGIN_AN_ACT:
+                self._acting.looks_only()
+        elif not self._begin(key) and self.keys.is_bound(key) and state.place is Place.MAIN:
             self._acting.nothing_chosen()
+
+    def _begin(self, key: str) -> bool:
+        """Begin the line of an act that needs words; False when the key begins none here."""
+        state = self.state
+        if key == "e":
+            self._edit()
+        elif key == "D" and fits(DENY_ORDER, state.target, state.stopped):
+            self._acting.ask_reason()
+        elif key == "s" and isinstance(state.target, ClientView):
+            self._type(f"{SCOPES.command} {_quoted(state.target.client)} --add ")
+        elif key == "r" and isinstance(state.target, Latch):
+            self._acting.ask_release(state.target)
+        elif key == "r" and is_unknown(state.target):
+            self._type(f"{RESOLVE.command} {named(state.target)} ")
+        else:
+            return False
+        return True
+
+    def _type(self, text: str) -> None:
+        self.state.entry = Entry(Asks.COMMAND, ":", LineEdit.of(text))
 
     def _open(self) -> None:
         target = self.state.target
@@ -99,6 +123,8 @@ class Controls:
             self._open_order(target.order)
         elif isinstance(target, Order) and self.state.place is Place.ORDERS:
             self._open_order(target)
+        elif self.state.read_only:
+            self._acting.looks_only()
         elif isinstance(target, PendingClient):
             self._acting.ask_code()
         elif isinstance(target, ClientForm):

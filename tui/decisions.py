@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
+from cockpit.model.latches import Latch
 from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderRequest
-from cockpit.operator.acts import APPROVE_ORDER, Act, Command
+from cockpit.operator.acts import APPROVE_ORDER, RELEASE, Act, Command
 from tui.asking import Question
 from tui.cells import Span
 from tui.client_form import LIVES, ClientForm
+from tui.group_words import group_sentence, kind_of, part_words
 from tui.rows.waiting_row import currency_of
 from tui.state import ScreenState
-from tui.words import amount, group_words, money, order_sentence, plural, price
+from tui.words import amount, money, order_sentence, plural, price
 
 
 def order_question(state: ScreenState, order: Order, changed: OrderRequest | None = None) -> Question:
@@ -24,8 +27,12 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
     arguments = {"order_id": str(order.order_id), "version": str(order.version)}
     worth = f", about {money(notional, currency_of(state.snapshot, order.connection))}" if notional is not None else ""
     verb = "APPROVE"
+    legs = state.legs_of(order.order_id)
+    if legs:
+        verb = f"APPROVE {kind_of(order.linkage).upper()}"
+        legs = _with_edit(legs, changed)
     if changed is not None:
-        verb, worth = "APPROVE EDITED", ""
+        verb, worth = verb.replace("APPROVE", "APPROVE EDITED"), ""
         before = order.proposed or order.request
         if changed.quantity != before.quantity:
             arguments["quantity"] = plain(changed.quantity)
@@ -36,8 +43,8 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
     return Question(
         verb,
         (
-            Span(order_sentence(asked), "buy" if asked.side == "buy" else "sell"),
-            Span(_from(order) + (f", {group}" if (group := group_words(order)) else "") + worth),
+            Span(group_sentence(legs) if legs else order_sentence(asked), "buy" if asked.side == "buy" else "sell"),
+            Span(_from(order) + ("" if legs else _part(order)) + worth),
             Span(", for ", "dim"),
             Span(order.client, "name"),
             Span("?"),
@@ -48,6 +55,19 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
         decide_by=order.decide_by,
         live=state.is_live(order.connection),
     )
+
+
+def _with_edit(legs: tuple[Order, ...], changed: OrderRequest | None) -> tuple[Order, ...]:
+    """Return a group as the operator's edit leaves it: its quantity is one, its limit that of the first."""
+    if changed is None:
+        return legs
+    first, *others = legs
+    resized = (replace(one, request=replace(one.request, quantity=changed.quantity)) for one in others)
+    return (replace(first, request=changed), *resized)
+
+
+def _part(order: Order) -> str:
+    return f", {part}" if (part := part_words(order)) else ""
 
 
 def _from(order: Order) -> str:
@@ -89,6 +109,20 @@ def client_question(state: ScreenState, form: ClientForm) -> Question:
     )
 
 
+def latch_question(latch: Latch) -> Question:
+    """Ask whether to release what a limit has latched."""
+    return Question(
+        "RELEASE",
+        (
+            Span(f"{latch.kind.replace('_', ' ')} of "),
+            Span(latch.subject, "strong"),
+            Span(f", latched because: {latch.reason}. It is counted anew from now on?"),
+        ),
+        Command(RELEASE.name, {"latch": latch.latch_id}),
+        about=latch.latch_id,
+    )
+
+
 def act_question(act: Act, command: Command) -> Question:
     """Ask before an act that was typed behind the colon."""
     given = " ".join(command.arguments.values())
@@ -112,5 +146,8 @@ def still_holds(state: ScreenState, question: Question) -> str:
         if pending is None:
             return "That order no longer waits; nothing was sent."
         return "" if pending.order.version == question.version else "That order changed meanwhile; look again."
+    if question.command is not None and question.command.act == RELEASE.name:
+        held = any(latch.latch_id == question.about for latch in state.snapshot.latches)
+        return "" if held else "That latch is released already."
     waits = any(item.request_id == question.about for item in state.snapshot.pending_clients)
     return "" if waits else "That client no longer waits; nothing was granted."

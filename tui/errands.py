@@ -47,25 +47,32 @@ class Errands:
         self._changed = changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking = False
+        self._looked_for: tuple[OrderId, int] | None = None
+        """The order and the version of the last look that was made for a change."""
         self._looked_at = float("-inf")
         self.told: Told | None = None
 
     def send(self, command: Command) -> None:
-        """Send a command."""
-        self._start(self._send(command))
+        """Send a command; a screen that only looks sends none that changes anything."""
+        if self._state.read_only and ACTS[command.act].changes:
+            LOG.error("a read-only screen tried %s", command.act)
+        else:
+            self._start(self._send(command))
 
     def look_at_order(self, order_id: OrderId) -> None:
         """Price and check an order for its ticket."""
         self._state.order_id = order_id
         self._start(self._look(order_id))
 
-    def keep_looking_at(self, order_id: OrderId, *, once_more: bool) -> None:
-        """Look at an order that isn't looked at yet, or once more when the last look has grown old."""
+    def keep_looking_at(self, order_id: OrderId, version: int | None, *, once_more: bool) -> None:
+        """Look at an order that isn't looked at yet, at once at a new version, or once more when the last look is old."""
         ticket = self._state.ticket
         same = ticket is not None and ticket.order.order_id == order_id and self._state.order_id == order_id
         fresh = self._clock.monotonic() - self._looked_at < _TICKET_SECONDS
-        if self._looking or (same and (fresh or not once_more)):
+        changed = version is not None and (order_id, version) != self._looked_for
+        if self._looking or not (changed or (once_more and not fresh)):
             return
+        self._looked_for = (order_id, version or 0)
         if not same:
             self._state.ticket, self._state.ticket_complaint = None, ""
         self.look_at_order(order_id)
@@ -111,6 +118,8 @@ class Errands:
             self._state.ticket_complaint = _words(ticket)
         else:
             self._state.ticket, self._state.ticket_complaint = ticket, ""
+            # What is decided on as a group has one ticket: that of its first order.
+            self._state.order_id = ticket.order.order_id
         self._changed()
 
     async def _find(self, code: str) -> None:

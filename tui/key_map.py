@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
-from cockpit.operator.acts import ACTS, KILL, Act, When
+from cockpit.operator.acts import ACTS, DENY_ORDER, KILL, Act, When
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
 from tui.state import Place, ScreenState, Target
@@ -55,6 +56,11 @@ def fits(act: Act, target: Target | None, stopped: bool) -> bool:
             return False
 
 
+def is_unknown(target: Target | None) -> bool:
+    """Whether keys act on an order that nobody can say the fate of."""
+    return isinstance(target, Order) and target.state is OrderState.UNKNOWN
+
+
 class KeyMap:
     """Keys of all acts. The operator may move them; kill can get a second key but never lose its own."""
 
@@ -84,9 +90,9 @@ class KeyMap:
         return key in self._kill_keys
 
     def act_for(self, key: str, state: ScreenState) -> Act | None:
-        """Return the act that a key means here and now."""
+        """Return the act that a key means here and now; a screen that only looks has none that changes anything."""
         fitting = (ACTS[name] for name, bound in self._keys.items() if bound == key and name != KILL.name)
-        return next((act for act in fitting if fits(act, state.target, state.stopped)), None)
+        return next((act for act in fitting if _is_offered(act, state)), None)
 
     def is_bound(self, key: str) -> bool:
         """Whether a key means some act in some place."""
@@ -98,7 +104,7 @@ class KeyMap:
 
     def hints(self, state: ScreenState) -> list[KeyHint]:
         """Return what can be pressed now, kill first."""
-        found = [KeyHint(spoken(KILL.key), "KILL", 0)]
+        found = [KeyHint("", "READ-ONLY", 0) if state.read_only else KeyHint(spoken(KILL.key), "KILL", 0)]
         if state.entry is not None:
             return [*found, KeyHint(self._enter, "go", 1), KeyHint("esc", "back", 1)]
         if state.question is not None:
@@ -108,13 +114,14 @@ class KeyMap:
             found += [KeyHint(self._enter, "open", 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = ACTS[name]
-            if act is not KILL and act.when is not When.ALWAYS and fits(act, target, state.stopped):
+            if act is not KILL and act.when is not When.ALWAYS and _is_offered(act, state):
                 found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 1))
         found += _of_place(state)
         if state.place is Place.MAIN:
-            for rank, name in ((4, "clients"), (4, "orders"), (6, "positions")):
+            for rank, name in ((4, "clients"), (4, "orders"), (7, "positions"), (6, "limits")):
                 found.append(KeyHint(spoken(self._keys.get(name, "")), ACTS[name].command, rank))
             found += [
+                KeyHint("n", "notices", 8),
                 KeyHint("/", "filter", 5),
                 KeyHint(":", "cmd", 3),
                 KeyHint("?", "help", 2),
@@ -125,10 +132,22 @@ class KeyMap:
         return found
 
 
+def _is_offered(act: Act, state: ScreenState) -> bool:
+    return fits(act, state.target, state.stopped) and not (state.read_only and act.changes)
+
+
 def _of_place(state: ScreenState) -> list[KeyHint]:
+    if state.read_only:
+        return []
+    target = state.target
+    if fits(DENY_ORDER, target, state.stopped):
+        reason = [KeyHint("D", "with reason", 6)]
+        return [KeyHint("e", "edit down", 2), *reason] if state.place is Place.ORDER else reason
+    if isinstance(target, Latch):
+        return [KeyHint("r", "release", 1)]
+    if is_unknown(target):
+        return [KeyHint("r", "resolve", 1)]
     match state.place:
-        case Place.ORDER if state.shown_order is not None and state.shown_order.waits:
-            return [KeyHint("e", "edit down", 2)]
         case Place.CLIENT:
             return [KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
         case Place.CLIENTS if state.clients.chosen is not None:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from tui.client_form import ClientForm
 from tui.state import Pane, Place, ScreenState
 
-_TEXTS: Final = frozenset({Place.HOLDINGS, Place.RESULT, Place.HELP, Place.ORDER})
+_TEXTS: Final = frozenset({Place.HOLDINGS, Place.LIMITS, Place.NOTICES, Place.RESULT, Place.HELP, Place.ORDER})
 _ALL: Final = 1_000_000
 
 
@@ -62,6 +62,8 @@ class Moves:
                 state.clients.move(steps)
             case Place.ORDERS:
                 state.orders.move(steps)
+            case Place.LIMITS if state.latches.items and abs(steps) == 1:
+                state.latches.move(steps)
             case Place.CLIENT if state.form is not None:
                 state.form.move(steps)
             case place if place in _TEXTS:
@@ -86,6 +88,12 @@ class Moves:
             state.orders.forget()
             state.orders.take(state.snapshot.orders)
             state.orders.move(1)
+        elif place is Place.LIMITS:
+            state.latches.forget()
+            state.latches.take(state.snapshot.latches)
+            state.latches.move(1)
+        elif place is Place.NOTICES:
+            state.have_read_notices()
         state.place = place
         state.offset = 0
 

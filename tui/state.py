@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
+from cockpit.model.events import Notice
 from cockpit.model.identity import GrantId
-from cockpit.model.orders import Order, OrderId
+from cockpit.model.latches import Latch
+from cockpit.model.orders import Order, OrderId, OrderState
 from cockpit.model.trading import Mode, TradingState
 from cockpit.operator.view import ClientView, OrderTicket, PendingClient, PendingOrder, Snapshot
 from tui.asking import Entry, Message, Question
 from tui.calls import CallHistory
 from tui.client_form import ClientForm
+from tui.order_rows import OrderRows
 from tui.stable_rows import StableRows
 from tui.waiting import WaitingRows
 
@@ -25,6 +29,8 @@ class Place(StrEnum):
     CLIENTS = "clients"
     ORDERS = "orders"
     HOLDINGS = "positions"
+    LIMITS = "limits"
+    NOTICES = "notices"
     RESULT = "result"
     HELP = "help"
 
@@ -36,7 +42,7 @@ class Pane(StrEnum):
     STREAM = "stream"
 
 
-Target = PendingClient | PendingOrder | Order | ClientView | ClientForm
+Target = PendingClient | PendingOrder | Order | ClientView | ClientForm | Latch
 """What a key acts on."""
 
 
@@ -53,15 +59,17 @@ def named(target: Target | None) -> str:
             return target.order_id
         case ClientView():
             return target.grant_id
+        case Latch():
+            return target.latch_id
     return ""
+
+
+def _latch_key(latch: Latch) -> str:
+    return latch.latch_id
 
 
 def _client_key(view: ClientView) -> GrantId:
     return view.grant_id
-
-
-def _order_key(order: Order) -> OrderId:
-    return order.order_id
 
 
 @dataclass(slots=True)
@@ -72,7 +80,8 @@ class ScreenState:
     calls: CallHistory
     waiting: WaitingRows = field(default_factory=WaitingRows)
     clients: StableRows[ClientView] = field(default_factory=lambda: StableRows(_client_key))
-    orders: StableRows[Order] = field(default_factory=lambda: StableRows(_order_key))
+    orders: OrderRows = field(default_factory=OrderRows)
+    latches: StableRows[Latch] = field(default_factory=lambda: StableRows(_latch_key))
     place: Place = Place.MAIN
     back: Place = Place.MAIN
     """Where escape leads from a ticket."""
@@ -93,6 +102,12 @@ class ScreenState:
     """First row of a text that is longer than its place."""
     typed: list[str] = field(default_factory=list)
     """Lines that were run from the prompt, oldest first."""
+    read_only: bool = False
+    """Whether this screen only looks: nothing that changes anything is offered or sent."""
+    slowed_to: int = 0
+    """How often the stream is drawn a second while that is less than wanted; 0 at full pace."""
+    notices_read_at: datetime | None = None
+    """When the newest notice that the operator has had before him was published."""
 
     @property
     def stopped(self) -> bool:
@@ -113,12 +128,47 @@ class ScreenState:
                 return self.clients.chosen
             case Place.ORDERS:
                 return self.orders.chosen
+            case Place.LIMITS:
+                return self.latches.chosen
         return None
 
     @property
     def shown_order(self) -> Order | None:
         """Return the order whose ticket is open, exactly as the ticket shows it."""
         return self.ticket.order if self.ticket is not None and self.ticket.order.order_id == self.order_id else None
+
+    @property
+    def unread(self) -> tuple[Notice, ...]:
+        """Return the bad notices that the operator has not looked at yet."""
+        since = self.notices_read_at
+        return tuple(one for one in self.snapshot.notices if one.bad and (since is None or one.at > since))
+
+    def have_read_notices(self) -> None:
+        """Note that the operator has the notices before him."""
+        if self.snapshot.notices:
+            self.notices_read_at = self.snapshot.notices[-1].at
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the operator counts as away; then rules approve nothing by themselves, unless settings keep them."""
+        presence = self.snapshot.presence
+        return presence is not None and not presence.present
+
+    @property
+    def unknown_orders(self) -> int:
+        """Return how many orders nobody can say the fate of."""
+        return sum(order.state is OrderState.UNKNOWN for order in self.snapshot.orders)
+
+    def order(self, order_id: OrderId) -> Order | None:
+        """Return an order as it is now, if it is among those that are shown."""
+        return next((order for order in self.snapshot.orders if order.order_id == order_id), None)
+
+    def legs_of(self, order_id: OrderId) -> tuple[Order, ...]:
+        """Return everything that is decided on together with an order; nothing where it stands alone."""
+        if (pending := self.pending_order(order_id)) is not None:
+            return pending.legs
+        ticket = self.ticket
+        return ticket.legs if ticket is not None and ticket.order.order_id == order_id else ()
 
     def pending_order(self, order_id: str) -> PendingOrder | None:
         """Return what waits under that id now."""
@@ -134,4 +184,15 @@ class ScreenState:
         self.snapshot = snapshot
         self.clients.take(snapshot.clients)
         self.orders.take(snapshot.orders)
+        self.latches.take(snapshot.latches)
+        self._age_ticket()
         return self.waiting.arrive(snapshot, monotonic)
+
+    def _age_ticket(self) -> None:
+        """Show at once that an order no longer waits. One that waits with other terms is looked at anew instead."""
+        ticket = self.ticket
+        newer = None if ticket is None else self.order(ticket.order.order_id)
+        if ticket is None or newer is None or newer.version <= ticket.order.version or newer.waits:
+            return
+        legs = tuple(self.order(leg.order_id) or leg for leg in ticket.legs)
+        self.ticket = replace(ticket, order=newer, legs=legs)

@@ -1,11 +1,11 @@
-"""Typed lines: the code, the command, the filter, the word, the name and the edit."""
+"""Typed lines: the code, the command, the filter, the word, the name, the edit and the reason."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from cockpit.model.orders import Order
-from cockpit.operator.acts import APPROVE_CLIENT
+from cockpit.operator.acts import APPROVE_CLIENT, DENY_ORDER, LIMITS, Command
 from tui.acting import PLACES, Acting, Sends
 from tui.asking import Asks, Entry
 from tui.calls import FilterUnfit, filter_of
@@ -17,6 +17,7 @@ from tui.order_edit import EditUnfit, edited
 from tui.state import ScreenState
 
 _REMEMBERED: Final = 100
+_LONGEST_REASON: Final = 200
 
 
 class TypedLines:
@@ -63,6 +64,8 @@ class TypedLines:
                 self._name(entry, text)
             case Asks.EDIT:
                 self._edited(entry, text)
+            case Asks.REASON:
+                self._reason(entry, text)
 
     def _command(self, entry: Entry, text: str) -> None:
         if text:
@@ -71,9 +74,10 @@ class TypedLines:
         if text in {"q", "quit"}:
             self._acting.ask(quit_question(self._state))
             return
-        if text == APPROVE_CLIENT.command or not text:
-            if text:
-                self._acting.ask_code()
+        if not text:
+            return
+        if text == APPROVE_CLIENT.command and not self._state.read_only:
+            self._acting.ask_code()
             return
         try:
             act, command = command_of(text)
@@ -81,7 +85,9 @@ class TypedLines:
             entry.note = str(problem)
             self._state.entry = entry
             return
-        if act.name in PLACES:
+        if act.changes and self._state.read_only:
+            self._acting.looks_only()
+        elif act.name in PLACES and act is not LIMITS:
             self._moves.go(PLACES[act.name])
         elif act is APPROVE_CLIENT and len(command.arguments) == 1:
             self._sends.look_for_client(command.arguments["code"])
@@ -118,6 +124,17 @@ class TypedLines:
             if complaint := form.complaint():
                 entry.note = complaint
                 self._state.entry = entry if "name" in complaint else None
+
+    def _reason(self, entry: Entry, text: str) -> None:
+        if len(text) > _LONGEST_REASON:
+            entry.note = f"at most {_LONGEST_REASON} letters"
+            return
+        self._state.entry = None
+        if self._state.pending_order(entry.about) is None:
+            self._acting.complain("That order no longer waits.")
+        else:
+            arguments = {"order_id": entry.about, "reason": text}
+            self._sends.send(Command(DENY_ORDER.name, arguments if text else {"order_id": entry.about}))
 
     def _edited(self, entry: Entry, text: str) -> None:
         target = self._state.target

@@ -6,19 +6,30 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from cockpit.model.clock import Clock
+from tui.asking import Message
 from tui.cells import Line, Span, heading
 from tui.key_map import KeyMap
 from tui.rows.call_row import stream_title
 from tui.rows.client_ticket import client_ticket_rows
 from tui.rows.help_rows import help_rows
-from tui.rows.lists import client_list_rows, holding_rows, order_list_rows
+from tui.rows.limit_rows import limit_rows
+from tui.rows.lists import client_list_rows, holding_rows
+from tui.rows.notice_rows import notice_rows
+from tui.rows.order_list import order_list_rows
 from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.prompt_rows import entry_rows, hint_rows, key_row, message_rows, question_rows
 from tui.rows.result_rows import result_rows
 from tui.rows.side_rows import side_rows
-from tui.rows.status_row import status_row
+from tui.rows.status_row import status_marks, status_row
 from tui.rows.waiting_row import currency_of, waiting_rows
 from tui.state import Pane, Place, ScreenState
+
+
+def _away_words(state: ScreenState) -> str:
+    presence = state.snapshot.presence
+    if presence is not None and presence.rules_approve:
+        return "You count as away; rules approve by themselves all the same, as settings say."
+    return "You count as away: rules approve nothing until a key is pressed."
 
 
 class Views:
@@ -35,7 +46,9 @@ class Views:
 
     def status(self, width: int, height: int) -> Sequence[Line]:
         """Draw the first row."""
-        return [status_row(self._state.snapshot, self._clock.now(), width, self._zone)]
+        state = self._state
+        marks = status_marks(state)
+        return [status_row(state.snapshot, marks, self._clock.now(), width, self._zone)]
 
     def queue(self, width: int, height: int) -> Sequence[Line]:
         """Draw what waits."""
@@ -46,7 +59,8 @@ class Views:
     def stream_title(self, width: int, height: int) -> Sequence[Line]:
         """Draw the stream's title."""
         state = self._state
-        return [stream_title(state.calls, state.snapshot.counters, state.pane is Pane.STREAM, width)]
+        active = state.pane is Pane.STREAM
+        return [stream_title(state.calls, state.snapshot.counters, active, state.slowed_to, width)]
 
     def rule(self, width: int, height: int) -> Sequence[Line]:
         """Draw what parts the side from the rest."""
@@ -71,9 +85,11 @@ class Views:
         """Make the rows above the keys."""
         state = self._state
         if state.entry is not None:
-            return entry_rows(state.entry, width)
+            return entry_rows(state.entry, width, looks_only=state.read_only)
         if state.question is not None:
             return question_rows(state.question, self._clock.now(), width)
+        if state.message is None and state.is_away:
+            return message_rows(Message(_away_words(state), "wait", 0), width)
         return message_rows(state.message, width)
 
     def keys(self, width: int, height: int) -> Sequence[Line]:
@@ -96,6 +112,10 @@ class Views:
                 rows = self._order(width)
             case Place.HOLDINGS:
                 rows = holding_rows(state.snapshot.positions, state.snapshot.balances, now, width)
+            case Place.LIMITS:
+                rows = limit_rows(state.latches, state.snapshot, width, self._zone)
+            case Place.NOTICES:
+                rows = notice_rows(state.snapshot.notices, now, width, self._zone)
             case Place.RESULT:
                 rows = result_rows(state.result, width)
             case Place.HELP:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.model.money import plain
-from cockpit.model.orders import Order, OrderRequest, OrderType, TimeInForce
+from cockpit.model.orders import OrderRequest, OrderType, TimeInForce
 
 _SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _WHOLE_FROM: Final = Decimal(1000)
@@ -83,17 +83,10 @@ def order_sentence(request: OrderRequest) -> str:
     return " ".join(said)
 
 
-def group_words(order: Order) -> str:
-    """Say what an order is within its group, or nothing where it stands alone."""
-    if order.linkage is None:
-        return ""
-    article = "an" if order.linkage == "oco" else "a"
-    kind = "OCO pair" if order.linkage == "oco" else order.linkage
-    return f"{order.role} of {article} {kind}"
-
-
-def countdown(seconds: float) -> str:
-    """Say what is left: ``1:34``; never below ``0:00``."""
+def countdown(seconds: float, *, fine: bool = False) -> str:
+    """Say what is left: ``1:34``; never below ``0:00``. ``fine`` says the last ten seconds with a tenth: ``9.3 s``."""
+    if fine and 0 < seconds < 10:
+        return f"{seconds:.1f} s"
     whole = max(0, int(seconds))
     return f"{whole // 60}:{whole % 60:02}"
 

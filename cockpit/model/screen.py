@@ -22,4 +22,6 @@ class ScreenSettings:
     """Where the operator's own themes are."""
     rate_is_set: bool = False
     hint: str = ""
+    read_only: bool = False
+    """Whether the screen only looks: no act that changes anything is offered."""
     keys: dict[str, str] = field(default_factory=dict)

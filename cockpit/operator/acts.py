@@ -250,7 +250,7 @@ LIMITS = Act(
     "Show every limit, what is left of it, and what is latched",
     arguments=(_may("client", "As they hold for this client"),),
     changes=False,
-    when=When.COMMAND_LINE,
+    key="l",
 )
 LIMITS_SET = Act(
     "limits.set",

@@ -15,7 +15,7 @@ from cockpit.desk.groups import position_change, worth
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.events import CallFinished, Event
 from cockpit.model.identity import Grant, Scope
-from cockpit.model.money import cents, plain
+from cockpit.model.money import plain
 from cockpit.model.orders import DONE, Order, OrderId
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -27,6 +27,7 @@ from cockpit.operator.counters import CallCounter
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
 from cockpit.operator.limiting import Limiting
+from cockpit.operator.limits_used import limits_used
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.ruling import Ruling
 from cockpit.operator.stopping import Stopping
@@ -36,6 +37,7 @@ from cockpit.operator.view import (
     ConnectionView,
     HeldBalances,
     HeldPosition,
+    LimitUse,
     OrderTicket,
     PendingOrder,
     PresenceView,
@@ -66,6 +68,7 @@ class OperatorFace:
         self._cached: Snapshot | None = None
         self._positions: tuple[HeldPosition, ...] = ()
         self._balances: tuple[HeldBalances, ...] = ()
+        self._limits: tuple[LimitUse, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
         limiting, ruling = Limiting(rooms), Ruling(rooms)
@@ -215,6 +218,7 @@ class OperatorFace:
             positions.extend(HeldPosition(connection.name, one) for one in held if one.quantity)
             balances.append(HeldBalances(connection.name, money))
         self._positions, self._balances = tuple(positions), tuple(balances)
+        self._limits = limits_used(self._rooms, self._positions)
         self._version += 1
 
     def _happened(self, event: Event) -> None:
@@ -246,6 +250,7 @@ class OperatorFace:
             notices=rooms.feed.notices,
             latches=rooms.oversight.latches.all(),
             presence=self._presence(),
+            limits=self._limits,
         )
 
     def _presence(self) -> PresenceView:
@@ -336,7 +341,7 @@ def _order_answer(result: Order | Refusal) -> Answer:
     if isinstance(result, Refusal):
         return result
     filled = f", {plain(result.filled)} filled" if result.filled else ""
-    at = "" if result.average_price is None else f" at {cents(result.average_price)}"
+    at = "" if result.average_price is None else f" at {plain(round(result.average_price, 6))}"
     reason = f" ({result.reason})" if result.reason and result.state in DONE else ""
     return Done(f"{result.request.words()}: {result.state}{filled}{at}{reason}", listing.order_json(result))
 

@@ -121,6 +121,21 @@ class PresenceView:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitUse:
+    """How far one limit is used up now."""
+
+    connection: str
+    client: ClientName
+    """Empty for a limit that all clients of the connection share."""
+    name: str
+    """As in the settings: ``max_daily_orders``."""
+    limit: Decimal
+    used: Decimal
+    symbol: str = ""
+    """For a limit of each symbol, the one that comes closest to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that the main screen shows, at one instant."""
 
@@ -147,6 +162,8 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     """The newest notices, oldest first, at most 100."""
     presence: PresenceView | None = None
+    limits: tuple[LimitUse, ...] = ()
+    """How far limits are used up, of each connection and each of its clients; at most a second old."""
     latches: tuple[Latch, ...] = ()
     """What limits have latched by themselves and only the operator releases, oldest first."""
 

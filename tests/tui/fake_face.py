@@ -10,15 +10,19 @@ from decimal import Decimal
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import Applies, CheckResult
-from cockpit.model.events import CallFinished, ClientAsked, Event, OrderChanged, Outcome
+from cockpit.model.events import CallFinished, ClientAsked, Event, Notice, OrderChanged, Outcome
 from cockpit.model.identity import READ_SCOPES, ClientName, GrantId, Scope, Via
+from cockpit.model.latches import Latch, LatchKind
 from cockpit.model.orders import (
+    GroupId,
+    Linkage,
     Order,
     OrderId,
     OrderRef,
     OrderRequest,
     OrderState,
     OrderType,
+    Role,
     Side,
     TimeInForce,
 )
@@ -34,9 +38,11 @@ from cockpit.operator.view import (
     Counters,
     HeldBalances,
     HeldPosition,
+    LimitUse,
     OrderTicket,
     PendingClient,
     PendingOrder,
+    PresenceView,
     Snapshot,
 )
 
@@ -80,6 +86,8 @@ class FakeFace:
     client_tickets: dict[str, ClientTicket] = field(default_factory=dict)
     order_tickets: dict[str, OrderTicket] = field(default_factory=dict)
     subscriptions: list[FakeSubscription] = field(default_factory=list)
+    screens: int = 0
+    touches: int = 0
 
     def snapshot(self) -> Snapshot:
         return self.seen
@@ -87,6 +95,15 @@ class FakeFace:
     def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> FakeSubscription:
         self.subscriptions.append(FakeSubscription(deque(maxlen=size), wake))
         return self.subscriptions[-1]
+
+    def attached(self) -> None:
+        self.screens += 1
+
+    def detached(self) -> None:
+        self.screens -= 1
+
+    def touched(self) -> None:
+        self.touches += 1
 
     async def run(self, command: Command) -> Answer:
         self.commands.append(command)
@@ -348,3 +365,106 @@ def changed(face: FakeFace, waiting: PendingOrder) -> None:
     others = [newer if item.order.order_id == newer.order.order_id else item for item in face.seen.pending_orders]
     face.seen = replace(face.seen, pending_orders=tuple(others))
     face.publish(OrderChanged(NOW, newer.order))
+
+
+def exit_leg(number: int, words: str, role: Role, *, stop: str | None = None) -> Order:
+    """Make the target or, with ``stop``, the stop of a bracket."""
+    asked = request(words, life=TimeInForce.GTC)
+    if stop is not None:
+        asked = replace(asked, order_type=OrderType.STOP, stop_price=Decimal(stop))
+    return order(number, "claude", "buy 1 ALFA", request=asked, role=role, decide_by=None)
+
+
+def group(linkage: Linkage, *legs: Order) -> tuple[Order, ...]:
+    """Bind orders together; the first waits for the operator, the others with it."""
+    first, *others = (replace(leg, group_id=GroupId("g-1"), linkage=linkage) for leg in legs)
+    return (first, *(replace(leg, decide_by=None) for leg in others))
+
+
+def bracket() -> tuple[Order, ...]:
+    """Buy 10 ALFA at market with a target at 480 and a stop at 440."""
+    return group(
+        Linkage.BRACKET,
+        order(21, "claude", "buy 10 ALFA", role=Role.ENTRY, decide_by=NOW + timedelta(seconds=80)),
+        exit_leg(22, "sell 10 ALFA 480", Role.TARGET),
+        exit_leg(23, "sell 10 ALFA", Role.STOP, stop="440"),
+    )
+
+
+def pending_group(legs: tuple[Order, ...], notional: str = "4123") -> PendingOrder:
+    return PendingOrder(legs[0], safe("every order asks you"), Decimal(notional), legs[0].decide_by or NOW, legs)
+
+
+def group_ticket(waiting: PendingOrder) -> OrderTicket:
+    """Return a ticket on which the stop is refused."""
+    told = CheckResult(
+        "STOP_COLLAR",
+        False,
+        "5 %",
+        "6.7 %",
+        f"{waiting.legs[-1].request.words()}: The stop lies too far from the market.",
+        False,
+        Mender.OPERATOR,
+    )
+    ticket = order_ticket(waiting)
+    return replace(ticket, checks=(*ticket.checks, told), legs=waiting.legs)
+
+
+LATCHES = (
+    Latch(LatchKind.DAILY_LOSS, "paper", NOW - timedelta(minutes=20), safe("lost 5,312.40 of 104,250.70 in a day")),
+    Latch(LatchKind.REJECT_RATE, "codex-cli", NOW - timedelta(minutes=2), safe("the broker rejected 5 orders")),
+)
+
+NOTICES = (
+    Notice(NOW - timedelta(minutes=44), safe("The database can be written again."), False),
+    Notice(
+        NOW - timedelta(minutes=3),
+        safe(
+            "An order is unknown: BUY 10 NOVA LMT 170.50 DAY of codex-cli. "
+            "Reconcile asks the broker's books; nothing is sent again."
+        ),
+        True,
+    ),
+)
+
+
+def limit(client_name: str, name: str, used: str, most: str, symbol: str = "") -> LimitUse:
+    return LimitUse("paper", ClientName(client_name), name, Decimal(most), Decimal(used), symbol)
+
+
+LIMITS = (
+    limit("", "connection_daily_orders", "7", "5000"),
+    limit("", "connection_daily_notional", "61230", "5000000"),
+    limit("", "max_open_orders", "42", "50"),
+    limit("", "max_daily_loss", "5312.40", "5212.53"),
+    limit("", "max_drawdown", "5312.40", "20850"),
+    limit("", "max_position", "60", "10000", "NOVA"),
+    limit("claude", "max_daily_orders", "5", "1000"),
+    limit("claude", "max_daily_notional", "44840", "50000"),
+    limit("codex-cli", "max_daily_orders", "2", "1000"),
+    limit("codex-cli", "max_daily_notional", "16390", "1000000"),
+)
+
+
+def troubled_face() -> FakeFace:
+    """Add to the busy face a bracket that waits, an order of unknown fate, latches, limits and notices."""
+    face = busy_face()
+    waiting = pending_group(bracket())
+    lost = order(8, "codex-cli", "buy 10 NOVA 170.50", state=OrderState.UNKNOWN, decide_by=None)
+    others = tuple(known for known in face.seen.orders if known.order_id != lost.order_id)
+    face.seen = replace(
+        face.seen,
+        pending_orders=(waiting, *face.seen.pending_orders),
+        orders=(*reversed(waiting.legs), *others, lost),
+        latches=LATCHES,
+        limits=LIMITS,
+        notices=NOTICES,
+    )
+    face.order_tickets[waiting.order.order_id] = group_ticket(waiting)
+    return face
+
+
+def away(face: FakeFace, *, rules_approve: bool = False) -> FakeFace:
+    """Let the operator of a face count as away."""
+    face.seen = replace(face.seen, presence=PresenceView(False, 1, "queue", rules_approve))
+    return face

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState, TradingSwitch
-from tests.tui.fake_face import NOW, FakeFace, busy_face
+from tests.tui.fake_face import NOW, FakeFace, away, busy_face, troubled_face
 from tests.tui.screens import seated
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -31,6 +31,10 @@ def killed_face() -> FakeFace:
     return face
 
 
+def away_face() -> FakeFace:
+    return away(busy_face())
+
+
 SCREENS = [
     ("main-80x24", busy_face, (80, 24), (), False),
     ("main-120x36", busy_face, (120, 36), (), False),
@@ -45,6 +49,17 @@ SCREENS = [
     ("clients-80x24", busy_face, (80, 24), ("c",), False),
     ("orders-80x24", busy_face, (80, 24), ("o",), False),
     ("positions-80x24", busy_face, (80, 24), ("p",), False),
+    ("trouble-80x24", troubled_face, (80, 24), ("j",), False),
+    ("trouble-160x45", troubled_face, (160, 45), ("j", "j"), False),
+    ("group-80x24", troubled_face, (80, 24), ("j", "j", "enter"), False),
+    ("group-question-80x24", troubled_face, (80, 24), ("j", "j", "a"), False),
+    ("reason-80x24", busy_face, (80, 24), ("j", "k", "D", *"toobig"), False),
+    ("unknown-80x24", troubled_face, (80, 24), ("o",), False),
+    ("limits-80x24", troubled_face, (80, 24), ("l",), False),
+    ("limits-120x36", troubled_face, (120, 36), ("l",), False),
+    ("notices-80x24", troubled_face, (80, 24), ("n",), False),
+    ("trouble-ascii-80x24", troubled_face, (80, 24), ("l",), True),
+    ("away-80x24", away_face, (80, 24), (), False),
     ("help-80x24", busy_face, (80, 24), ("question_mark",), False),
 ]
 

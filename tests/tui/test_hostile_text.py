@@ -131,7 +131,7 @@ class _Looks:
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(20, 200))
 def test_a_calls_row_is_as_wide_as_the_screen_whatever_it_says(who: str, what: str, width: int) -> None:
     event = CallFinished(NOW, 1, ClientName(safe(who, 40)), safe(what), Outcome.DENIED, "X", 3, safe(what))
-    strip = strip_of(call_row(event, CallColumns.fit(width)), width, _Looks())
+    strip = strip_of(call_row(event, CallColumns.fit(width, 18, 20)), width, _Looks())
     assert strip.cell_length == width
     assert not STEERING & set("".join(segment.text for segment in strip))
 

@@ -6,6 +6,7 @@ import pytest
 
 from cockpit.model.orders import Linkage, OrderType, Role, TimeInForce
 from tests.tui.fake_face import order, request
+from tui.group_words import part_words
 from tui.words import (
     ago,
     amount,
@@ -13,7 +14,6 @@ from tui.words import (
     countdown,
     duration,
     gain,
-    group_words,
     masked,
     money,
     order_sentence,
@@ -83,10 +83,10 @@ def test_stops_trails_and_hours_are_never_left_out_of_an_orders_words() -> None:
 
 
 def test_an_order_of_a_group_says_what_it_is_in_it() -> None:
-    assert group_words(replace(order(1, "claude", "buy 1 ALFA"), linkage=Linkage.BRACKET, role=Role.TARGET)) == (
+    assert part_words(replace(order(1, "claude", "buy 1 ALFA"), linkage=Linkage.BRACKET, role=Role.TARGET)) == (
         "target of a bracket"
     )
-    assert group_words(order(1, "claude", "buy 1 ALFA")) == ""
+    assert part_words(order(1, "claude", "buy 1 ALFA")) == ""
 
 
 def test_times_are_said_in_the_largest_fitting_unit() -> None:

@@ -12,6 +12,8 @@ from tui.cells import Line, Span, heading, left, right
 from tui.glyphs import OUTCOME
 from tui.words import clock_time, duration, plural
 
+_LEAST_CLIENT, _LEAST_TOOL = 6, 10
+
 
 @dataclass(frozen=True, slots=True)
 class CallColumns:
@@ -25,12 +27,16 @@ class CallColumns:
     """Whether the time is shown to the millisecond."""
 
     @classmethod
-    def fit(cls, width: int) -> CallColumns:
-        """Share out a width: the summary gets what the fixed columns leave."""
-        fine = width >= 96
-        client, tool = (18, 20) if fine else (13, 18) if width >= 80 else (11, 16)
+    def fit(cls, width: int, widest_client: int, widest_tool: int) -> CallColumns:
+        """Share out a width: names get what the longest of them needs, up to a share, and the summary all that is left."""
+        most_client, most_tool = (
+            (18, 21) if width >= 110 else (14, 18) if width >= 96 else (11, 16) if width >= 76 else (9, 16)
+        )
+        client = min(most_client, max(_LEAST_CLIENT, widest_client))
+        tool = min(most_tool, max(_LEAST_TOOL, widest_tool))
+        fine = width >= 110
         time = 12 if fine else 8
-        gap = 1 if width < 96 else 2
+        gap = 2 if fine else 1
         fixed = 1 + time + gap + client + 1 + tool + 1 + 8 + 1 + 5 + gap + 1
         return cls(client, tool, max(0, width - fixed), gap, fine)
 
@@ -52,8 +58,8 @@ def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = Non
     )
 
 
-def stream_title(calls: CallHistory, counters: Counters, active: bool, width: int) -> Line:
-    """Whether the stream follows or looks back, its filter, and the day in numbers."""
+def stream_title(calls: CallHistory, counters: Counters, active: bool, slowed_to: int, width: int) -> Line:
+    """Whether the stream follows or looks back, its filter, and the day in numbers; ``slowed_to`` is 0 at full pace."""
     title = [Span(" CALLS", "title" if active else "title-off")]
     if calls.following:
         title.append(Span(" ▼ follow", "dim"))
@@ -61,7 +67,8 @@ def stream_title(calls: CallHistory, counters: Counters, active: bool, width: in
         title.append(Span(f" ▲ {calls.fresh:,} new below, G follows", "wait"))
     if calls.filter is not None:
         title.append(Span(f"  / {calls.filter.text}", "wait"))
-    facts = [Span(f"{counters.calls:,} today", "dim")]
+    facts = [Span(f"drawn {slowed_to}/s", "wait"), Span(" · ", "rule")] if slowed_to else []
+    facts.append(Span(f"{counters.calls:,} today", "dim"))
     if counters.denied:
         facts += [Span(" · ", "rule"), Span(f"{counters.denied:,} denied", "bad")]
     if counters.errors:

@@ -1,17 +1,15 @@
-"""How the full lists look: clients, orders, positions and balances."""
+"""How the full lists look: clients, positions and balances."""
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from cockpit.model.identity import WRITE_SCOPES, Via
-from cockpit.model.orders import Order
-from cockpit.operator.view import ClientView, HeldBalances, HeldPosition, Snapshot
+from cockpit.operator.view import ClientView, HeldBalances, HeldPosition
 from tui.cells import Line, Span, clip, heading, left, right, wrap
-from tui.glyphs import CHOSEN, ORDER
-from tui.rows.waiting_row import currency_of, short_id
+from tui.glyphs import CHOSEN
 from tui.stable_rows import StableRows
-from tui.words import ago, amount, clock_time, gain, masked, money, order_words, plural, price, span_of
+from tui.words import ago, amount, gain, masked, money, plural, price, span_of
 
 _DETAIL_ROWS = 4
 
@@ -64,60 +62,6 @@ def _may(view: ClientView) -> list[Span]:
     writes = sum(scope in WRITE_SCOPES for scope in view.scopes)
     reads = len(view.scopes) - writes
     return [*([Span(f"{writes} write", "wait"), Span(" + ", "rule")] if writes else []), Span(f"{reads} read")]
-
-
-def order_list_rows(
-    rows: StableRows[Order], snapshot: Snapshot, now: datetime, width: int, height: int, zone: tzinfo | None = None
-) -> list[Line]:
-    """Open orders and those that ended today."""
-    shown = rows.in_view(height - 2 - _DETAIL_ROWS)
-    facts = [Span(f"{len(rows.items) - len(shown)} more", "wait")] if len(shown) < len(rows.items) else []
-    lines = [heading([Span(" ORDERS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
-    wide = width >= 100
-    who, words = (18, 34) if wide else (12, 27)
-    head = f"  {left('changed', 8)} {left('client', who)} {left('order', words)} {left('state', 13)} {'filled'}"
-    lines.append(Line(clip((Span(head, "dim"),), width)))
-    for order in shown:
-        chosen = order.order_id == rows.chosen_key
-        state = ORDER[order.state]
-        role = "buy" if order.request.side == "buy" else "sell"
-        lines.append(
-            Line(
-                clip(
-                    (
-                        Span(f"{CHOSEN if chosen else ' '} ", "key"),
-                        Span(clock_time(order.changed_at, zone) + " ", "dim"),
-                        Span(left(order.client, who) + " ", "name"),
-                        Span(left(order_words(order.request), words) + " ", role),
-                        Span(left(state.text, 13) + " ", state.role),
-                        *_filled(order, currency_of(snapshot, order.connection), wide),
-                    ),
-                    width,
-                ),
-                chosen=chosen,
-            )
-        )
-    if not rows.items:
-        lines.append(Line((Span("  No orders today.", "dim"),)))
-    if (order := rows.chosen) is not None:
-        lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
-        on = f" on {order.connection}, made {ago(order.made_at, now)}"
-        lines.append(heading([Span(f" {order.order_id}", "title"), Span(on, "dim")], (), width))
-        lines += _detail(order.reason or order_words(order.request), width, 2)
-        fees = money(order.fees, currency_of(snapshot, order.connection))
-        filled = (
-            f"{amount(order.filled)} of {amount(order.request.quantity)} filled, fees {fees}, version {order.version}"
-        )
-        lines.append(Line(clip((Span(f"  {filled}", "dim"),), width)))
-    return lines
-
-
-def _filled(order: Order, currency: str, wide: bool) -> list[Span]:
-    if order.filled:
-        at = f"{amount(order.filled)} @ {price(order.average_price)}"
-        fees = f"  fees {money(order.fees, currency)}  {short_id(order.order_id)}" if wide else ""
-        return [Span(at, "ok"), Span(fees, "dim")]
-    return [Span(order.reason, "dim")]
 
 
 def holding_rows(

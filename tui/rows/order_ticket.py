@@ -14,8 +14,9 @@ from cockpit.model.trading import Mode
 from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
 from tui.cells import Line, Span, clip, cut, heading, left, wrap
 from tui.glyphs import FAILED, NOTHING, ORDER, PASSED
+from tui.group_words import kind_of, part_words
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
-from tui.words import ago, amount, countdown, group_words, money, order_words, price, span_of
+from tui.words import ago, amount, countdown, money, order_words, price, span_of
 
 _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
@@ -38,10 +39,12 @@ def order_ticket_rows(
     if order.proposed is not None:
         lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
     role = "buy" if asked.side == "buy" else "sell"
-    label = "change to" if order.proposed else "order"
+    label = "change to" if order.proposed else _group_label(ticket)
     lines.append(_fact(label, [Span(order_words(asked), role), Span(_from_touch(ticket.quote, asked), "dim")], width))
-    if group := group_words(order):
-        lines.append(_fact("part", [Span(group, "wait")], width))
+    if ticket.legs:
+        lines += _legs(ticket, width)
+    elif part := part_words(order):
+        lines.append(_fact("part", [Span(part, "wait")], width))
     worth = f"≈ {money(ticket.notional, currency)} at worst" if ticket.notional is not None else "no price, no value"
     lines.append(_fact("worth", [Span(worth, "strong" if ticket.notional is not None else "bad")], width))
     if pending is not None:
@@ -67,7 +70,7 @@ def _title(
     ticket: OrderTicket, pending: PendingOrder | None, connection: ConnectionView | None, now: datetime, width: int
 ) -> Line:
     order = ticket.order
-    title = [Span(" ORDER ", "title")]
+    title = [Span(f" {kind_of(order.linkage).upper()} " if ticket.legs else " ORDER ", "title")]
     if connection is not None:
         title += [Span(" ● LIVE MONEY ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
     title += [Span(" from ", "dim"), Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
@@ -75,8 +78,28 @@ def _title(
     if pending is None:
         return heading(clip(title, width - 2), (), width)
     seconds = (pending.decide_by - now).total_seconds()
-    left_over = Span(f"{countdown(seconds)} left", "bad" if seconds < URGENT_SECONDS else "wait")
+    left_over = Span(f"{countdown(seconds, fine=True)} left", "bad" if seconds < URGENT_SECONDS else "wait")
     return heading(clip(title, width - 16), [left_over], width)
+
+
+def _group_label(ticket: OrderTicket) -> str:
+    return (ticket.order.linkage or "group") if ticket.legs else "order"
+
+
+def _legs(ticket: OrderTicket, width: int) -> list[Line]:
+    """Every other order of the group; one that a check refuses says so here, and under the checks why."""
+    lines: list[Line] = []
+    for leg in ticket.legs[1:]:
+        request = leg.request
+        refused = sum(not check.ok and check.message.startswith(request.words()) for check in ticket.checks)
+        sign = Span(f"  {FAILED} {refused} refused", "bad") if refused else Span(f"  {PASSED}", "ok")
+        said = Span(order_words(request), "buy" if request.side == "buy" else "sell")
+        lines.append(_fact(f"  {leg.role}", [said, sign], width))
+    count = len(ticket.legs)
+    lines.append(
+        _fact("decide", [Span(f"on the whole {kind_of(ticket.order.linkage)}: {count} orders", "wait")], width)
+    )
+    return lines
 
 
 def _fact(label: str, value: list[Span], width: int) -> Line:

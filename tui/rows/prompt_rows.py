@@ -49,11 +49,11 @@ def _answers(question: Question, now: datetime, gap: str) -> list[Span]:
     answers = [Span(gap), Span("y", "key"), Span(f" yes{gap}"), Span("n", "key"), Span(" no")]
     if question.decide_by is not None:
         left = (question.decide_by - now).total_seconds()
-        answers.append(Span(f"{gap}{countdown(left)}", "alarm" if left < URGENT_SECONDS else "wait"))
+        answers.append(Span(f"{gap}{countdown(left, fine=True)}", "alarm" if left < URGENT_SECONDS else "wait"))
     return [*answers, Span(" ")]
 
 
-def entry_rows(entry: Entry, width: int) -> list[Line]:
+def entry_rows(entry: Entry, width: int, *, looks_only: bool = False) -> list[Line]:
     """The label, the line with its cursor, and what may come next or what was wrong."""
     chip = [Span(f" {entry.label} ", "ask"), Span(" ")]
     text, at = entry.edit.text, entry.edit.at
@@ -62,7 +62,7 @@ def entry_rows(entry: Entry, width: int) -> list[Line]:
     while cell_len(before) > room - 1:
         before = before[1:]
     line = [*chip, Span(before, "strong"), Span(under, "cursor"), Span(after, "strong")]
-    note = entry.note or _next(entry)
+    note = entry.note or _next(entry, looks_only)
     role = "bad" if entry.note else "dim"
     spare = width - width_of(line) - 3
     if note and (entry.note or spare >= 12):
@@ -74,15 +74,17 @@ def entry_rows(entry: Entry, width: int) -> list[Line]:
     return [Line(clip(line, width))]
 
 
-def _next(entry: Entry) -> str:
+def _next(entry: Entry, looks_only: bool) -> str:
     match entry.asks:
         case Asks.CODE:
             return "⏎ looks it up   esc back"
         case Asks.COMMAND:
-            acts = matching(entry.edit.text)
+            acts = matching(entry.edit.text, looks_only=looks_only)
             return usage(acts[0]) if len(acts) == 1 else "  ".join(act.command for act in acts[:12])
         case Asks.FILTER:
             return "words  !not  client:x  state:denied"
+        case Asks.REASON:
+            return "⏎ rejects with it   esc back"
         case Asks.EDIT:
             return "smaller quantity, @ limit, or both: 50 @ 411.90"
     return "⏎ takes it   esc back"
@@ -116,7 +118,7 @@ def key_row(hints: Sequence[KeyHint], width: int) -> Line:
 
 def _keys(hints: Sequence[KeyHint]) -> list[Span]:
     first, *others = hints
-    spans = [Span(f" {first.key} {first.word} ", "kill")]
+    spans = [Span(f" {first.key} {first.word} ".replace("  ", " "), "kill" if first.key else "looks")]
     for hint in others:
         spans += [Span("  "), Span(hint.key, "key"), Span(f" {hint.word}", "dim")]
     return spans

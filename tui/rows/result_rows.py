@@ -16,6 +16,10 @@ def texts_of(title: str, done: Done) -> tuple[str, ...]:
     rows = done.says.splitlines()
     if isinstance(done.data, list | tuple) and done.data:
         rows += [_row(item) for item in done.data[:_MOST]]
+    elif isinstance(done.data, dict):
+        for name, items in done.data.items():
+            if isinstance(items, list) and items and isinstance(items[0], dict):
+                rows += ["", str(name), *(_row(item) for item in items[:_MOST])]
     return (title, *rows) if len(rows) > 1 or len(done.says) > _ONE_LINE else ()
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from cockpit.model.identity import WRITE_SCOPES
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder, Snapshot
 from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.rows.limit_rows import side_limit_rows
 from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.waiting_row import currency_of
 from tui.state import ScreenState
@@ -23,6 +24,8 @@ def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> lis
     elif isinstance(chosen, PendingClient):
         upper = _client(chosen, now, width)
     lower = [*_clients(snapshot.clients, now, width), Line(), *_held(snapshot, width)]
+    if snapshot.limits:
+        lower += [Line(), *side_limit_rows(snapshot, width)]
     if not upper:
         return lower
     rows = [*upper[: max(0, height - 1)], Line()]

@@ -3,32 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, cut, right, width_of
 from tui.glyphs import LINK, SWITCH, WAITS
+from tui.state import ScreenState
 from tui.words import clock_time, duration, masked, plural
 
 _STOPPED = frozenset({TradingState.HALTED, TradingState.KILLED})
 _GAP = Span("  ")
 _FREE = 8
 """Cells that stay empty before the address is worth showing."""
+_LEAST_MIDDLE = 17
+"""Cells that whose money it is takes at least."""
 
 
-def status_row(snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | None = None) -> Line:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that must not be overlooked, in words and, for where room is short, in figures."""
+
+    words: Span
+    figures: Span
+
+
+def status_marks(state: ScreenState) -> list[Mark]:
+    """Say what the operator must not overlook, and the key that leads there; the worst first."""
+    unread = len(state.unread)
+    counted = (
+        ("!", state.unknown_orders, "UNKNOWN", "o", "unknown"),
+        ("■", len(state.snapshot.latches), "LATCHED", "l", "halted"),
+        ("!", unread, "NOTICE" if unread == 1 else "NOTICES", "n", "kill"),
+    )
+    marks = [
+        Mark(Span(f" {sign} {count} {word} {key} ", role), Span(f" {sign}{count} {key} ", role))
+        for sign, count, word, key, role in counted
+        if count
+    ]
+    away = Span(" AWAY ", "ask")
+    return [*marks, Mark(away, away)] if state.is_away else marks
+
+
+def _fitting(marks: Sequence[Mark], room: int) -> list[Span]:
+    """Say as many marks in words as there is room for."""
+    for in_words in range(len(marks), -1, -1):
+        said = [mark.words if place < in_words else mark.figures for place, mark in enumerate(marks)]
+        spans = [span for mark in said for span in (mark, Span(" "))]
+        if width_of(spans) <= room or not in_words:
+            return spans
+    return []
+
+
+def status_row(
+    snapshot: Snapshot, marks: Sequence[Mark], now: datetime, width: int, zone: tzinfo | None = None
+) -> Line:
     """Draw the status; while trading is stopped the whole bar is inverted."""
     switch = SWITCH[snapshot.switch.state]
     stopped = snapshot.switch.state in _STOPPED
     waiting = len(snapshot.pending_clients) + len(snapshot.pending_orders)
-    end = [
+    ending = [
         Span(f"{WAITS}{waiting}" if waiting else f"{WAITS}0", "wait" if waiting else "dim"),
         _GAP,
         Span(clock_time(now, zone) + " ", "strong"),
     ]
     clients = len({view.client for view in snapshot.clients if not view.suspended})
     start = [Span(f" {switch.text} ", switch.role), Span(" ")]
+    end = [*_fitting(marks, width - width_of(start) - width_of(ending) - _LEAST_MIDDLE), *ending]
     room = width - width_of(start) - width_of(end) - 2
     lines = sorted(snapshot.connections, key=lambda seen: (seen.mode is not Mode.LIVE, seen.link is Link.READY))
     middle = _middle(lines, clients, room)

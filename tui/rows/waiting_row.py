@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
 from tui.cells import Line, Span, clip, cut, heading, left, right
 from tui.glyphs import CHOSEN, WAITS, bar
+from tui.group_words import group_shape
 from tui.waiting import Waiting, WaitingRows, asked_at, key_of
 from tui.words import countdown, money, order_words
 
@@ -40,40 +43,52 @@ def waiting_title(rows: WaitingRows, now: datetime, active: bool, hidden: int, w
 
 
 def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width: int) -> Line:
-    """Kind, who, what, worth, time left as bar and figures, and ``!!`` when it is nearly over."""
+    """Kind, who, what, worth, time left as bar and figures, and ``!!`` when it is nearly over.
+
+    The bar gives its room to words that would be cut without it: the figures say the same.
+    """
     seconds = seconds_left(item, now)
     urgent = seconds < URGENT_SECONDS
     wide = width >= 96
     who_cells = 18 if wide else 13 if width >= 70 else 9
     bar_cells = 10 if wide else 6 if width >= 70 else 0
-    worth_cells = 11 if wide else 9 if width >= 60 else 0
-    tail = (1 + worth_cells if worth_cells else 0) + (2 + bar_cells if bar_cells else 0) + 1 + 5 + 1 + 2 + 1
-    what_cells = max(0, width - 2 - 1 - 7 - who_cells - 1 - tail)
+    worth_cells = 12 if wide else 10 if width >= 60 else 0
+    kind, who, what, worth, what_role = _said(item, currency)
+    if not worth:
+        worth_cells = 0
+    what_cells = max(0, width - 2 - 1 - 8 - who_cells - 1 - worth_cells - _time_cells(bar_cells))
+    if cell_len(what) > what_cells and bar_cells:
+        what_cells, bar_cells = what_cells + _time_cells(bar_cells) - _time_cells(0), 0
     life = max(1.0, (item.decide_by - asked_at(item)).total_seconds())
     role = "alarm" if urgent else "wait"
-    start = [Span(f"{CHOSEN if chosen else ' '}{WAITS} ", role)]
+    return Line(
+        (
+            Span(f"{CHOSEN if chosen else ' '}{WAITS} ", role),
+            Span(left(kind, 7) + " ", "name"),
+            Span(left(who, who_cells) + " ", "strong"),
+            Span(left(what, what_cells), what_role),
+            Span(right(worth, worth_cells)),
+            Span(f"  {bar(seconds / life, bar_cells)}" if bar_cells else "", role),
+            Span(right(countdown(seconds, fine=chosen), 6), role),
+            Span(" !! " if urgent else "    ", "alarm"),
+        ),
+        chosen=chosen,
+    )
+
+
+def _time_cells(bar_cells: int) -> int:
+    return (2 + bar_cells if bar_cells else 0) + 6 + 4
+
+
+def _said(item: Waiting, currency: str) -> tuple[str, str, str, str, str]:
+    """Return kind, who, what, worth and the role of what."""
     if isinstance(item, PendingClient):
-        start += [
-            Span("CLIENT ", "name"),
-            Span(left(item.host, who_cells) + " ", "strong"),
-            Span(
-                left(f"“{item.claimed_name}” {wish(item.asked)}", what_cells + (1 + worth_cells if worth_cells else 0))
-            ),
-        ]
-    else:
-        request = item.order.proposed or item.order.request
-        kind = "CHANGE " if item.order.proposed else "ORDER  "
-        worth = f"≈{money(item.notional, currency)}" if item.notional is not None else ""
-        start += [
-            Span(kind, "name"),
-            Span(left(item.order.client, who_cells) + " ", "strong"),
-            Span(left(order_words(request), what_cells), "buy" if request.side == "buy" else "sell"),
-        ]
-        if worth_cells:
-            start.append(Span(right(worth, 1 + worth_cells)))
-    end = [Span("  "), Span(bar(seconds / life, bar_cells), role)] if bar_cells else []
-    end += [Span(right(countdown(seconds), 6), role), Span(" !! " if urgent else "    ", "alarm")]
-    return Line((*start, *end), chosen=chosen)
+        return "CLIENT", item.host, f"“{item.claimed_name}” {wish(item.asked)}", "", ""
+    request = item.order.proposed or item.order.request
+    kind = "CHANGE" if item.order.proposed else (item.order.linkage or "group").upper() if item.legs else "ORDER"
+    what = group_shape(item.legs) if item.legs else order_words(request)
+    worth = f"≈{money(item.notional, currency)}" if item.notional is not None else "≈?"
+    return kind, item.order.client, what, worth, "buy" if request.side == "buy" else "sell"
 
 
 def wish(asked: tuple[Scope, ...]) -> str:

@@ -31,17 +31,16 @@ class Stream(Widget):
         self._zone = zone
         self._rows: list[CallFinished] = []
         self._cache: dict[int, Strip] = {}
-        self._cached_for: tuple[int, Palette] | None = None
-        self._columns = CallColumns.fit(80)
+        self._cached_for: tuple[int, CallColumns, Palette] | None = None
+        self._columns = CallColumns.fit(80, 0, 0)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Find the calls in view once, then draw each."""
-        width = self.size.width
-        made_for = (width, self._looks.palette)
+        self._columns = CallColumns.fit(self.size.width, self._calls.widest_client, self._calls.widest_tool)
+        made_for = (self.size.width, self._columns, self._looks.palette)
         if self._cached_for != made_for or len(self._cache) > _MOST_CACHED:
             self._cache.clear()
             self._cached_for = made_for
-            self._columns = CallColumns.fit(width)
         self._rows = self._calls.window(self.size.height)
         return super().render_lines(crop)
 

@@ -1,0 +1,60 @@
+"""How often the stream is drawn: as often as wanted, and less for a while once drawing has kept the loop too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from textual.screen import Screen
+
+SLOW_SECONDS: Final = 0.020
+"""A frame that takes longer than this keeps the clients waiting."""
+REST_SECONDS: Final = 10.0
+_SLOWEST: Final = 2
+
+
+class Pace:
+    """Halves the rate after two slow frames in a row, and goes back to what is wanted after ten seconds."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._spent = 0.0
+        self._slow_frames = 0
+        self._slowed_at = 0.0
+        self.per_second = wanted
+
+    @property
+    def slowed(self) -> bool:
+        """Whether less is drawn than was wanted."""
+        return self.per_second < self._wanted
+
+    def spend(self, seconds: float) -> None:
+        """Count time that draining or painting took to the frame under way."""
+        self._spent += seconds
+
+    def next_frame(self, monotonic: float) -> bool:
+        """Close a frame and begin the next; True when the rate is another one from now on."""
+        slow, self._spent = self._spent > SLOW_SECONDS, 0.0
+        self._slow_frames = self._slow_frames + 1 if slow else 0
+        before = self.per_second
+        if self._slow_frames >= 2:
+            self._slow_frames = 0
+            self._slowed_at = monotonic
+            self.per_second = max(min(_SLOWEST, self._wanted), before // 2)
+        elif self.slowed and monotonic - self._slowed_at >= REST_SECONDS:
+            self.per_second = self._wanted
+        return self.per_second != before
+
+
+class PacedScreen(Screen[None]):
+    """Textual's screen; says how long each painting took."""
+
+    def __init__(self, monotonic: Callable[[], float], spend: Callable[[float], None]) -> None:
+        super().__init__(id="_default")
+        self._monotonic = monotonic
+        self._spend = spend
+
+    def _compositor_refresh(self) -> None:
+        began = self._monotonic()
+        super()._compositor_refresh()
+        self._spend(self._monotonic() - began)

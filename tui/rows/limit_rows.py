@@ -1,0 +1,115 @@
+"""How the limits look: what has latched and what to do about it, then how far each limit is used up, as a bar."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from decimal import Decimal
+from typing import Final
+
+from cockpit.model.latches import Latch, LatchKind
+from cockpit.operator.view import LimitUse, Snapshot
+from tui.cells import Line, Span, clip, cut, heading, left, right, wrap
+from tui.glyphs import CHOSEN, bar
+from tui.rows.waiting_row import currency_of
+from tui.stable_rows import StableRows
+from tui.words import amount, clock_time, money
+
+_LABELS: Final = {
+    "max_daily_orders": "orders today",
+    "max_daily_notional": "value today",
+    "connection_daily_orders": "orders today, all clients",
+    "connection_daily_notional": "value today, all clients",
+    "max_open_orders": "open orders",
+    "max_daily_loss": "loss today",
+    "max_drawdown": "drawdown",
+    "max_position": "largest position",
+}
+_MONEY: Final = frozenset({"max_daily_notional", "connection_daily_notional", "max_daily_loss", "max_drawdown"})
+_NEARLY, _FULL = Decimal("0.75"), Decimal(1)
+HOLDS: Final = {
+    LatchKind.DAILY_LOSS: "only orders that reduce a position pass here",
+    LatchKind.DRAWDOWN: "no order passes here",
+    LatchKind.REPEATED_EXECUTION: "no order of this client passes",
+    LatchKind.REJECT_RATE: "no order of this client passes",
+}
+
+
+def limit_rows(latches: StableRows[Latch], snapshot: Snapshot, width: int, zone: tzinfo | None = None) -> list[Line]:
+    """Latches on top; then of each connection what all its clients share, and what each client has for itself."""
+    facts = [Span(f" {len(latches.items)} latched ", "halted")] if latches.items else [Span("nothing latched", "ok")]
+    lines = [heading([Span(" LIMITS", "title")], facts, width)]
+    for latch in latches.items:
+        lines += _latch(latch, latch.latch_id == latches.chosen_key, width, zone)
+    if latches.items:
+        lines.append(Line())
+    on = ""
+    client = ""
+    for use in snapshot.limits:
+        if use.connection != on:
+            lines.append(heading([Span(f" {use.connection}", "title-off")], (), width))
+            on, client = use.connection, ""
+        name = use.client if use.client != client else ""
+        client = use.client
+        lines.append(_use(use, name, currency_of(snapshot, use.connection), width))
+    if not snapshot.limits:
+        lines.append(Line((Span("  Not known yet.", "dim"),)))
+    note = "Tighten or loosen within the settings file: :limits set NAME LIMIT VALUE. All of them: :limits"
+    return [*lines, Line(), *(Line((Span(f"  {row}", "dim"),)) for row in wrap(note, max(10, width - 4)))]
+
+
+def _latch(latch: Latch, chosen: bool, width: int, zone: tzinfo | None) -> list[Line]:
+    title = (
+        Span(f"{CHOSEN if chosen else ' '} ", "key"),
+        Span(f" ■ {latch.kind.replace('_', ' ').upper()} ", "halted"),
+        Span(f" {latch.subject}", "strong"),
+        Span(f"  since {clock_time(latch.since, zone)}  ", "dim"),
+        Span(latch.reason, "bad"),
+    )
+    does = (
+        Span(f"    {HOLDS[latch.kind]} until released: ", ""),
+        Span("r", "key"),
+        Span(", then "),
+        Span("y", "key"),
+    )
+    return [Line(clip(title, width), chosen=chosen), Line(clip(does, width))]
+
+
+def _use(use: LimitUse, client: str, currency: str, width: int) -> Line:
+    share = use.used / use.limit if use.limit else _FULL
+    role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
+    wide = width >= 110
+    who, label, figures, cells = (18, 28, 30, 20) if wide else (11, 26, 22, 10)
+    said = _LABELS.get(use.name, use.name.replace("_", " ")) + (f" {use.symbol}" if use.symbol else "")
+    of = f"{_figure(use, use.used, currency)} / {_figure(use, use.limit, currency)}"
+    return Line(
+        clip(
+            (
+                Span("  "),
+                Span(left(client, who) + " ", "name"),
+                Span(left(said, label) + " "),
+                Span(bar(float(share), cells), role),
+                Span(right(of, figures), "" if role == "ok" else role),
+                Span(right(f"{min(share, Decimal(99)):.0%}", 6), role),
+            ),
+            width,
+        )
+    )
+
+
+def _figure(use: LimitUse, value: Decimal, currency: str) -> str:
+    return money(value, currency) if use.name in _MONEY else amount(value)
+
+
+def side_limit_rows(snapshot: Snapshot, width: int) -> list[Line]:
+    """The limits that are used up most, for the side of a wide screen."""
+    fullest = sorted(snapshot.limits, key=lambda use: -(use.used / use.limit if use.limit else _FULL))[:5]
+    latched = [Span(f"{len(snapshot.latches)} latched", "bad")] if snapshot.latches else []
+    lines = [heading([Span(" LIMITS", "title-off")], latched, width)]
+    for use in fullest:
+        share = use.used / use.limit if use.limit else _FULL
+        role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
+        of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}"
+        label = cut(f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}", max(8, width - 34))
+        spans = (Span("  "), Span(left(label, max(8, width - 34)) + " "), Span(bar(float(share), 8), role))
+        lines.append(Line(clip((*spans, Span(right(of, 21), "dim")), width)))
+    return lines
