@@ -13,7 +13,7 @@ from typing import Final
 
 from cockpit.brokers.paper.book import State
 from cockpit.model.money import ZERO
-from cockpit.model.orders import OrderRef, Role, Side
+from cockpit.model.orders import OrderRef, Side
 
 STANDARD: Final = Decimal("0.5")
 """Share of a position's value that must be covered by equity when it is opened, long or short (Regulation T)."""
@@ -99,7 +99,7 @@ def _open(state: State) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     pairs: dict[tuple[OrderRef, Side], tuple[str, Decimal]] = {}
     for order in state.open.values():
         side, symbol, quantity = order.request.side, order.request.symbol, order.left
-        if order.group is None or order.role is Role.ENTRY:
+        if order.group is None:
             sides[side][symbol] = sides[side].get(symbol, ZERO) + quantity
             continue
         if order.held:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from cockpit.brokers.paper.bars import path
+from cockpit.brokers.paper.events import Quoted
 from cockpit.model.orders import OrderRequest, Side
 from cockpit.model.quotes import Bar, Interval
 from tests.brokers.paper.days import WHATEVER, Act, days
@@ -63,6 +64,22 @@ def test_what_a_bar_reaches_is_filled_where_the_price_was(
     scene.submit("a", order)
     scene.bar(ohlc)
     assert scene.fills("a") == [filled]
+
+
+def test_a_stop_that_may_trade_only_when_the_price_is_beyond_it_gets_that_price(scene: Scene) -> None:
+    scene.session = False
+    scene.submit("a", stop(SELL, "10", "19.90"))
+    bar = Bar(scene.pass_time(), *(Decimal(price) for price in ("19.80", "19.90", "19.40", "19.50")), Decimal(4000))
+    for number, point in enumerate(path("AAA", bar, Interval.MIN_1, RULES.terms["AAA"])):
+        scene.apply(Quoted(point.at, (point,), session=number == 3))
+    assert scene.fills("a") == [("10", "19.50")]
+
+
+def test_a_stop_that_arrives_after_the_price_has_passed_it_gets_the_price_of_now(scene: Scene) -> None:
+    scene.bar(("20.00", "20.10", "19.50", "19.60"))
+    scene.submit("a", stop(SELL, "10", "19.90"))
+    scene.submit("b", stop(BUY, "10", "19.55"))
+    assert (scene.fills("a"), scene.fills("b")) == ([("10", "19.60")], [("10", "19.60")])
 
 
 def test_a_large_order_is_filled_along_the_bar_and_never_outside_it(scene: Scene) -> None:

@@ -239,6 +239,7 @@ def test_one_bad_order_rejects_its_group_and_says_which_it_was(scene: Scene) -> 
         (sell("10", "21.00"), sell("10"), "ORDER_TYPE_NOT_ALLOWED"),
         (sell("10", "21.00"), sell("10", "22.00", life=TimeInForce.FOK), "ORDER_TYPE_NOT_ALLOWED"),
         (sell("20", "110.00", "BBB"), sell("20", "120.00", "BBB"), "SHORT_NOT_ALLOWED"),
+        (stop(BUY, "20", "110.00", symbol="BBB"), stop(SELL, "20", "90.00", symbol="BBB"), "SHORT_NOT_ALLOWED"),
     ],
 )
 def test_a_pair_that_is_none_is_rejected_as_a_whole(
@@ -313,6 +314,15 @@ def test_exits_follow_an_entry_whose_quantity_was_changed(scene: Scene) -> None:
     scene.replace("b1", buy("25", "19.90", life=GTC))
     scene.quote("19.88", "19.90")
     assert [scene.order(name).request.quantity for name in ("b2", "b3")] == [25, 25]
+
+
+def test_a_group_needs_room_in_the_book_for_all_of_its_orders() -> None:
+    scene = Scene(rules=replace(RULES, max_open=4))
+    scene.submit("a", buy("1", "19.00"))
+    scene.submit("b", buy("1", "19.00"))
+    step = bracket(scene)
+    assert [fact.reason.split(":")[0] for fact in step.facts if isinstance(fact, Rejected)] == ["BUSY"] * 3
+    assert isinstance(scene.pair("p", *exits("10")).facts[0], Acknowledged)
 
 
 def needed(scene: Scene) -> Decimal:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from cockpit.brokers.paper.events import Quoted
 from cockpit.model.orders import (
     Acknowledged,
     Executed,
@@ -223,6 +224,13 @@ def test_outside_the_session_a_market_order_waits_for_the_opening(scene: Scene) 
     scene.session = True
     scene.quote("20.60", "20.62")
     assert scene.fills("a") == [("100", "20.62"), ("30", "20.63")]
+
+
+def test_a_price_that_comes_back_is_a_price_again_even_if_it_is_the_same(scene: Scene) -> None:
+    known = scene.state.shown["AAA"].touch
+    scene.lose()
+    scene.apply(Quoted(scene.pass_time(), (known,)))
+    assert isinstance(scene.submit("a", buy("10")).facts[0], Acknowledged)
 
 
 def test_where_there_is_no_price_any_more_nothing_is_taken_and_nothing_trades(scene: Scene) -> None:
