@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from cockpit.desk.risk import CHECKS
+from cockpit.desk.risk.verdicts import Check
 from cockpit.model.refusals import REFUSALS
 from cockpit.operator.acts import ACTS, Act, Argument, Danger
 from cockpit.settings.describe import EACH, Key, keys
+from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
 
 FOLDER: Final = Path(__file__).parent
 _MARKS: Final = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- made: end -->)", re.DOTALL)
@@ -62,6 +65,9 @@ def settings() -> str:
         sections.setdefault(".".join(key.path[:-1]), []).append(key)
     parts = []
     for section, members in sections.items():
+        if section == "clients.NAME.policy":
+            parts.append(f"### `[{section}]`\n\nThe keys of `[connections.NAME.policy]`. Each may only tighten.\n")
+            continue
         rows = [
             (f"`{key.path[-1]}`", key.purpose, ", ".join(part for part in (key.kind, key.bounds) if part), _code(key))
             for key in members
@@ -71,11 +77,32 @@ def settings() -> str:
     return "\n".join(parts)
 
 
+def checks() -> str:
+    """Every check of an order, in the order in which they run."""
+    rows = [
+        (one.row, f"`{one.code}`", _sentence(one), ", ".join(f"`{name}`" for name in one.parameters), one.source)
+        for one in CHECKS
+    ]
+    return table(("row", "code", "what must hold", "limits", "after"), rows)
+
+
+def limits() -> str:
+    """Every limit of the policy with both defaults, and which way it tightens."""
+    rows = []
+    for name, field in PolicySettings.model_fields.items():
+        paper = limit_words(field.default)
+        live = limit_words(LIVE_DEFAULTS.get(name, field.default))
+        rows.append((f"`{name}`", field.description or "", paper, live if live != paper else "", TIGHTENS[name].value))
+    return table(("limit", "what it is", "default", "where money is real", "stricter is"), rows)
+
+
 MADE: Final[Mapping[str, Callable[[], str]]] = {
     "keys": keys_table,
     "commands": commands,
     "refusals": refusals,
     "settings": settings,
+    "checks": checks,
+    "limits": limits,
 }
 
 
@@ -123,6 +150,12 @@ def _danger(act: Act) -> str:
 def _risk(adds: str) -> str:
     name, _, value = adds.partition("=")
     return f"{name.upper()} is {value}" if value else f"--{name} is given"
+
+
+def _sentence(check: Check) -> str:
+    return (
+        f"{check.says} *Shown, never refused.*" if check.advisory and "never refused" not in check.says else check.says
+    )
 
 
 def _code(key: Key) -> str:

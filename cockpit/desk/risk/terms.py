@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.risk.seen import EXITS, Seen
-from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known
+from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, listed
 from cockpit.model.instruments import SYMBOL_PATTERN, InstrumentKind
 from cockpit.model.money import ZERO, is_multiple, plain
 from cockpit.model.orders import NEEDS_LIMIT, NEEDS_STOP, Linkage, OrderRequest, OrderType, Role, Side
@@ -55,7 +55,7 @@ def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
 def asset_class(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The instrument's kind may be traded, and an option is never sold without being held."""
     kind = seen.instrument.kind
-    allowed = ", ".join(sorted(policy.asset_classes))
+    allowed = listed(policy.asset_classes)
     if kind not in policy.asset_classes:
         return judged(False, allowed, kind, f"{kind.capitalize()} may not be traded.")
     if kind is InstrumentKind.OPTION and order.side is Side.SELL and seen.opening(order) > ZERO:
@@ -73,7 +73,7 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
         and (kind in NEEDS_STOP) == (order.stop_price is not None)
         and trails == (1 if kind is OrderType.TRAILING_STOP else 0)
     )
-    allowed = ", ".join(sorted(policy.order_types & seen.can.order_types))
+    allowed = listed(policy.order_types & seen.can.order_types)
     if not whole:
         return judged(False, allowed, kind, f"The prices don't fit a {kind} order.")
     ok = kind in seen.can.order_types and kind in policy.order_types
@@ -86,7 +86,7 @@ def time_in_force(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
     allowed = policy.times_in_force & seen.can.lives(order.order_type)
     ok = order.time_in_force in allowed
     says = f"{order.time_in_force.upper()} {'is' if ok else 'is not'} allowed."
-    return judged(ok, ", ".join(sorted(allowed)), order.time_in_force, says)
+    return judged(ok, listed(allowed), order.time_in_force, says)
 
 
 @check("V6", "BAD_QUANTITY", "IBKR error 110")

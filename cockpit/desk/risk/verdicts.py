@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, TypeVar
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
 
 from cockpit.desk.risk.seen import Seen
 from cockpit.model.checks import Applies, CheckResult
@@ -25,8 +26,7 @@ class MissingInput(Exception):
         self.what = what
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a check found."""
 
     ok: bool
@@ -36,6 +36,13 @@ class Verdict:
     applies: Applies = Applies.YES
     code: str = ""
     """Where a check has more than one: which."""
+
+
+@lru_cache(maxsize=1024)
+def _result(found: Verdict, code: str) -> CheckResult:
+    """Write a verdict as the rest of the product knows it. Kept, because most checks say the same each time."""
+    kind = REFUSALS[code]
+    return CheckResult(code, found.ok, found.limit, found.value, found.says, kind.retryable, kind.who, found.applies)
 
 
 Judge = Callable[[OrderRequest, Seen, PolicySettings], Verdict]
@@ -64,10 +71,7 @@ class Check:
             found = self.judge(order, seen, policy)
         except MissingInput as missing:
             found = Verdict(self.advisory, "", "unknown", f"Not known: {missing.what}.")
-        kind = REFUSALS[found.code or self.code]
-        return CheckResult(
-            kind.code, found.ok, found.limit, found.value, found.says, kind.retryable, kind.who, found.applies
-        )
+        return _result(found, found.code or self.code)
 
 
 def check(
@@ -109,6 +113,12 @@ def at_most(limit: Decimal | int, value: Decimal | int, what: str, write: Callab
     """Pass a value up to the limit, the limit included."""
     least, most = write(Decimal(value)), write(Decimal(limit))
     return Verdict(value <= limit, most, least, f"{what} {least}, at most {most}.")
+
+
+@lru_cache(maxsize=256)
+def listed(words: frozenset[str]) -> str:
+    """Write what is allowed, in alphabetical order."""
+    return ", ".join(sorted(words))
 
 
 def percent(share: Decimal) -> str:
