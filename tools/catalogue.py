@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import account, calendar, closing, groups, market, orders, portfolio, session
+from tools import account, brackets, calendar, closing, groups, market, orders, portfolio, session
 from tools.registry import TOOLS
 
-__all__ = ["TOOLS", "account", "calendar", "closing", "groups", "market", "orders", "portfolio", "session"]
+__all__ = ["TOOLS", "account", "brackets", "calendar", "closing", "groups", "market", "orders", "portfolio", "session"]
