@@ -291,3 +291,12 @@ def test_facts_and_fills_bear_the_time_of_what_caused_them(scene: Scene) -> None
     step = scene.quote("20.00", "20.01")
     assert {fact.at for fact in step.facts} == {scene.now}
     assert scene.order("a").executions[1].at - scene.order("a").executions[0].at == timedelta(seconds=1)
+
+
+def test_an_order_that_was_priced_anew_stands_behind_those_that_stayed(scene: Scene) -> None:
+    scene.submit("moved", buy("50", "19.95"))
+    scene.submit("stayed", buy("50", "19.95"))
+    scene.replace("moved", buy("40", "19.94"))
+    scene.replace("moved", buy("30", "19.95"))
+    scene.quote("19.93", "19.95", ask_size="50")
+    assert (scene.fills("moved"), scene.fills("stayed")) == ([], [("50", "19.95")])
