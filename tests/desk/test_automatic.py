@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk.automatic import Automatic
+from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.groups import Leg, basket
 from cockpit.model.identity import Caller
 from cockpit.model.orders import Order, OrderState, Role, Side
 from cockpit.model.refusals import Refusal, Refused
-from cockpit.model.trading import TradingState
+from cockpit.model.trading import Mode, TradingState
 from cockpit.settings.approval import ApprovalSettings, Do, OperatorLost
+from cockpit.settings.model import ConnectionSettings, PolicySettings
 from tests.desk.desks import Desk, HandClock, limit, market, open_desk, place
 from tests.desk.test_rules import rule
 
@@ -134,12 +137,43 @@ async def test_a_halt_between_the_rule_and_the_broker_stops_the_order(
         assert await desk.connections.need("paper").broker.orders() == ()
 
 
+@pytest.mark.parametrize("allow", [False, True])
+async def test_where_money_is_real_rules_approve_only_what_the_policy_allows_them(tmp_path: Path, allow: bool) -> None:
+    approval = ApprovalSettings(rules=(rule("buys", Do.APPROVE, sides=["buy"]),))
+    settings = ConnectionSettings(policy=PolicySettings(allow_auto=allow))
+    async with open_desk(tmp_path / "data", approval=approval, settings=settings) as desk:
+        desk.presence.commanded()
+        paper = desk.connections.need("paper")
+        real = Connection("paper", settings.model_copy(update={"mode": Mode.LIVE}), paper.broker)
+        automatic = Automatic(
+            desk.book, desk.decisions, desk.rulebook, desk.presence, Connections({"paper": real}), desk.clock
+        )
+        desk.orders.release = automatic.release
+        order = await place(desk, desk.grants.give("claude"), market())
+        assert order.waits is not allow
+        assert (order.state is OrderState.FILLED) is allow
+
+
 async def test_a_rule_that_is_switched_off_asks(tmp_path: Path) -> None:
     async with ruled(tmp_path) as (desk, claude):
         await desk.rulebook.switch("buys", False, "test")
         order = await place(desk, claude, market())
         assert order.waits
         assert "the rule buys asks" in order.reason
+
+
+async def test_a_rule_that_no_more_fits_at_the_prices_of_the_sending_approves_nothing(tmp_path: Path) -> None:
+    async with ruled(tmp_path) as (desk, claude):
+        release = desk.orders.release
+
+        async def later(order: Order) -> None:
+            await desk.rulebook.switch("buys", False, "test")
+            await release(order)
+
+        desk.orders.release = later
+        order = await place(desk, claude, market())
+        assert order.waits
+        assert "any more" in order.reason
 
 
 async def test_a_rule_denies_and_says_which(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def test_hours_are_those_of_the_rules_own_zone() -> None:
 def test_hours_over_midnight_belong_to_the_day_on_which_they_begin() -> None:
     rules = (rule("night", Do.APPROVE, hours="22:00-04:00", days=["mon"]),)
     assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 3, 3, 59, tzinfo=UTC)), rules).do is Do.APPROVE
+    assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 3, 4, 0, tzinfo=UTC)), rules).do is Do.ASK
     assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 2, 3, 59, tzinfo=UTC)), rules).do is Do.ASK
     assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 2, 22, 0, tzinfo=UTC)), rules).do is Do.APPROVE
     assert decide(BUY, replace(FACTS, now=datetime(2026, 3, 2, 12, 0, tzinfo=UTC)), rules).do is Do.ASK

@@ -11,6 +11,7 @@ from cockpit.desk.shadow import OrderGrants, Shadows
 from cockpit.model.identity import Caller, Scope
 from cockpit.model.orders import Order, OrderState
 from cockpit.model.refusals import Refusal
+from cockpit.model.trading import Mode
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, market, open_desk, place
@@ -80,8 +81,12 @@ async def test_order_tools_go_to_the_shadow_and_reading_stays(tmp_path: Path) ->
         assert (one.connection.name, one.shadow) == ("paper", "")
 
 
-async def test_a_shadow_that_is_no_paper_connection_refuses_orders_and_still_lets_read(tmp_path: Path) -> None:
-    async with open_desk(tmp_path / "data", shadow={"claude": "gone"}) as desk:
+@pytest.mark.parametrize("shadow", ["gone", "real"])
+async def test_a_shadow_that_is_no_paper_connection_refuses_orders_and_still_lets_read(
+    tmp_path: Path, shadow: str
+) -> None:
+    more = {"real": ConnectionSettings().model_copy(update={"mode": Mode.LIVE})}
+    async with open_desk(tmp_path / "data", more=more, shadow={"claude": shadow}) as desk:
         claude = desk.grants.give("claude")
         refused = await admitted(desk, claude, Scope.WRITE_ORDERS)
         assert isinstance(refused, Refusal)

@@ -14,6 +14,7 @@ import aiohttp
 
 from cockpit.app.wiring import Cockpit, running
 from cockpit.model.clock import SystemClock
+from cockpit.model.trading import Mode
 from cockpit.operator.acts import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.settings.load import load
@@ -62,10 +63,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, toml: str = "") -> AsyncIterator[House]:
-    """Start a cockpit on the settings and a free port."""
+async def open_house(folder: Path, toml: str = "", *, live: str = "") -> AsyncIterator[House]:
+    """Start a cockpit on the settings and a free port; ``live`` names a connection whose settings say real money."""
     (folder / "cockpit.toml").write_text(toml)
     settings = load(Given(config=folder / "cockpit.toml", data_dir=folder / "data"), {})
+    if live:
+        real = settings.connections[live].model_copy(update={"mode": Mode.LIVE})
+        settings = settings.model_copy(update={"connections": {**settings.connections, live: real}})
     taken = socket.create_server(("127.0.0.1", 0))
     async with running(settings, taken, SystemClock(), asyncio.Event()) as cockpit, aiohttp.ClientSession() as http:
         yield House(cockpit, http)

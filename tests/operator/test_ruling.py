@@ -106,9 +106,10 @@ async def test_a_shadow_sends_orders_to_paper_at_once_and_voids_what_waited(tmp_
 
 
 async def test_a_shadow_needs_a_known_client_and_a_paper_connection(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, TWO, live="ghost") as house:
         await house.key()
         for client, connection, code in (
+            ("script", "ghost", "NOT_PAPER"),
             ("nobody", "paper", "CLIENT_UNKNOWN"),
             ("script", "nowhere", "CONNECTION_UNKNOWN"),
         ):
