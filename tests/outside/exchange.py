@@ -61,7 +61,7 @@ class Exchange:
         self._adapters: set[asyncio.StreamWriter] = set()
         self._late: set[asyncio.Task[None]] = set()
         self._age = 0
-        self._busy = 0
+        self._asking: set[asyncio.Task[None]] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -97,11 +97,10 @@ class Exchange:
                     await self._wait_if_told(line)
                     write(writer, self._told(line))
                 elif age == self._age:
-                    self._busy += 1
-                    try:
-                        await self._asked(line, writer)
-                    finally:
-                        self._busy -= 1
+                    # What is slow holds nothing else up.
+                    task = asyncio.create_task(self._asked(line, writer))
+                    self._asking.add(task)
+                    task.add_done_callback(self._asking.discard)
         finally:
             self._adapters.discard(writer)
             writer.close()
@@ -111,7 +110,7 @@ class Exchange:
         if line["do"] == "settle":
             for _ in range(10):
                 await asyncio.sleep(0.001)
-                while self._busy:
+                while self._asking:
                     await asyncio.sleep(0.001)
 
     def _told(self, line: Line) -> Line:
@@ -149,8 +148,9 @@ class Exchange:
         do = line["do"]
         fault = self._fault(do)
         how = "" if fault is None else fault.how
+        entry = {**line, "how": how, "taken": False}
         if do in _TRADES:
-            self._journal.append({**line, "how": how, "taken": False})
+            self._journal.append(entry)
         if how == "drop_before":
             writer.close()
             return
@@ -165,7 +165,7 @@ class Exchange:
             write(writer, {"id": line["id"], "value": self._read(line)})
             return
         facts, refusal = self._trade(line, rejects=how == "reject")
-        self._journal[-1]["taken"] = True
+        entry["taken"] = True
         if how == "drop_after":
             writer.close()
         elif how == "restart":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -222,6 +223,32 @@ async def test_an_order_on_its_way_is_not_taken_for_absent(tmp_path: Path, outsi
         assert (await becomes(desk, order, state(OrderState.WORKING))).filled == ZERO
         entries = [record.tool for record in await desk.store.audit_tail(20)]
         assert "order.rejected" not in entries
+
+
+async def test_a_change_on_its_way_is_not_taken_for_refused(tmp_path: Path, outside: Outside) -> None:
+    async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
+        claude = desk.grants.give("claude")
+        order = await send(desk, claude, limit(RESTS, quantity="5"))
+        await becomes(desk, order, state(OrderState.WORKING))
+        await outside.fault("replace", "slow", seconds=0.2)
+        changing = asyncio.create_task(desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(3), None))
+        await becomes(desk, order, lambda now: now.proposed is not None)
+        await desk.decisions.reconcile()
+        await changing
+        order = await becomes(desk, order, lambda now: now.proposed is None)
+        assert order.request.quantity == 3
+        assert "order.replacerefused" not in [record.tool for record in await desk.store.audit_tail(20)]
+
+
+async def test_what_is_durable_and_not_sent_yet_is_on_its_way_but_what_another_run_left_is_not(
+    tmp_path: Path, outside: Outside
+) -> None:
+    async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
+        order = await place(desk, desk.grants.give("claude"), limit(RESTS))
+        about_to_leave = replace(order, state=OrderState.SENDING)
+        assert desk.sender.is_under_way(about_to_leave)
+        desk.sender.found_sending([about_to_leave])
+        assert not desk.sender.is_under_way(about_to_leave)
 
 
 async def test_the_operator_resolves_and_the_books_overrule_him(tmp_path: Path, outside: Outside) -> None:
