@@ -319,7 +319,9 @@ PAIRS: list[tuple[str, Case, Case]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "passes", "refuses"), PAIRS, ids=[f"{at}-{code}" for at, (code, _, _) in enumerate(PAIRS)])
+@pytest.mark.parametrize(
+    ("code", "passes", "refuses"), PAIRS, ids=[f"{at}-{code}" for at, (code, _, _) in enumerate(PAIRS)]
+)
 def test_what_is_at_the_limit_passes_and_one_step_over_refuses(code: str, passes: Case, refuses: Case) -> None:
     assert code not in failed(*passes)
     assert code in failed(*refuses)

@@ -55,7 +55,9 @@ def test_a_missing_input_refuses_or_does_not_apply(check: Check, name: str, scen
 
 @pytest.mark.parametrize(("check", "name"), [(one, name) for one in CHECKS for name in one.inputs], ids=str)
 def test_every_declared_input_is_needed_somewhere(check: Check, name: str) -> None:
-    refused = [scene for scene, (asked, around, policy) in SCENES.items() if _is_missed(check, asked, around, policy, name)]
+    refused = [
+        scene for scene, (asked, around, policy) in SCENES.items() if _is_missed(check, asked, around, policy, name)
+    ]
     assert refused
 
 

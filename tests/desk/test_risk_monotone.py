@@ -79,7 +79,10 @@ def orders(draw: st.DrawFn) -> OrderRequest:
 def sights(draw: st.DrawFn) -> Seen:
     signed = st.integers(-120, 120).map(Decimal)
     counts = st.integers(0, 25)
-    legs = [(Role.TARGET, order("5", draw(_PRICES), Side.SELL)), (Role.STOP, order("5", None, Side.SELL, stop=draw(_PRICES)))]
+    legs = [
+        (Role.TARGET, order("5", draw(_PRICES), Side.SELL)),
+        (Role.STOP, order("5", None, Side.SELL, stop=draw(_PRICES))),
+    ]
     return replace(
         draw(st.sampled_from([SEEN, LIVE])),
         now=NOON.replace(second=draw(st.integers(0, 25))),
@@ -94,7 +97,9 @@ def sights(draw: st.DrawFn) -> Seen:
         held=draw(st.booleans()),
         average_volume=draw(st.none() | st.just(Decimal(1000))),
         elsewhere=draw(st.sampled_from([None, (), (Exposure("B", Decimal(500), Decimal(20), Decimal(900)),)])),
-        activity=Activity(draw(counts), draw(_MONEY), draw(counts), draw(_MONEY), draw(counts), draw(counts), draw(counts)),
+        activity=Activity(
+            draw(counts), draw(_MONEY), draw(counts), draw(_MONEY), draw(counts), draw(counts), draw(counts)
+        ),
         open_orders=draw(counts),
         open_of_symbol=draw(counts),
         previewed_at=draw(st.none() | st.just(Decimal("99.7"))),
@@ -143,6 +148,16 @@ def test_the_checks_are_pure_and_never_raise(asked: OrderRequest, around: Seen, 
 def test_knowing_less_never_lets_more_through(
     asked: OrderRequest, around: Seen, policy: PolicySettings, data: st.DataObject
 ) -> None:
-    names = ("quote", "balances", "session", "to_account", "elsewhere", "day_start", "high_water", "activity", "in_flight")
+    names = (
+        "quote",
+        "balances",
+        "session",
+        "to_account",
+        "elsewhere",
+        "day_start",
+        "high_water",
+        "activity",
+        "in_flight",
+    )
     blind = replace(around, **{data.draw(st.sampled_from(names)): None})
     assert failed(asked, around, policy) <= failed(asked, blind, policy)
