@@ -86,7 +86,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.crash = ""
         """Traceback of what ended the screen, if anything did."""
         self._notices = [*self._themes(settings), *keys.complaints]
-        self.palette = Palette(self.theme_variables)
+        self.palette = self._made_palette()
 
     # looks
 
@@ -109,8 +109,11 @@ class CockpitScreen(App[None], inherit_bindings=False):
         super()._watch_theme(theme_name)
         self.call_later(self._new_palette)
 
+    def _made_palette(self) -> Palette:
+        return Palette(self.theme_variables, colourless=self.no_color)
+
     def _new_palette(self) -> None:
-        self.palette = Palette(self.theme_variables)
+        self.palette = self._made_palette()
         self._repaint()
 
     def get_default_screen(self) -> Screen[None]:
@@ -141,7 +144,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Start receiving, drawing and ticking."""
-        self.palette = Palette(self.theme_variables)
+        self.palette = self._made_palette()
         self._subscription = self._face.subscribe(wake=self._woken)
         self._face.attached()
         self._take()

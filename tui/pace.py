@@ -11,6 +11,8 @@ SLOW_SECONDS: Final = 0.020
 """A frame that takes longer than this keeps the clients waiting."""
 REST_SECONDS: Final = 10.0
 _SLOWEST: Final = 2
+_WARM_UP_SECONDS: Final = 1.0
+"""How long the first painting of everything may take what it needs."""
 
 
 class Pace:
@@ -21,6 +23,7 @@ class Pace:
         self._spent = 0.0
         self._slow_frames = 0
         self._slowed_at = 0.0
+        self._warm_at: float | None = None
         self.per_second = wanted
 
     @property
@@ -34,7 +37,9 @@ class Pace:
 
     def next_frame(self, monotonic: float) -> bool:
         """Close a frame and begin the next; True when the rate is another one from now on."""
-        slow, self._spent = self._spent > SLOW_SECONDS, 0.0
+        if self._warm_at is None:
+            self._warm_at = monotonic + _WARM_UP_SECONDS
+        slow, self._spent = self._spent > SLOW_SECONDS and monotonic >= self._warm_at, 0.0
         self._slow_frames = self._slow_frames + 1 if slow else 0
         before = self.per_second
         if self._slow_frames >= 2:

@@ -61,11 +61,17 @@ ROLES: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 
 
+_ALARMING: Final = frozenset({"wait", "bad", "fault"})
+_GREY: Final = frozenset({"muted", "rule", "bar", "chosen"})
+
+
 class Palette:
     """Styles by role, for one theme; made anew when the theme changes."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], *, colourless: bool = False) -> None:
         self._variables = variables
+        self._colourless = colourless
+        """Whether colours become greys: then weight tells what a colour would, and nothing grows dim by its hue."""
         self._styles: dict[tuple[str, bool], Style] = {}
         self.background = self._colour("background", "#0C1117")
         self.foreground = self._colour("foreground", "#DCE4EC")
@@ -88,7 +94,8 @@ class Palette:
     def _made(self, role: str, chosen: bool) -> Style:
         ink, paper = self._pair(role, chosen)
         attributes = ROLES[role][2]
-        bold = True if "bold" in attributes or (chosen and role == "") else None
+        heavy = "bold" in attributes or (chosen and role == "") or (self._colourless and ROLES[role][0] in _ALARMING)
+        bold = True if heavy else None
         return Style(
             color=ink.rich_color, bgcolor=paper.rich_color, bold=bold, italic=True if "italic" in attributes else None
         )
@@ -108,6 +115,8 @@ class Palette:
             return self.foreground
         if name == "background":
             return self.background
+        if self._colourless and name not in _GREY:
+            return self.foreground
         return self._colour(name, DEFAULTS[name])
 
     def _colour(self, name: str, otherwise: str) -> Color:

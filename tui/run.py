@@ -79,6 +79,7 @@ async def run_screen(
     os.environ.pop("LINES", None)
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
+    no_color = os.environ.get("NO_COLOR")
     screen = CockpitScreen(face, settings, clock)
     switch.holds(screen)
     try:
@@ -86,6 +87,8 @@ async def run_screen(
     finally:
         switch.holds(None)
         loop.set_task_factory(factory)
+        if no_color is not None:  # Textual takes the wish out of the environment; the next screen has it too
+            os.environ["NO_COLOR"] = no_color
     if screen.crash:
         return ScreenEnded(Ending.CRASHED, screen.crash)
     return ScreenEnded(Ending.HANGUP if screen.return_code == HANGUP else Ending.QUIT)

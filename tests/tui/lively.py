@@ -1,4 +1,7 @@
-"""A screen with a lively fake face, to look at: ``python -m tests.tui.lively [calls a second]``."""
+"""A screen with a lively fake face, to look at: ``python -m tests.tui.lively [calls a second]``.
+
+The environment chooses more: TROUBLE, AWAY, READ_ONLY, ASCII, HINT, COCKPIT_THEME.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.acts import Answer, Command
-from tests.tui.fake_face import NOW, FakeFace, busy_face, call
+from tests.tui.fake_face import NOW, FakeFace, away, busy_face, call, troubled_face
 from tui.run import run_screen
 
 
@@ -29,6 +32,8 @@ class LivelyFace(FakeFace):
             self.show(pending_orders=left)
         elif command.act in {"client.deny", "client.approve"}:
             self.show(pending_clients=())
+        elif command.act == "latch.release":
+            self.show(latches=tuple(one for one in seen.latches if one.latch_id != given["latch"]))
         elif command.act in {"kill", "halt", "resume"}:
             state = {"kill": TradingState.KILLED, "halt": TradingState.HALTED, "resume": TradingState.RUNNING}
             self.show(switch=replace(seen.switch, state=state[command.act]))
@@ -36,7 +41,7 @@ class LivelyFace(FakeFace):
 
 
 async def main(per_second: float) -> None:
-    still = busy_face()
+    still = troubled_face() if os.environ.get("TROUBLE") else busy_face()
     shift = datetime.now(UTC) - NOW
 
     def later(at: datetime) -> datetime:
@@ -61,6 +66,8 @@ async def main(per_second: float) -> None:
         if os.environ.get("HINT")
         else None
     )
+    if os.environ.get("AWAY"):
+        seen = away(still).seen
     face = LivelyFace(
         replace(seen, pending_orders=orders, pending_clients=clients, recent=recent, clients=views, hint=hint)
     )
@@ -82,7 +89,9 @@ async def main(per_second: float) -> None:
 
     producer = asyncio.create_task(produce())
     theme = os.environ.get("COCKPIT_THEME", "cockpit-dark")
-    settings = ScreenSettings(theme=theme, ascii=bool(os.environ.get("ASCII")))
+    settings = ScreenSettings(
+        theme=theme, ascii=bool(os.environ.get("ASCII")), read_only=bool(os.environ.get("READ_ONLY"))
+    )
     ended = await run_screen(face, settings)
     producer.cancel()
     with suppress(asyncio.CancelledError):

@@ -17,6 +17,15 @@ async def palette_of(theme_name: str) -> Palette:
         return seat.app.palette
 
 
+def test_without_colours_nothing_that_alarms_grows_dimmer_than_the_rest() -> None:
+    palette = Palette({}, colourless=True)
+    for role in ("bad", "wait", "error", "alarm", "buy", "ok", "name", "key"):
+        assert palette.style(role).color == palette.style("").color
+    assert palette.style("bad").bold
+    assert palette.style("wait").bold
+    assert palette.style("dim").color != palette.style("").color
+
+
 @pytest.mark.parametrize("name", ["cockpit-dark", "cockpit-light"])
 @pytest.mark.parametrize("chosen", [False, True])
 async def test_every_role_can_be_read_on_its_ground(name: str, chosen: bool) -> None:

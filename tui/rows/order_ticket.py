@@ -91,10 +91,10 @@ def _legs(ticket: OrderTicket, width: int) -> list[Line]:
     lines: list[Line] = []
     for leg in ticket.legs[1:]:
         request = leg.request
-        refused = sum(not check.ok and check.message.startswith(request.words()) for check in ticket.checks)
-        sign = Span(f"  {FAILED} {refused} refused", "bad") if refused else Span(f"  {PASSED}", "ok")
+        refused = any(not check.ok and check.message.startswith(request.words()) for check in ticket.checks)
+        sign = Span(f"{FAILED} ", "bad") if refused else Span(f"{PASSED} ", "ok")
         said = Span(order_words(request), "buy" if request.side == "buy" else "sell")
-        lines.append(_fact(f"  {leg.role}", [said, sign], width))
+        lines.append(_fact(f"  {leg.role}", [sign, said], width))
     count = len(ticket.legs)
     lines.append(
         _fact("decide", [Span(f"on the whole {kind_of(ticket.order.linkage)}: {count} orders", "wait")], width)
