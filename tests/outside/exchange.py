@@ -162,7 +162,10 @@ class Exchange:
             if age != self._age:
                 return
         if do not in _TRADES:
-            write(writer, {"id": line["id"], "value": self._read(line)})
+            value = self._read(line)
+            if fault is not None and how == "stale":
+                await asyncio.sleep(fault.seconds)
+            write(writer, {"id": line["id"], "value": value})
             return
         facts, refusal = self._trade(line, rejects=how == "reject")
         entry["taken"] = True

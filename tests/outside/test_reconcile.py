@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.model.money import ZERO
-from cockpit.model.orders import AT_BROKER, Order, OrderState
+from cockpit.model.orders import AT_BROKER, Order, OrderState, Replaced
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import Link
 from tests.desk.desks import Desk, limit, market, place
@@ -207,7 +207,8 @@ async def test_orders_of_others_are_counted_and_left_alone(tmp_path: Path, outsi
         (found,) = await desk.decisions.reconcile()
         assert [one.reference for one in found.foreign] == ["tws-17"]
         assert any("1 open orders" in text for text in notices(desk))
-        assert any("knows nothing" in text for text in notices(desk))
+        (lost,) = [text for text in notices(desk) if "knows nothing" in text]
+        assert "ck:00000000000000000000000000" in lost
         await desk.decisions.cancel_all("test")
         assert await outside.journal("cancel") == []
 
@@ -249,6 +250,25 @@ async def test_what_is_durable_and_not_sent_yet_is_on_its_way_but_what_another_r
         assert desk.sender.is_under_way(about_to_leave)
         desk.sender.found_sending([about_to_leave])
         assert not desk.sender.is_under_way(about_to_leave)
+
+
+async def test_books_that_are_older_than_what_was_heard_since_are_read_again(tmp_path: Path, outside: Outside) -> None:
+    async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
+        claude = desk.grants.give("claude")
+        order = await send(desk, claude, limit(RESTS, quantity="5"))
+        await becomes(desk, order, state(OrderState.WORKING))
+        await outside.fault("orders", "stale", seconds=0.2)
+        comparing = asyncio.create_task(desk.decisions.reconcile())
+        await asyncio.sleep(0)
+        await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(3), None)
+        await becomes(desk, order, lambda now: now.request.quantity == 3)
+        assert not comparing.done()
+        await comparing
+        assert (desk.book.get(order.order_id) or order).request.quantity == 3
+        assert [record.tool for record in await desk.store.audit_tail(20)].count("order.replaced") == 1
+        older = Replaced(order.reference, order.changed_at, Decimal(4), RESTS)
+        assert not await desk.sender.learn(order, [older])
+        assert (desk.book.get(order.order_id) or order).request.quantity == 3
 
 
 async def test_the_operator_resolves_and_the_books_overrule_him(tmp_path: Path, outside: Outside) -> None:
