@@ -69,7 +69,10 @@ class ConnectionSettings(_Section):
     broker: Literal["paper"] = Field(default="paper", description="Kind of broker.")
     mode: Mode = Field(default=Mode.PAPER, description="Whether the money is real.")
     account: str = Field(
-        default="", max_length=32, pattern=r"^[A-Za-z0-9\-]*$", description="Account that the broker must report; empty takes any."
+        default="",
+        max_length=32,
+        pattern=r"^[A-Za-z0-9\-]*$",
+        description="Account that the broker must report; empty takes any.",
     )
     trade: bool = Field(default=True, description="Whether orders may be placed at all.")
     scopes: frozenset[Scope] = Field(default=frozenset(Scope), description="Scopes that may be granted on it.")
