@@ -97,8 +97,9 @@ class Limiting:
     def _is_known(self, client: str) -> bool:
         if not CLIENT_NAME.fullmatch(client):
             return False
-        rooms = self._rooms
-        return client in rooms.settings.clients or any(known.name == client for known in rooms.authority.names())
+        authority = self._rooms.authority
+        known = {one.name for one in authority.names()} | {one.client for one in (*authority.grants(), *authority.keys())}
+        return client in known or client in self._rooms.settings.clients
 
 
 def latch_json(latch: Latch) -> dict[str, object]:
