@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from cockpit.desk.risk import Activity, Exposure, Seen, evaluate
+from cockpit.desk.risk.losses import fall_from, loss_of_day
+from cockpit.desk.risk.pace import IDENTICAL_SECONDS, REJECT_SECONDS, REPEATED_SECONDS
 from cockpit.model.accounts import Balances
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
@@ -62,6 +66,7 @@ def latched(kind: LatchKind, **more: object) -> Seen:
     return seen(latches=(Latch(kind, "paper", NOON, Safe("too much")),), **more)
 
 
+TEN = replace(ALFA, multiplier=D(10))
 OPTION = replace(ALFA, kind=InstrumentKind.OPTION, multiplier=D(100))
 SHORT = seen(position=D(-5))
 LONG = seen(position=D(5))
@@ -238,6 +243,10 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(order("1", "100.01"), seen(balances=money(equity="100"), elsewhere=(Exposure("B", D(-60), D(10), D(40)),)), of(max_gross="2"))),
     ("MAX_GROSS", case(order("1", "100"), replace(SHORT, position=D(-1), committed_sell=D(2), committed_buy=D(1), balances=money(equity="300")), of(max_gross="1")),
      case(order("1", "100.01"), replace(SHORT, position=D(-1), committed_sell=D(2), committed_buy=D(1), balances=money(equity="300")), of(max_gross="1"))),
+    ("MAX_GROSS", case(order("1", "100"), seen(balances=money(equity="400"), instrument=TEN, to_account=D("0.4")), of(max_gross="1")),
+     case(order("1", "100.01"), seen(balances=money(equity="400"), instrument=TEN, to_account=D("0.4")), of(max_gross="1"))),
+    ("BUYING_POWER", case(order("1", "100"), seen(balances=money(buying_power="500"), instrument=TEN, to_account=D("0.4"))),
+     case(order("1", "100.01"), seen(balances=money(buying_power="500"), instrument=TEN, to_account=D("0.4")))),
     ("MAX_NET", case(order("1", "100"), seen(balances=money(equity="100")), of(max_net="1")),
      case(order("1", "100.01"), seen(balances=money(equity="100")), of(max_net="1"))),
     ("MAX_NET", case(order("1", "100"), seen(balances=money(equity="100"), elsewhere=(Exposure("B", D(-60), D(60), D(500)),)), of(max_net="1")),
@@ -361,3 +370,56 @@ def test_many_cancels_for_few_fills_are_shown_with_a_warning(cancels: int, fills
     result = found("CANCEL_RATIO", order(), did(client_cancels=cancels, client_fills=fills))
     assert result.ok
     assert result.message.startswith("Warning: ") is warns
+
+
+@pytest.mark.parametrize(
+    ("start", "equity", "share"),
+    [
+        ("100", "95", "0.05"),
+        ("100", "105", "-0.05"),
+        ("0", "-1", "1"),
+        ("0", "0", "0"),
+        ("0", "1", "0"),
+        ("-5", "-6", "1"),
+    ],
+)
+def test_a_loss_is_a_share_of_what_the_day_began_with(start: str, equity: str, share: str) -> None:
+    assert loss_of_day(D(start), D(equity)) == D(share)
+    assert fall_from(D(start), D(equity)) == max(D(0), D(share))
+
+
+def test_windows_are_as_the_pages_say() -> None:
+    assert (IDENTICAL_SECONDS, REPEATED_SECONDS, REJECT_SECONDS) == (30, 600, 60)
+
+
+@pytest.mark.parametrize(
+    ("around", "asked"),
+    [
+        (seen(linked=in_bracket(Role.STOP, (Role.ENTRY, order("1", "100")))), sell("1", "98.01", stop="99")),
+        (exits("110", "95"), order("1", "100")),
+    ],
+)
+def test_a_bracket_as_it_should_be_passes(around: Seen, asked: OrderRequest) -> None:
+    assert failed(asked, around) == set()
+
+
+def words() -> str:
+    """Write what each check says at its limit and one step over."""
+    lines = []
+    for code, passes, refuses in PAIRS:
+        for sign, which in (("+", passes), ("-", refuses)):
+            one = next(one for one in evaluate(*which) if one.code == code or one.code == _SPOKEN.get(code))
+            lines.append(f"{sign} {one.code}: {one.value or '.'} of {one.limit or '.'} | {one.message}")
+    return "\n".join(lines) + "\n"
+
+
+_SPOKEN = {"HALTED": "KILL_SWITCH"}
+"""Checks with two codes, and the one that a pass has."""
+
+
+def test_checks_say_limit_value_and_why_in_these_words() -> None:
+    assert words() == (Path(__file__).parent / "goldens" / "risk-words.txt").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(words())

@@ -28,8 +28,8 @@ def fresh_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     """The price is young enough to trade on."""
     age = known(seen.quote, "the price's age").age_ms(seen.now)
     limit = policy.max_quote_age_seconds
-    says = f"The price is {age / 1000:.1f} s old."
-    return judged(age <= limit * 1000, f"{limit} s", f"{age / 1000:.1f} s", says)
+    says = f"The price is {age / 1000:g} s old."
+    return judged(age <= limit * 1000, f"{limit} s", f"{age / 1000:g} s", says)
 
 
 @check("D2", "MARKET_DATA_NOT_LIVE", "IBKR market data types", inputs=("quote",))

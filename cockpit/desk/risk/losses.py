@@ -16,7 +16,9 @@ from cockpit.settings.policy import PolicySettings
 def latched(kind: LatchKind, seen: Seen) -> Verdict | None:
     """Return the refusal of a latch that is set, or None."""
     found = next((latch for latch in seen.latches if latch.kind is kind), None)
-    return found and judged(False, "released", "latched", f"Held until you release {found.latch_id}: {found.reason}")
+    if found is None:
+        return None
+    return judged(False, "released", "latched", f"Held until the operator releases {found.latch_id}: {found.reason}")
 
 
 def loss_of_day(day_start: Decimal, equity: Decimal) -> Decimal:
