@@ -194,7 +194,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._snapshot_at = self._clock.monotonic()
         state = self.state
         new = state.take(self._face.snapshot(), self._snapshot_at)
-        state.calls.extend(state.snapshot.recent)
+        if state.calls.extend(state.snapshot.recent):
+            self._refresh_stream()
         if state.place is Place.NOTICES:
             state.have_read_notices()
         if state.question is not None and (gone := still_holds(state, state.question)):
@@ -235,9 +236,12 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self.controls.complain(event.text) if event.bad else self.controls.say(event.text)
                 self._repaint()
         if fresh and self.state.calls.extend(fresh):
-            if self.state.calls.following:
-                self.query_one("#stream").refresh()
-            self.query_one("#stream-title").refresh()
+            self._refresh_stream()
+
+    def _refresh_stream(self) -> None:
+        if self.state.calls.following:
+            self.query_one("#stream").refresh()
+        self.query_one("#stream-title").refresh()
 
     def second_passed(self) -> None:
         """Once a second: clock, countdowns, counters, and the open ticket's price."""

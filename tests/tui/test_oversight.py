@@ -9,7 +9,18 @@ from cockpit.model.orders import OrderState
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode
-from tests.tui.fake_face import LATCHES, NOW, away, busy_face, changed, connection, order, order_ticket, troubled_face
+from tests.tui.fake_face import (
+    LATCHES,
+    NOW,
+    away,
+    busy_face,
+    call,
+    changed,
+    connection,
+    order,
+    order_ticket,
+    troubled_face,
+)
 from tests.tui.screens import Seat, seated
 
 CODEX = "o-01JQ0000000000000000000001"
@@ -164,6 +175,14 @@ async def test_an_open_ticket_is_looked_at_anew_at_once_when_its_order_changes()
         seat.face.show(orders=(newer.order,))
         await seat.pilot.pause(0.1)
         assert " v3" in seat.rows()[1]
+
+
+async def test_a_call_that_a_snapshot_brings_before_its_event_is_drawn_all_the_same() -> None:
+    async with seated(busy_face()) as seat:
+        fresh = replace(call(100), summary=safe("SEEN AT ONCE"))
+        seat.face.seen = replace(seat.face.seen, recent=(*seat.face.seen.recent, fresh))
+        await seat.settle()
+        assert "SEEN AT ONCE" in seat.text
 
 
 async def test_the_chosen_row_counts_its_last_ten_seconds_in_tenths() -> None:

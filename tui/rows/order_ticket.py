@@ -147,6 +147,7 @@ def _source(quote: Quote, now: datetime) -> list[Span]:
 
 
 def _drift(drift: Decimal, asked_at: Decimal | None) -> list[Span]:
+    drift = drift if abs(drift * 100) >= _HUNDREDTH else Decimal(0)
     worse = drift > 0
     since = f" since asked at {price(asked_at)}" if asked_at is not None else " since it was asked"
     word = "worse" if worse else "better" if drift < 0 else "no move"

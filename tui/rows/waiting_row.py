@@ -50,15 +50,17 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     seconds = seconds_left(item, now)
     urgent = seconds < URGENT_SECONDS
     wide = width >= 96
-    who_cells = 18 if wide else 13 if width >= 70 else 9
+    who_cells = 18 if wide else 11 if width >= 70 else 9
     bar_cells = 10 if wide else 6 if width >= 70 else 0
     worth_cells = 12 if wide else 10 if width >= 60 else 0
     kind, who, what, worth, what_role = _said(item, currency)
     if not worth:
         worth_cells = 0
     what_cells = max(0, width - 2 - 1 - 8 - who_cells - 1 - worth_cells - _time_cells(bar_cells))
-    if cell_len(what) > what_cells and bar_cells:
-        what_cells, bar_cells = what_cells + _time_cells(bar_cells) - _time_cells(0), 0
+    if cell_len(what) > what_cells:
+        needed = cell_len(worth) + 1 if worth else 0
+        what_cells += _time_cells(bar_cells) - _time_cells(0) + max(0, worth_cells - needed)
+        bar_cells, worth_cells = 0, min(worth_cells, needed)
     life = max(1.0, (item.decide_by - asked_at(item)).total_seconds())
     role = "alarm" if urgent else "wait"
     return Line(
@@ -70,14 +72,14 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
             Span(right(worth, worth_cells)),
             Span(f"  {bar(seconds / life, bar_cells)}" if bar_cells else "", role),
             Span(right(countdown(seconds, fine=chosen), 6), role),
-            Span(" !! " if urgent else "    ", "alarm"),
+            Span(" !!" if urgent else "   ", "alarm"),
         ),
         chosen=chosen,
     )
 
 
 def _time_cells(bar_cells: int) -> int:
-    return (2 + bar_cells if bar_cells else 0) + 6 + 4
+    return (2 + bar_cells if bar_cells else 0) + 6 + 3
 
 
 def _said(item: Waiting, currency: str) -> tuple[str, str, str, str, str]:
