@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 TESTS ?=
 
-.PHONY: help setup run test soak check bench lock docs pictures
+.PHONY: help setup run test soak check mutants bench lock docs pictures
 
 help:
 	@echo "make run     try it: the demo, in this terminal"
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
 	@echo "make soak    kill it at every step of the order path, with every fault of a broker; some minutes"
 	@echo "make check   style, types and the floors of the house"
+	@echo "make mutants plant faults in the risk checks and tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
 	@echo "make pictures  make the picture of the README anew"
@@ -49,9 +50,14 @@ check: $(DONE)
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
+mutants: $(DONE)
+	@$(BIN)/python -m tests.mutants cockpit/desk/risk -- \
+		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py
+
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls
 	@$(BIN)/python -m bench.store
+	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path
 
 docs: $(DONE)

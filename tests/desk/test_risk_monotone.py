@@ -109,7 +109,7 @@ def sights(draw: st.DrawFn) -> Seen:
 
 
 @given(orders(), sights(), policies, st.fixed_dictionaries({}, optional={key: values(key) for key in TIGHTENS}))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_stricter_policy_never_lets_more_through(
     asked: OrderRequest, around: Seen, policy: PolicySettings, other: dict[str, Any]
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_stricter_policy_never_lets_more_through(
 
 @pytest.mark.parametrize("key", TIGHTENS)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_one_limit_alone_never_lets_more_through_when_it_is_tightened(key: str, data: st.DataObject) -> None:
     asked, around, policy = data.draw(orders()), data.draw(sights()), data.draw(policies)
     value = data.draw(values(key))
@@ -127,7 +127,7 @@ def test_one_limit_alone_never_lets_more_through_when_it_is_tightened(key: str, 
 
 @pytest.mark.parametrize("key", TIGHTENS)
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_stricter_of_two_is_never_looser_than_either(key: str, data: st.DataObject) -> None:
     one, other = data.draw(values(key)), data.draw(values(key))
     both = stricter(key, one, other)
@@ -144,7 +144,7 @@ def test_the_checks_are_pure_and_never_raise(asked: OrderRequest, around: Seen, 
 
 
 @given(orders(), sights(), policies, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_knowing_less_never_lets_more_through(
     asked: OrderRequest, around: Seen, policy: PolicySettings, data: st.DataObject
 ) -> None:
