@@ -41,6 +41,7 @@ class Book:
         self._publish = publish
         self._orders: dict[OrderId, Order] = {}
         self._by_reference: dict[OrderRef, OrderId] = {}
+        self._open: dict[OrderId, Order] = {}
         self._ended: OrderedDict[OrderId, None] = OrderedDict()
         self._executions: dict[OrderId, dict[str, Execution]] = {}
         self._locks: dict[OrderId | GroupId, asyncio.Lock] = {}
@@ -129,15 +130,15 @@ class Book:
 
     def open(self) -> list[Order]:
         """Return all orders that have not ended."""
-        return [order for order in self._orders.values() if order.state not in DONE]
+        return list(self._open.values())
 
     def waiting(self) -> list[Order]:
         """Return the orders that wait for the operator, in order of arrival."""
-        return [order for order in self._orders.values() if order.waits]
+        return [order for order in self._open.values() if order.waits]
 
     def unconfirmed(self) -> list[Order]:
         """Return the orders that wait for their own client, in order of arrival."""
-        return [order for order in self._orders.values() if order.unconfirmed]
+        return [order for order in self._open.values() if order.unconfirmed]
 
     async def executions(self, order: Order) -> dict[str, Execution]:
         """Return an order's fills by execution id."""
@@ -286,7 +287,9 @@ class Book:
             self._groups.setdefault(order.group_id, set()).add(order.order_id)
         if order.state not in DONE:
             self._ended.pop(order.order_id, None)
+            self._open[order.order_id] = order
             return
+        self._open.pop(order.order_id, None)
         if order.order_id in self._ended:
             return
         self._ended[order.order_id] = None
