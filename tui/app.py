@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import locale
-import os
 import traceback
 from datetime import tzinfo
 
@@ -18,15 +17,13 @@ from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.face import Face, Subscription
-from cockpit.operator.view import PendingOrder
 from tui.attention import Attention, window_title
 from tui.calls import CallHistory
 from tui.controls import Controls
-from tui.decisions import still_holds
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.key_map import KeyMap
-from tui.pace import Pace, PacedScreen
+from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
 from tui.presence import KeyPresses
 from tui.rows.waiting_row import seconds_left
@@ -42,13 +39,6 @@ _SMALLEST = (60, 16)
 _WIDE, _WIDEST, _TALL = 120, 150, 36
 _FINE_SECONDS = 10
 """How long before its end the chosen row counts down in tenths of a second."""
-
-
-def drawn_per_second(settings: ScreenSettings) -> int:
-    """Return how often the stream is drawn: what was set, otherwise less over SSH."""
-    if not settings.rate_is_set and os.environ.get("SSH_CONNECTION"):
-        return min(4, settings.rate_hz)
-    return settings.rate_hz
 
 
 class CockpitScreen(App[None], inherit_bindings=False):
@@ -198,14 +188,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
             self._refresh_stream()
         if state.place is Place.NOTICES:
             state.have_read_notices()
-        if state.question is not None and (gone := still_holds(state, state.question)):
-            state.question = None
-            self.controls.complain(gone)
-        if state.form is not None and state.place is Place.CLIENT:
-            request = state.form.ticket.request.request_id
-            if all(item.request_id != request for item in state.snapshot.pending_clients):
-                state.entry = state.question = None
-                self.controls.escape()
+        self.controls.recheck()
         if self._attention.rings(state.waiting.items, new, self._clock.now()):
             self.bell()
         title = window_title(len(state.waiting.items))
@@ -245,14 +228,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def second_passed(self) -> None:
         """Once a second: clock, countdowns, counters, and the open ticket's price."""
-        state, now = self.state, self._clock.monotonic()
         self._take()
-        if state.message is not None and now >= state.message.until:
-            state.message = None
-        asked = state.question
-        if asked is not None and asked.decide_by is not None and self._clock.now() >= asked.decide_by:
-            state.question = None
-            self.controls.complain("Too late: the time to decide is over.")
         self._look_again(once_more=True)
         self._repaint()
 
@@ -265,17 +241,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def _look_again(self, *, once_more: bool = False) -> None:
         """Keep the ticket in view fresh: the open one, or beside the queue that of the chosen order."""
-        state = self.state
-        if state.place is Place.ORDER and state.order_id is not None:
-            order = state.order(state.order_id)
-        elif state.place is Place.MAIN and self.size.width >= _WIDE and isinstance(state.waiting.chosen, PendingOrder):
-            order = state.waiting.chosen.order
-        else:
-            return
-        if order is not None:
-            self.errands.keep_looking_at(order.order_id, order.version, once_more=once_more)
-        elif state.order_id is not None:
-            self.errands.keep_looking_at(state.order_id, None, once_more=once_more)
+        self.errands.keep_in_view(wide=self.size.width >= _WIDE, once_more=once_more)
 
     def _keep_pace(self) -> None:
         """Draw the stream as often as the pace says, and once a second while nobody looks."""

@@ -10,7 +10,7 @@ from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
-from tui.decisions import quit_question
+from tui.decisions import quit_question, still_holds
 from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
@@ -52,6 +52,24 @@ class Controls:
             self._answer(state.question, key)
         else:
             self._act_or_move(key, character)
+
+    def recheck(self) -> None:
+        """Let go of what has lost its ground since it was shown: a question, a client's ticket, a message."""
+        state = self.state
+        asked = state.question
+        if asked is not None and (gone := still_holds(state, asked)):
+            state.question = None
+            self.complain(gone)
+        elif asked is not None and asked.decide_by is not None and self._clock.now() >= asked.decide_by:
+            state.question = None
+            self.complain("Too late: the time to decide is over.")
+        if state.form is not None and state.place is Place.CLIENT:
+            request = state.form.ticket.request.request_id
+            if all(item.request_id != request for item in state.snapshot.pending_clients):
+                state.entry = state.question = None
+                self.escape()
+        if state.message is not None and self._clock.monotonic() >= state.message.until:
+            state.message = None
 
     def paste(self, text: str) -> None:
         """Take pasted text into the line that is being typed; anywhere else it is no key."""

@@ -12,6 +12,7 @@ from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.operator.acts import ACTS, Command
 from cockpit.operator.face import Face
+from cockpit.operator.view import PendingOrder
 from tui.asking import Asks
 from tui.client_form import ClientForm
 from tui.rows.result_rows import texts_of
@@ -76,6 +77,16 @@ class Errands:
         if not same:
             self._state.ticket, self._state.ticket_complaint = None, ""
         self.look_at_order(order_id)
+
+    def keep_in_view(self, *, wide: bool, once_more: bool) -> None:
+        """Keep the ticket in view fresh: the open one, or on a wide screen that of the chosen order beside the queue."""
+        state = self._state
+        chosen = state.waiting.chosen
+        if state.place is Place.ORDER and state.order_id is not None:
+            order = state.order(state.order_id)
+            self.keep_looking_at(state.order_id, None if order is None else order.version, once_more=once_more)
+        elif state.place is Place.MAIN and wide and isinstance(chosen, PendingOrder):
+            self.keep_looking_at(chosen.order.order_id, chosen.order.version, once_more=once_more)
 
     def look_for_client(self, code: str) -> None:
         """Select the request whose browser shows the code."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Final
 
 from textual.screen import Screen
+
+from cockpit.model.screen import ScreenSettings
 
 SLOW_SECONDS: Final = 0.020
 """A frame that takes longer than this keeps the clients waiting."""
@@ -13,6 +16,13 @@ REST_SECONDS: Final = 10.0
 _SLOWEST: Final = 2
 _WARM_UP_SECONDS: Final = 1.0
 """How long the first painting of everything may take what it needs."""
+
+
+def drawn_per_second(settings: ScreenSettings) -> int:
+    """Return how often the stream is drawn: what was set, otherwise less over SSH."""
+    if not settings.rate_is_set and os.environ.get("SSH_CONNECTION"):
+        return min(4, settings.rate_hz)
+    return settings.rate_hz
 
 
 class Pace:

@@ -15,7 +15,7 @@ from cockpit.model.trading import Mode, TradingState, TradingSwitch
 from cockpit.operator.acts import Done
 from tests.tui.fake_face import NOW, busy_face, call, changed, client_ticket, connection, order, pending_client
 from tests.tui.screens import seated
-from tui.app import drawn_per_second
+from tui.pace import drawn_per_second
 
 CODEX = "o-01JQ0000000000000000000001"
 CLAUDE = "o-01JQ0000000000000000000002"
