@@ -140,11 +140,19 @@ def test_every_check_runs_and_every_refusal_is_told() -> None:
     results = evaluate(buy("51.5", "104"), broken, POLICY)
     refusal = refusal_of(results)
     assert refusal is not None
+    assert refusal.code == "TRADING_DISABLED"
     assert set(refusal.details) == {
         "TRADING_DISABLED", "BROKER_NOT_READY", "BAD_QUANTITY", "MAX_QUANTITY", "MAX_NOTIONAL", "PRICE_COLLAR",
         "BUYING_POWER", "MARKETABLE_THROUGH", "MAX_GROSS", "MAX_NET", "CONCENTRATION",
     }  # fmt: skip
     assert all(result.code in REFUSALS for result in results)
+
+
+def test_one_refusal_alone_is_the_refusal() -> None:
+    refusal = refusal_of(evaluate(buy(), replace(SEEN, trade=False), POLICY))
+    assert refusal is not None
+    assert (refusal.code, refusal.message) == ("TRADING_DISABLED", "Trading is off here.")
+    assert refusal_of(evaluate(buy(), SEEN, POLICY)) is None
 
 
 def test_what_does_not_apply_says_so() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from cockpit.desk.risk import Activity, Exposure, Seen, evaluate
 from cockpit.desk.risk.losses import fall_from, loss_of_day
 from cockpit.desk.risk.pace import IDENTICAL_SECONDS, REJECT_SECONDS, REPEATED_SECONDS
 from cockpit.model.accounts import Balances
+from cockpit.model.checks import Applies
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.latches import Latch, LatchKind
@@ -205,6 +206,8 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("MIN_NOTIONAL", case(order("2", "109"), policy=of(min_notional="200")), case(order("2", "109"), policy=of(min_notional="200.01"))),
     ("MIN_NOTIONAL", case(around=seen(to_account=D(2)), policy=of(min_notional="200")),
      case(around=seen(to_account=D(2)), policy=of(min_notional="200.01"))),
+    ("MIN_NOTIONAL", case(around=seen(instrument=TEN), policy=of(min_notional="1000")),
+     case(around=seen(instrument=TEN), policy=of(min_notional="1000.01"))),
     ("MIN_NOTIONAL", case(sell("5"), LONG, of(min_notional="1000000")), case(sell("6"), LONG, of(min_notional="1000000"))),
     ("MAX_VOLUME_SHARE", case(order("10"), seen(average_volume=D(1000))), case(order("11"), seen(average_volume=D(1000)))),
     ("MAX_VOLUME_SHARE", case(sell("5"), replace(LONG, average_volume=D(100))), case(sell("6"), replace(LONG, average_volume=D(100)))),
@@ -245,6 +248,8 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(order("1", "100.01"), replace(SHORT, position=D(-1), committed_sell=D(2), committed_buy=D(1), balances=money(equity="300")), of(max_gross="1"))),
     ("MAX_GROSS", case(order("1", "100"), seen(balances=money(equity="400"), instrument=TEN, to_account=D("0.4")), of(max_gross="1")),
      case(order("1", "100.01"), seen(balances=money(equity="400"), instrument=TEN, to_account=D("0.4")), of(max_gross="1"))),
+    ("MAX_GROSS", case(order("1", "100"), seen(balances=money(equity="100"), elsewhere=(Exposure("B", D(60), D(40), D(10)),)), of(max_gross="2")),
+     case(order("1", "100.01"), seen(balances=money(equity="100"), elsewhere=(Exposure("B", D(60), D(40), D(10)),)), of(max_gross="2"))),
     ("BUYING_POWER", case(order("1", "100"), seen(balances=money(buying_power="500"), instrument=TEN, to_account=D("0.4"))),
      case(order("1", "100.01"), seen(balances=money(buying_power="500"), instrument=TEN, to_account=D("0.4")))),
     ("MAX_NET", case(order("1", "100"), seen(balances=money(equity="100")), of(max_net="1")),
@@ -298,6 +303,8 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("DAILY_ORDER_COUNT", case(around=did(connection_orders=4999)), case(around=did(connection_orders=5000))),
     ("DAILY_NOTIONAL", case(order("1", "100"), did(client_notional="999900")), case(order("1", "100.01"), did(client_notional="999900"))),
     ("DAILY_NOTIONAL", case(order("1", "100"), did(connection_notional="4999900")), case(order("1", "100.01"), did(connection_notional="4999900"))),
+    ("DAILY_NOTIONAL", case(order("1", "100"), seen(to_account=D("0.5"), activity=Activity(client_notional=D(999_950)))),
+     case(order("1", "100.02"), seen(to_account=D("0.5"), activity=Activity(client_notional=D(999_950))))),
     ("MAX_OPEN_ORDERS", case(around=seen(open_orders=49)), case(around=seen(open_orders=50))),
     ("MAX_OPEN_ORDERS", case(around=seen(open_of_symbol=19)), case(around=seen(open_of_symbol=20))),
     ("DUPLICATE_ORDER", case(around=did(identical=4)), case(around=did(identical=5))),
@@ -386,6 +393,20 @@ def test_many_cancels_for_few_fills_are_shown_with_a_warning(cancels: int, fills
 def test_a_loss_is_a_share_of_what_the_day_began_with(start: str, equity: str, share: str) -> None:
     assert loss_of_day(D(start), D(equity)) == D(share)
     assert fall_from(D(start), D(equity)) == max(D(0), D(share))
+
+
+def test_a_market_order_has_no_collar_even_where_there_is_no_price() -> None:
+    assert found("PRICE_COLLAR", order(), seen(quote=None)).applies is Applies.NOT_APPLICABLE
+
+
+def test_what_nobody_said_is_nothing_done_and_nothing_allowed() -> None:
+    nothing = Activity()
+    assert {getattr(nothing, one.name) for one in fields(nothing)} == {0}
+    bare = Seen(*(getattr(SEEN, one.name) for one in fields(Seen) if one.default is MISSING))
+    assert not bare.held
+    assert not bare.armed
+    assert bare.is_new
+    assert bare.unknown_orders == 0
 
 
 def test_windows_are_as_the_pages_say() -> None:

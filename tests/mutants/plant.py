@@ -86,6 +86,8 @@ def _change(node: Any, change: int) -> str:
         if not others:
             return ""
         node.ops[at] = others[change if len(node.ops) == 1 else 0]()
+    elif isinstance(node, ast.BinOp) and isinstance(node.right, ast.Attribute) and node.right.attr == "sign":
+        return ""  # a sign is +1 or -1: to multiply by it and to divide by it are the same
     elif isinstance(node, ast.BinOp | ast.BoolOp):
         node.op = _OTHERS[type(node.op)][change]()
     elif isinstance(node, ast.If | ast.IfExp):

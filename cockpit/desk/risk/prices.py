@@ -8,7 +8,7 @@ from cockpit.desk.risk.pricing import trigger_price
 from cockpit.desk.risk.seen import EXITS, Seen
 from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, percent
 from cockpit.model.money import ZERO, plain
-from cockpit.model.orders import Linkage, OrderRequest, OrderType, Role
+from cockpit.model.orders import Linkage, OrderRequest, OrderType, Role, Side
 from cockpit.settings.policy import PolicySettings
 
 
@@ -59,7 +59,7 @@ def stop_side(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdic
         return idle("The stop begins with its entry.")
     touch = known(seen.touch(order.side), "the market's price")
     ok = (order.stop_price - touch) * order.side.sign > ZERO
-    side = "above" if order.side.sign > 0 else "below"
+    side = "above" if order.side is Side.BUY else "below"
     return judged(ok, f"{side} {plain(touch)}", plain(order.stop_price), f"The stop must lie {side} {plain(touch)}.")
 
 
