@@ -10,6 +10,7 @@ _MOVES = (
     ("↑ ↓ j k  choose", "enter  open", "tab  queue or calls", "esc  back", "q  quit"),
     ("PgUp PgDn  look back", "G  follow", "/  filter: client:x state:denied !word"),
     (":  command, tab completes", "e  edit an order down", "s  change scopes"),
+    ("D  deny, saying why", "n  notices", "r  release a latch, resolve an unknown order"),
 )
 
 
