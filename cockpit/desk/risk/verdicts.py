@@ -62,7 +62,7 @@ class Check:
     inputs: tuple[str, ...]
     """Fields of Seen without which it refuses, where it applies."""
     judge: Judge
-    advisory: bool = False
+    advisory: bool
     """Whether it only shows; such a check never refuses."""
 
     def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
