@@ -31,6 +31,7 @@ from cockpit.store.writes import StoreBusy, StoreUnavailable
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY: Final = 1.0
+_PARTLY_FILLED: Final = "SELECT order_id, filled FROM orders WHERE state IN (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Oversight:
         publish: Callable[[Event], None],
         clients: Mapping[str, ClientPolicySettings] | None = None,
     ) -> None:
+        self._store = store
         self._clock = clock
         self.limits = Limits(store, clock, clients or {})
         self.latches = Latches(store, clock, publish)
@@ -77,6 +79,9 @@ class Oversight:
         await self.latches.load()
         await self._tally.load()
         await self._equity.load()
+        # What had filled before the start is no news when the order moves again.
+        rows = await self._store.rows(_PARTLY_FILLED, (OrderState.PARTLY_FILLED, OrderState.UNKNOWN))
+        self._filled = {OrderId(row["order_id"]): Decimal(row["filled"]) for row in rows}
 
     def happened(self, event: Event) -> None:
         """Take what was published; anything but a change of an order is passed over."""

@@ -268,3 +268,19 @@ async def test_notional_of_the_day_follows_what_fills_and_what_ends(tmp_path: Pa
         assert (day.orders, day.notional, day.cancels, day.fills) == (1, 5, 1, 1)
         assert tally.client("claude", [order.order_id]).notional == ZERO
         assert tally.connection("paper").orders == 1
+
+
+async def test_what_filled_before_a_restart_is_not_a_fill_of_now(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    settings = ConnectionSettings(policy=PolicySettings(max_repeated_fills=1))
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        order = await some_order(desk)
+        partly = replace(order, version=2, state=OrderState.PARTLY_FILLED, filled=Decimal("0.5"))
+        await desk.book.move(order, partly, [])
+        assert len(desk.oversight.latches.all()) == 1
+        await desk.oversight.save()
+        await desk.oversight.release("repeated_execution:claude", "test")
+    clock.pass_time(3600)
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        changed(desk, partly, version=3, state=OrderState.CANCELLED)
+        assert desk.oversight.latches.all() == ()
