@@ -14,7 +14,7 @@ from cockpit.desk.connections import Connection
 from cockpit.desk.groups import ALONE, EXITS, Beside, may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
-from cockpit.desk.risk import Exposure, Linked, Seen, evaluate, worst_notional
+from cockpit.desk.risk import Activity, Exposure, Linked, Seen, evaluate, worst_notional
 from cockpit.desk.switch import Switch
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
@@ -90,7 +90,7 @@ class Observer:
             linked = _linked(order, group)
             beside = _on_entry(order, group) if beside is ALONE else beside
         seen = _on_top(await self._remember(connection, market, request, seen, order, group, client), beside)
-        count = len(linked.others) if linked is not None and order is None else 0
+        others = [one for _, one in linked.others] if linked is not None and order is None else []
         seen = replace(
             seen,
             client=client,
@@ -98,7 +98,9 @@ class Observer:
             linked=linked,
             before=before,
             previewed_at=previewed_at,
-            open_orders=None if seen.open_orders is None else seen.open_orders + count,
+            activity=seen.activity and _with_group(seen.activity, len(others), beside.value()),
+            open_orders=(seen.open_orders or 0) + len(others),
+            open_of_symbol=(seen.open_of_symbol or 0) + sum(1 for one in others if one.symbol == request.symbol),
         )
         return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy), policy)
 
@@ -272,6 +274,17 @@ class Observer:
         average = sum(volumes, ZERO) / len(volumes) if volumes else None
         self._volumes[key] = today, average
         return average
+
+
+def _with_group(activity: Activity, orders: int, worth: Decimal) -> Activity:
+    """Count the rest of a group that is asked for at once, and what of it was judged already."""
+    return replace(
+        activity,
+        client_orders=activity.client_orders + orders,
+        connection_orders=activity.connection_orders + orders,
+        client_notional=activity.client_notional + worth,
+        connection_notional=activity.connection_notional + worth,
+    )
 
 
 def _linked(order: Order, group: Sequence[Order]) -> Linked | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk.groups import Leg, basket
 from cockpit.desk.limits import Holder, read_limit
-from cockpit.model.orders import Side
+from cockpit.model.orders import Role, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import TIGHTENS, ClientPolicySettings, PolicySettings, limit_words
@@ -158,3 +159,31 @@ async def test_what_is_left_today_is_told(tmp_path: Path) -> None:
         assert rows["max_open_orders"].left == "49"
         assert rows["max_daily_loss"].limit == "5000.00"
         assert left.held_by == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"max_daily_orders": 1}, "DAILY_ORDER_COUNT"),
+        ({"connection_daily_orders": 1}, "DAILY_ORDER_COUNT"),
+        ({"max_open_orders": 1}, "MAX_OPEN_ORDERS"),
+        ({"max_daily_notional": 500}, "DAILY_NOTIONAL"),
+        (
+            {"max_daily_orders": 2, "max_open_orders": 2, "max_daily_notional": 1000, "max_open_orders_per_symbol": 1},
+            "",
+        ),
+    ],
+)
+async def test_orders_that_are_asked_for_together_count_together(
+    tmp_path: Path, limits: dict[str, int], code: str
+) -> None:
+    settings = ConnectionSettings(policy=PolicySettings.model_validate(limits))
+    async with open_desk(tmp_path, settings=settings) as desk:
+        claude = desk.admitted(desk.grants.give("claude"))
+        wanted = basket([Leg(market("ALFA"), Role.LEG), Leg(market("LIMA"), Role.LEG)])
+        if not code:
+            assert len(await desk.orders.place_group(claude, wanted, "key-00000001")) == 2
+            return
+        with pytest.raises(Refused) as refused:
+            await desk.orders.place_group(claude, wanted, "key-00000001")
+        assert refused.value.refusal.code == code
