@@ -11,10 +11,11 @@ from typing import Final
 
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
+from cockpit.desk.grouped import linked_now, on_entry, on_top, with_group
 from cockpit.desk.groups import ALONE, EXITS, Beside, may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
-from cockpit.desk.risk import Activity, Exposure, Linked, Seen, evaluate, worst_notional
+from cockpit.desk.risk import Exposure, Linked, Seen, evaluate, worst_notional
 from cockpit.desk.switch import Switch
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
@@ -22,7 +23,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
-from cockpit.model.orders import AT_BROKER, OPEN, Order, OrderId, OrderRequest, OrderState, Role, Side
+from cockpit.model.orders import AT_BROKER, OPEN, Order, OrderId, OrderRequest, OrderState, Side
 from cockpit.model.quotes import Interval
 from cockpit.model.refusals import Refused
 from cockpit.settings.policy import PolicySettings
@@ -87,9 +88,9 @@ class Observer:
         before = order.request if order is not None and linked is None else None
         seen = await self._see(connection, market, instrument, order, group, policy)
         if order is not None and linked is None and order.linkage is not None:
-            linked = _linked(order, group)
-            beside = _on_entry(order, group) if beside is ALONE else beside
-        seen = _on_top(await self._remember(connection, market, request, seen, order, group, client), beside)
+            linked = linked_now(order, group)
+            beside = on_entry(order, group) if beside is ALONE else beside
+        seen = on_top(await self._remember(connection, market, request, seen, order, group, client), beside)
         others = [one for _, one in linked.others] if linked is not None and order is None else []
         seen = replace(
             seen,
@@ -98,7 +99,7 @@ class Observer:
             linked=linked,
             before=before,
             previewed_at=previewed_at,
-            activity=seen.activity and _with_group(seen.activity, len(others), beside.value()),
+            activity=seen.activity and with_group(seen.activity, len(others), beside.value()),
             open_orders=(seen.open_orders or 0) + len(others),
             open_of_symbol=(seen.open_of_symbol or 0) + sum(1 for one in others if one.symbol == request.symbol),
         )
@@ -274,52 +275,6 @@ class Observer:
         average = sum(volumes, ZERO) / len(volumes) if volumes else None
         self._volumes[key] = today, average
         return average
-
-
-def _with_group(activity: Activity, orders: int, worth: Decimal) -> Activity:
-    """Count the rest of a group that is asked for at once, and what of it was judged already."""
-    return replace(
-        activity,
-        client_orders=activity.client_orders + orders,
-        connection_orders=activity.connection_orders + orders,
-        client_notional=activity.client_notional + worth,
-        connection_notional=activity.connection_notional + worth,
-    )
-
-
-def _linked(order: Order, group: Sequence[Order]) -> Linked | None:
-    """Return what an order is within its group, as the group stands now."""
-    if order.linkage is None:
-        return None
-    others = tuple(
-        (one.role, replace(one.request, quantity=one.left))
-        for one in group
-        if one.order_id != order.order_id and one.state in OPEN
-    )
-    return Linked(order.linkage, order.role, others)
-
-
-def _on_entry(order: Order, group: Sequence[Order]) -> Beside:
-    """Return the entry of a bracket's exit, as far as it has not filled yet, as if it had."""
-    if order.role not in EXITS:
-        return ALONE
-    entries = tuple(
-        replace(one.request, quantity=one.left) for one in group if one.role is Role.ENTRY and one.state in OPEN
-    )
-    return Beside(filled=entries) if entries else ALONE
-
-
-def _on_top(seen: Seen, beside: Beside) -> Seen:
-    if beside is ALONE:
-        return seen
-    symbol = seen.instrument.symbol
-    return replace(
-        seen,
-        position=seen.position + beside.position(symbol),
-        committed_buy=seen.committed_buy + beside.committed(symbol, Side.BUY),
-        committed_sell=seen.committed_sell + beside.committed(symbol, Side.SELL),
-        in_flight=None if seen.in_flight is None else seen.in_flight + beside.value(),
-    )
 
 
 def _price(order: Order) -> Decimal:
