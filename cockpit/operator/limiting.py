@@ -98,7 +98,9 @@ class Limiting:
         if not CLIENT_NAME.fullmatch(client):
             return False
         authority = self._rooms.authority
-        known = {one.name for one in authority.names()} | {one.client for one in (*authority.grants(), *authority.keys())}
+        known = {one.name for one in authority.names()} | {
+            one.client for one in (*authority.grants(), *authority.keys())
+        }
         return client in known or client in self._rooms.settings.clients
 
 
