@@ -13,7 +13,7 @@ help:
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
 	@echo "make soak    kill it at every step of the order path, with every fault of a broker; some minutes"
 	@echo "make check   style, types and the floors of the house"
-	@echo "make mutants plant faults in the risk checks and tell which no test notices (minutes)"
+	@echo "make mutants plant faults in risk checks and order life and tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
 	@echo "make pictures  make the picture of the README anew"
@@ -53,6 +53,7 @@ check: $(DONE)
 mutants: $(DONE)
 	@$(BIN)/python -m tests.mutants cockpit/desk/risk -- \
 		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py
+	@$(BIN)/python -m tests.mutants cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py
 
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls

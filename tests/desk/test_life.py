@@ -278,3 +278,72 @@ def test_hearing_everything_again_changes_nothing_that_was_filled(case: tuple[Tr
     once = _hear(order(), [*heard, *truth.facts], seen)
     again = _hear(once, truth.facts, seen)
     assert (again.filled, again.fees, again.average_price) == (once.filled, once.fees, once.average_price)
+
+
+def proposing(state: OrderState) -> Order:
+    """An order with a change that waits for the operator."""
+    return replace(order(state), proposed=replace(REQUEST, quantity=Decimal(12)), decide_by=NOON)
+
+
+def test_an_end_takes_the_proposed_change_with_it_and_nothing_else_does() -> None:
+    for fact in (Cancelled(REF, NOON, Safe("")), Expired(REF, NOON), fill(1, 10)):
+        ended = applied(proposing(OrderState.WORKING), fact, NOON)
+        assert ended.state in DONE
+        assert (ended.proposed, ended.decide_by) == (None, None)
+    for fact in (LinkLost(REF, NOON, Safe("")), fill(1, 4)):
+        going = applied(proposing(OrderState.WORKING), fact, NOON)
+        assert going.proposed is not None
+        assert going.decide_by == NOON
+    acknowledged = applied(proposing(OrderState.SENDING), Acknowledged(REF, NOON), NOON)
+    assert acknowledged.proposed is not None
+
+
+def test_a_change_that_was_refused_is_nothing_to_an_order_that_asked_for_none() -> None:
+    plain = order(OrderState.WORKING)
+    assert applied(plain, ReplaceRefused(REF, NOON, Safe("no")), NOON) is plain
+    refused = applied(proposing(OrderState.WORKING), ReplaceRefused(REF, NOON, Safe("no")), NOON)
+    assert (refused.proposed, refused.reason) == (None, "no")
+
+
+def test_the_same_terms_again_change_nothing() -> None:
+    plain = order(OrderState.WORKING)
+    assert applied(plain, Replaced(REF, NOON, REQUEST.quantity, REQUEST.limit_price), NOON) is plain
+    settled = applied(proposing(OrderState.WORKING), Replaced(REF, NOON, REQUEST.quantity, REQUEST.limit_price), NOON)
+    assert settled.proposed is None
+
+
+def test_a_filled_order_takes_terms_that_its_fills_fit_and_no_others() -> None:
+    filled = applied(order(OrderState.WORKING), fill(1, 10), NOON)
+    dearer = Replaced(REF, NOON, Decimal(10), Decimal(6))
+    assert applied(filled, dearer, NOON).request.limit_price == Decimal(6)
+    assert applied(filled, Replaced(REF, NOON, Decimal(9), Decimal(6)), NOON) is filled
+
+
+def books(state: OrderState, *fills: Executed) -> BrokerOrder:
+    """The broker's books about the order."""
+    return BrokerOrder(REF, REQUEST, state, tuple(one.execution for one in fills), Safe(""))
+
+
+def test_books_that_show_every_fill_of_a_filled_order_are_believed() -> None:
+    facts = missed(order(OrderState.WORKING), (), books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
+    assert [type(fact) for fact in facts] == [Executed, Executed]
+    half = applied(order(OrderState.WORKING), fill(1, 4), NOON)
+    facts = missed(half, {"e1"}, books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
+    assert [type(fact) for fact in facts] == [Executed]
+
+
+def test_books_that_lack_fills_matter_only_where_they_say_filled() -> None:
+    facts = missed(order(OrderState.WORKING), (), books(OrderState.WORKING), False, NOON)
+    assert facts == []
+    facts = missed(order(OrderState.WORKING), (), books(OrderState.FILLED, fill(1, 4)), False, NOON)
+    assert [type(fact) for fact in facts] == [Executed, LinkLost]
+
+
+def test_only_an_order_that_we_ended_wrongly_is_found_working() -> None:
+    gone = order(OrderState.CANCELLED)
+    assert [type(fact) for fact in missed(gone, (), books(OrderState.WORKING), False, NOON)] == [FoundWorking]
+    same = missed(gone, (), books(OrderState.CANCELLED), False, NOON)
+    assert FoundWorking not in {type(fact) for fact in same}
+    assert missed(order(OrderState.WORKING), (), books(OrderState.WORKING), False, NOON) == []
+    lacking = missed(gone, (), books(OrderState.FILLED, fill(1, 4)), False, NOON)
+    assert FoundWorking not in {type(fact) for fact in lacking}
