@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _STOP_WITHIN: Final = 2.0
 _LONGEST_LINE: Final = 16_384
+_ORDER_WAITS: Final = "Demo: an order waits — press a on its row, then y to send it, or d to reject it"
 _ENDS_HINT: Final = {
     "connected": "Demo: the client is in; its calls run below. It will propose an order in a moment",
     "denied": "Demo: the client was turned away; it asks again in half a minute",
@@ -89,7 +90,8 @@ class DemoClient:
             log.info("the demo client's page shows the code %s", safe(code, 12))
             self._hint(f"Demo: a client's page shows {safe(code, 12)} — press a on its row, type the code, then y")
         elif event == "order":
-            self._hint("Demo: an order waits — press a on its row, then y to send it, or d to reject it")
+            waits = str(said.get("text", "")).startswith("Waits")
+            self._hint(_ORDER_WAITS if waits else None)
         elif event in _ENDS_HINT:
             log.info("demo client: %s %s", safe(str(event), 20), safe(str(said.get("text", "")), 160))
             self._hint(_ENDS_HINT[event])
