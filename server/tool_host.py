@@ -12,6 +12,7 @@ from cockpit.desk.gate import Admitted, Gate, Served
 from cockpit.model.identity import Caller
 from cockpit.model.refusals import Refusal, Refused, refuse
 from server.host import ToolAnswer
+from server.transport.results import refusal_answer
 from tools.catalogue import TOOLS
 from tools.registry import Call, Result, Rooms, Tool
 
@@ -72,20 +73,9 @@ class DeskTools:
 
         result = await self._gate.run(caller, rule, name, arguments, run)
         if isinstance(result, Refusal):
-            return ToolAnswer(error_of(result), result)
+            return refusal_answer(result)
         return ToolAnswer(result.body.model_dump())
 
     def turned_away(self, caller: Caller, name: str, refusal: Refusal) -> None:
         """Record a call that the transport refused."""
         self._gate.turned_away(caller, name, refusal)
-
-
-def error_of(refusal: Refusal) -> dict[str, Any]:
-    """Return a refusal as clients read it."""
-    return {
-        "code": refusal.code,
-        "message": refusal.message,
-        "retryable": refusal.retryable,
-        "who_can_fix": refusal.who_can_fix,
-        "details": dict(refusal.details),
-    }

@@ -54,7 +54,6 @@ SELECT_EXECUTIONS_OF_CONNECTION: Final = (
     "WHERE executions.connection = ? ORDER BY executions.at DESC, executions.execution_id DESC LIMIT ?"
 )
 SELECT_EXECUTIONS: Final = "SELECT * FROM executions WHERE reference = ? ORDER BY at, execution_id"
-SELECT_EXECUTION_IDS: Final = "SELECT connection, execution_id FROM executions WHERE reference = ?"
 SELECT_KEY: Final = "SELECT fingerprint, order_id FROM idempotency WHERE client = ? AND key = ?"
 
 

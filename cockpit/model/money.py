@@ -23,11 +23,6 @@ def cents(value: Decimal) -> str:
     return "0.00" if text == "-0.00" else text
 
 
-def grouped(value: Decimal, places: int = 2) -> str:
-    """Write an amount for people: ``41,230.00``."""
-    return f"{value:,.{places}f}"
-
-
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Whether ``value`` lies on the grid of ``step`` (a tick or a lot)."""
     return value % step == 0

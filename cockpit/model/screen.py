@@ -21,7 +21,6 @@ class ScreenSettings:
     theme_folder: Path | None = None
     """Where the operator's own themes are."""
     rate_is_set: bool = False
-    hint: str = ""
     read_only: bool = False
     """Whether the screen only looks: no act that changes anything is offered."""
     keys: dict[str, str] = field(default_factory=dict)

@@ -56,7 +56,7 @@ class ResultForm:
 
 
 def refusal_answer(refusal: Refusal) -> ToolAnswer:
-    """Return a refusal of the transport's own in the shape that those of the tools have."""
+    """Return a refusal as clients read it, whoever refused."""
     structured: Mapping[str, Any] = {
         "code": refusal.code,
         "message": refusal.message,
