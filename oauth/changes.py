@@ -15,7 +15,8 @@ def add_registration(new: Registration) -> Write:
     """Keep a new registration."""
     return Write(
         "INSERT INTO oauth_clients (client_id, standing, claimed_name, redirect_uris, auth_method, secret_hash, address,"
-        " registered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " registered_at, kind, or_none, jwks, jwks_uri, fetched_at, fresh_until)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             new.client_id,
             new.standing.value,
@@ -25,6 +26,12 @@ def add_registration(new: Registration) -> Write:
             new.secret_hash,
             new.address,
             to_micros(new.registered_at),
+            new.kind.value,
+            int(new.or_none),
+            new.jwks,
+            new.jwks_uri,
+            _micros(new.fetched_at),
+            _micros(new.fresh_until),
         ),
         expect=1,
     )

@@ -30,9 +30,22 @@ class Standing(StrEnum):
     """Its authorities were ended by the operator; it may ask again."""
 
 
+class Kind(StrEnum):
+    """How a client became known."""
+
+    DCR = "dcr"
+    """It registered itself (RFC 7591)."""
+    CIMD = "cimd"
+    """Its client_id is the address of a document about it; every installation of it shares that."""
+    STATIC = "static"
+    """The settings name it."""
+    SERVICE = "service"
+    """The operator made it, for a program that acts for nobody; it has no redirects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A client's registration (RFC 7591)."""
+    """What is known of a client, however it became known."""
 
     client_id: str
     standing: Standing
@@ -41,7 +54,30 @@ class Registration:
     auth_method: str
     secret_hash: bytes | None = field(repr=False)
     address: str
+    """Who registered it, or whose browser named it first."""
     registered_at: datetime
+    kind: Kind = Kind.DCR
+    or_none: bool = False
+    """It may leave its authentication out too: hosted clients list both methods."""
+    jwks: str = ""
+    """Its public keys, as JSON."""
+    jwks_uri: str = ""
+    """Where its public keys are."""
+    fetched_at: datetime | None = None
+    fresh_until: datetime | None = None
+    """Until when its document need not be fetched again."""
+    approved_shape: bytes | None = field(repr=False, default=None)
+    """Digest of the name and redirects with which the operator let it in."""
+
+    @property
+    def shape(self) -> bytes:
+        """The digest of what an operator's approval is about: its name and where its codes may go."""
+        return digest(json.dumps([self.claimed_name, sorted(self.redirect_uris)]))
+
+    @property
+    def changed(self) -> bool:
+        """Whether it says other things of itself than when it was let in."""
+        return self.approved_shape is not None and self.approved_shape != self.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +171,13 @@ def _registration(row: sqlite3.Row) -> Registration:
         secret_hash=row["secret_hash"],
         address=row["address"],
         registered_at=from_micros(row["registered_at"]),
+        kind=Kind(row["kind"]),
+        or_none=bool(row["or_none"]),
+        jwks=row["jwks"],
+        jwks_uri=row["jwks_uri"],
+        fetched_at=_moment(row["fetched_at"]),
+        fresh_until=_moment(row["fresh_until"]),
+        approved_shape=row["approved_shape"],
     )
 
 
