@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -72,6 +73,19 @@ def demo(context: click.Context) -> None:
     The client comes over HTTP and OAuth like any other: let it in, and it proposes orders on invented prices.
     """
     context.exit(run_demo(context.obj))
+
+
+@cockpit.command(short_help="Look at everything that a cockpit needs.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with JSON.")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Look at settings, folders, clock, network and terminal; say what is wrong, and what mends it.
+
+    With a cockpit running it also asks the public address what a client asks first. Exit code 1 where something is wrong.
+    """
+    from cockpit.cli.doctor.examination import doctor as examined  # heavy, and needed here alone
+
+    context.exit(examined(context.obj, as_json=as_json, encoding=sys.stdout.encoding or ""))
 
 
 add_acts(cockpit)

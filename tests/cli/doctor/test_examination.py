@@ -1,0 +1,38 @@
+"""`cockpit doctor` as its user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from tests.cli.conftest import CommandLine
+
+
+def test_a_host_where_nothing_is_wrong_exits_with_0_and_every_part_is_told(command: CommandLine) -> None:
+    command.folder.chmod(0o700)
+    result = command("--port", "0", "doctor", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0, told
+    assert list(dict.fromkeys(finding["part"] for finding in told)) == [
+        "settings", "folders", "clock", "network", "terminal",
+    ]  # fmt: skip
+
+
+def test_what_is_wrong_exits_with_1_and_stands_with_its_mend(command: CommandLine) -> None:
+    os.chmod(command.folder, 0o755)
+    result = command("--port", "0", "doctor")
+    assert result.exit_code == 1
+    line = result.stdout.index(f"{command.folder} is open to other users (mode 0755).")
+    assert result.stdout[line - 2] in "✗x"
+    assert f"    Close it with: chmod 700 {command.folder}\n" in result.stdout
+    assert "1 wrong," in result.stdout.splitlines()[-1]
+
+
+def test_every_mistake_in_the_settings_is_told_and_nothing_else_is_guessed(command: CommandLine) -> None:
+    result = command("--port", "99999", "--host", "", "doctor", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [finding["says"].split(":")[0] for finding in told if finding["part"] == "settings"] == [
+        "server.host is ''", "server.port is 99999",
+    ]  # fmt: skip
+    assert {finding["part"] for finding in told} == {"settings", "terminal"}
