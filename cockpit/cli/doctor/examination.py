@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
@@ -53,11 +55,20 @@ def say(findings: Sequence[Finding], *, as_json: bool, encoding: str) -> None:
         if finding.part != part:
             part = finding.part
             click.echo(part.capitalize())
-        click.echo(f"  {marks[finding.level]} {finding.says}")
+        click.echo(_wrapped(f"  {marks[finding.level]} ", finding.says))
         if finding.mend:
+            # On one line, however long: a command is copied from here.
             click.echo(f"    {finding.mend}")
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     click.echo(f"{counts[Level.BAD]} wrong, {counts[Level.WARNING]} to know, {counts[Level.GOOD]} good.")
+
+
+def _wrapped(head: str, says: str) -> str:
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        says, columns, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def doctor(given: Given, *, as_json: bool, encoding: str) -> int:
