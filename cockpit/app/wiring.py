@@ -25,6 +25,7 @@ from cockpit.desk.orders import OrderDesk
 from cockpit.desk.oversight import Oversight
 from cockpit.desk.presence import Presence
 from cockpit.desk.restarting import mark_waiting
+from cockpit.desk.resting import Resting
 from cockpit.desk.rulebook import Rulebook
 from cockpit.desk.sending import Sender
 from cockpit.desk.shadow import OrderGrants, Shadows
@@ -165,6 +166,8 @@ async def running(
         face = OperatorFace(rooms, f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
+        resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
+        tasks.start("resting", resting.run())
         tasks.start("presence", presence.watch())
         tasks.start("accounts", face.watch_accounts())
         for name, work in record_keeping(settings.audit, store, clock, feed.publish):

@@ -81,6 +81,23 @@ class Closing:
             raise Refused(refuse("BUSY", "Too many positions for one call; close them by name.", positions=len(legs)))
         return Wanted.alone(legs[0].request, legs[0].expected_position) if len(legs) == 1 else basket(legs)
 
+    async def closes(self, order: Order, connection: Connection, quantity: Decimal) -> bool:
+        """Whether that quantity of an order only closes what is held, whatever else fills that waits or works."""
+        request = order.request
+        held = (await _held(connection)).get(request.symbol, ZERO)
+        return held != ZERO and request.side is _closes(held) and quantity <= self._free(connection, held, order)
+
+    def _free(self, connection: Connection, held: Decimal, order: Order) -> Decimal:
+        """Return what of a position no other order than this one, and those of its group, may close."""
+        rivals = (
+            one
+            for one in self._open(connection, order.request.symbol)
+            if one.request.side is order.request.side
+            and one.order_id != order.order_id
+            and (order.group_id is None or one.group_id != order.group_id)
+        )
+        return abs(held) - sum((self._may_fill(one) for one in rivals), ZERO)
+
     def _closing(
         self, connection: Connection, symbol: str, held: Decimal, quantity: Decimal | None, how: How
     ) -> Leg | None:

@@ -96,6 +96,9 @@ class PolicySettings(Section):
     times_in_force: frozenset[TimeInForce] = _limit(
         frozenset(TimeInForce), _F, "Times in force that may be used.", frozenset({TimeInForce.DAY, TimeInForce.GTC})
     )
+    gtc_days: Annotated[int, Field(ge=0, le=365)] = _limit(
+        5, _L, "Days after which a gtc order that may open a position is cancelled; 0 takes none."
+    )
     allow_outside_hours: bool = _limit(
         True, _OFF, "Whether a limit order that says so may trade outside the regular session.", False
     )

@@ -33,6 +33,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "min_reward_risk": st.decimals("0", "5", places=2),
     "max_quote_age_seconds": st.integers(1, 20),
     "approval_seconds": st.integers(5, 3600),
+    "gtc_days": st.integers(0, 3),
     "allowed_symbols": st.none() | _SYMBOLS,
     "denied_symbols": _SYMBOLS,
     "asset_classes": st.frozensets(st.sampled_from(InstrumentKind)),

@@ -10,7 +10,7 @@ from cockpit.desk.risk.seen import EXITS, Seen
 from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, listed
 from cockpit.model.instruments import SYMBOL_PATTERN, InstrumentKind
 from cockpit.model.money import ZERO, is_multiple, plain
-from cockpit.model.orders import NEEDS_LIMIT, NEEDS_STOP, Linkage, OrderRequest, OrderType, Role, Side
+from cockpit.model.orders import NEEDS_LIMIT, NEEDS_STOP, Linkage, OrderRequest, OrderType, Role, Side, TimeInForce
 from cockpit.settings.policy import PolicySettings
 
 _SYMBOL: Final = re.compile(SYMBOL_PATTERN)
@@ -80,12 +80,18 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     return judged(ok, allowed, kind, f"A {kind} order {'is' if ok else 'is not'} allowed.")
 
 
-@check("V5", "TIF_NOT_ALLOWED", "broker's capabilities", parameters=("times_in_force",))
+@check("V5", "TIF_NOT_ALLOWED", "broker's capabilities; ibkr-agent", parameters=("times_in_force", "gtc_days"))
 def time_in_force(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """The broker and the policy take this time in force for such an order."""
+    """The broker and the policy take this time in force; gtc that may open a position ends after some days."""
     allowed = policy.times_in_force & seen.can.lives(order.order_type)
     ok = order.time_in_force in allowed
     says = f"{order.time_in_force.upper()} {'is' if ok else 'is not'} allowed."
+    if ok and order.time_in_force is TimeInForce.GTC and seen.opening(order) > ZERO:
+        days = f"{policy.gtc_days} d"
+        says = (
+            f"It is cancelled if it still rests after {days}." if policy.gtc_days else "GTC may only close a position."
+        )
+        return judged(policy.gtc_days > 0, f"at most {days}", order.time_in_force, says)
     return judged(ok, listed(allowed), order.time_in_force, says)
 
 
