@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from tests.cli.conftest import CommandLine
 
 
@@ -18,13 +20,20 @@ def test_a_host_where_nothing_is_wrong_exits_with_0_and_every_part_is_told(comma
     ]  # fmt: skip
 
 
-def test_what_is_wrong_exits_with_1_and_stands_with_its_mend(command: CommandLine) -> None:
+def test_what_is_wrong_exits_with_1_and_stands_with_its_mend(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     os.chmod(command.folder, 0o755)
     result = command("--port", "0", "doctor")
     assert result.exit_code == 1
-    line = result.stdout.index(f"{command.folder} is open to other users (mode 0755).")
-    assert result.stdout[line - 2] in "✗x"
+    words = " ".join(result.stdout.split())
+    at = words.index(f"{command.folder} is open to other users (mode 0755).")
+    assert words[at - 2] in "✗x"
     assert f"    Close it with: chmod 700 {command.folder}\n" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines() if "chmod" not in line) <= max(
+        80, len(str(command.folder)) + 4
+    )
     assert "1 wrong," in result.stdout.splitlines()[-1]
 
 
