@@ -218,6 +218,11 @@ class Decision(AuthorizationServer):
             return None
         return RegisteredClient(found, self.config)
 
+    def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
+        # Whoever shows a secret in the header is no public client (RFC 6749, 2.3).
+        shown = [method for method in methods if method != "none"] if request.headers.get("Authorization") else methods
+        return super().authenticate_client(request, shown, endpoint)
+
     def validate_requested_scope(self, scope: str | None) -> None:
         if not {*(scope or "").split()} <= {*self.config.grantable} | TOLERATED:
             raise InvalidScopeError(description="The settings don't allow a scope that was asked for.")
