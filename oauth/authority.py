@@ -31,6 +31,7 @@ from oauth.keys import ApiKeys
 from oauth.metadata import well_known
 from oauth.pages import Pages
 from oauth.revoking import Endings
+from oauth.signing import load_keys
 from oauth.state import State
 from oauth.tokens import TokenSigner
 from oauth.waiting import WaitingClient
@@ -90,7 +91,7 @@ class Authority:
         # At DEBUG Authlib logs whole tokens.
         logging.getLogger("authlib").setLevel(logging.INFO)
         state = self._state
-        state.signer = TokenSigner(self.config, self._keys_folder)
+        state.signer = TokenSigner(self.config, load_keys(self._keys_folder, state.clock.now()))
         for stored in await records.open_grants(state.store):
             state.live.put(stored)
         state.names.update(await records.given_names(state.store))
@@ -110,7 +111,7 @@ class Authority:
             _log.warning("what has ended could not be written: %s", failed)
 
     def jwks(self) -> Mapping[str, object]:
-        """Return the public signing key as a JWK set."""
+        """Return the public halves of the signing keys as a JWK set."""
         return self._state.signer.jwks()
 
     # for the gate and the door

@@ -8,24 +8,18 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
 
 from cockpit.model.identity import GrantId, Scope, scope_text, scopes_of
-from cockpit.store.folder import StoreCannotOpen
-from cockpit.store.keys import secret_file
 from oauth.config import AuthorityConfig
+from oauth.signing import SigningKeys
 
 LONGEST_TOKEN: Final = 4096
 _ALGORITHM: Final = "RS256"
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+")
-_FILE: Final = "oauth_signing.pem"
 _CLOCK_SKEW: Final = 60
 _KEPT: Final = 4096
 
@@ -59,18 +53,32 @@ class Minting:
 class TokenSigner:
     """Signs access tokens, and recognises its own."""
 
-    def __init__(self, config: AuthorityConfig, keys: Path) -> None:
+    def __init__(self, config: AuthorityConfig, keys: SigningKeys) -> None:
         self._config = config
-        self._key = _read_key(keys)
-        self._kid = self._key.thumbprint()
-        self._header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._kid}
-        self._first_part = jwt.encode(self._header, {}, self._key, algorithms=[_ALGORITHM]).partition(".")[0]
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
+        self.use(keys)
+
+    def use(self, keys: SigningKeys) -> None:
+        """Sign with other keys from now on. Nothing that was verified with the ones before is remembered."""
+        self.keys = keys
+        self._header = _header(keys.active.kid)
+        verifying = (keys.active,) if keys.former is None else (keys.active, keys.former)
+        self._first_parts = {
+            jwt.encode(_header(one.kid), {}, keys.active.key, algorithms=[_ALGORITHM]).partition(".")[0]: one.key
+            for one in verifying
+        }
+        self._known.clear()
 
     def jwks(self) -> Mapping[str, object]:
-        """Return the public half, as a JWK set."""
-        public = self._key.as_dict(private=False)
-        return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": _ALGORITHM}]}
+        """Return the public halves, as a JWK set."""
+        shown = (self.keys.active, self.keys.former)
+        return {
+            "keys": [
+                {**one.key.as_dict(private=False), "kid": one.kid, "use": "sig", "alg": _ALGORITHM}
+                for one in shown
+                if one is not None
+            ]
+        }
 
     def mint(self, token: Minting) -> str:
         """Sign a token."""
@@ -88,7 +96,7 @@ class TokenSigner:
         }
         if token.narrowed:
             claims["narrowed"] = scope
-        return jwt.encode(self._header, claims, self._key, algorithms=[_ALGORITHM])
+        return jwt.encode(self._header, claims, self.keys.active.key, algorithms=[_ALGORITHM])
 
     def recognise(self, token: str, now: datetime) -> Claims | None:
         """Return what a token of ours says, None for any other and for one that has expired.
@@ -97,7 +105,7 @@ class TokenSigner:
         caller asks for that every time.
         """
         seconds = now.timestamp()
-        if len(token) > LONGEST_TOKEN or not token.startswith(self._first_part) or not token.isascii():
+        if len(token) > LONGEST_TOKEN or token.partition(".")[0] not in self._first_parts or not token.isascii():
             return None
         digest = hashlib.sha256(token.encode("ascii")).digest()
         known = self._known.get(digest)
@@ -118,11 +126,13 @@ class TokenSigner:
         return self._verify(token, None) if len(token) <= LONGEST_TOKEN else None
 
     def _verify(self, token: str, now: float | None) -> Claims | None:
-        # Our own header is one constant text, so every foreign algorithm, type, key and extension fails here, cheaply.
-        if token.partition(".")[0] != self._first_part or not _COMPACT.fullmatch(token):
+        # Our own header is one constant text for each key, so every foreign algorithm, type, key and extension fails
+        # here, cheaply.
+        key = self._first_parts.get(token.partition(".")[0])
+        if key is None or not _COMPACT.fullmatch(token):
             return None
         try:
-            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
+            claims = jwt.decode(token, key, algorithms=[_ALGORITHM]).claims
             return self._claims(claims, now)
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             return None
@@ -147,15 +157,5 @@ class TokenSigner:
         )
 
 
-def _read_key(folder: Path) -> RSAKey:
-    try:
-        return RSAKey.import_key(secret_file(folder, _FILE, _new_key))
-    except (JoseError, ValueError) as error:
-        raise StoreCannotOpen(
-            f"{folder / _FILE} holds no RSA key.", "Restore it from a backup, or remove it."
-        ) from error
-
-
-def _new_key() -> bytes:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _header(kid: str) -> dict[str, str]:
+    return {"alg": _ALGORITHM, "typ": "at+jwt", "kid": kid}

@@ -1,4 +1,4 @@
-"""Secrets in files of their own: made once, then only read, and only while nobody else can."""
+"""Secrets in files of their own: whole or not there, replaced at once, and read only while nobody else can."""
 
 from __future__ import annotations
 
@@ -56,17 +56,52 @@ def read_secret(path: Path) -> bytes | None:
     return secret
 
 
+def replace_secret(folder: Path, name: str, secret: bytes) -> None:
+    """Put another secret in the place of the one in ``folder / name``, durably: readers find the one or the other.
+
+    Only for the process that holds the folder's lock. Drafts that a crash left behind go. `StoreCannotOpen` when it
+    can't be written; the file is the old one then.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"not a name for a secret file: {name!r}")
+    if not 0 < len(secret) <= _LARGEST:
+        raise ValueError("a secret is 1 to 65,536 bytes")
+    private_folder(folder)
+    path = folder / name
+    try:
+        for left in folder.glob(f".{name}.*"):
+            left.unlink(missing_ok=True)
+        draft = _draft(path, secret)
+        try:
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_folder(folder)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def _create(folder: Path, path: Path, secret: bytes) -> None:
     """Write a private file beside the target, then link it in place: a link never replaces what is there."""
-    draft = folder / f".{path.name}.{secrets.token_hex(8)}"
+    draft = _draft(path, secret)
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def _draft(path: Path, secret: bytes) -> Path:
+    """Write a private file beside ``path``, flushed to the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secret)
             file.flush()
             os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
+    except OSError:
         draft.unlink(missing_ok=True)
-    sync_folder(folder)
+        raise
+    return draft

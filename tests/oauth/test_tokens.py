@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from cockpit.model.identity import Caller
 from cockpit.store.folder import StoreCannotOpen
 from cockpit.store.keys import secret_file
 from oauth.authority import TokenProblem
-from oauth.tokens import TokenSigner
-from tests.oauth.house import House, config_for, tokens_of
+from oauth.signing import load_keys
+from tests.oauth.house import House, tokens_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -65,15 +68,15 @@ async def test_a_token_says_who_for_whom_and_until_when(house: House) -> None:
 
 
 def test_the_first_start_makes_a_key_and_every_later_one_finds_it(tmp_path: Path) -> None:
-    first = TokenSigner(config_for(1), tmp_path / "keys").jwks()
-    assert TokenSigner(config_for(1), tmp_path / "keys").jwks() == first
-    assert TokenSigner(config_for(1), tmp_path / "other").jwks() != first
+    first = load_keys(tmp_path / "keys", NOW)
+    assert load_keys(tmp_path / "keys", NOW + timedelta(days=1)).active.kid == first.active.kid
+    assert load_keys(tmp_path / "other", NOW).active.kid != first.active.kid
 
 
 def test_a_key_file_that_holds_something_else_is_said_to(tmp_path: Path) -> None:
     secret_file(tmp_path / "keys", "oauth_signing.pem", lambda: b"no key")
     with pytest.raises(StoreCannotOpen, match="no RSA key"):
-        TokenSigner(config_for(1), tmp_path / "keys")
+        load_keys(tmp_path / "keys", NOW)
 
 
 async def test_only_the_public_half_of_the_key_is_shown(house: House) -> None:
