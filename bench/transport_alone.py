@@ -16,8 +16,9 @@ from cockpit.model.clock import SystemClock
 from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
 from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
+from server.addresses import Addresses
 from server.app import build_app
-from server.door import Challenge
+from server.door import Challenge, Door
 from server.guard import Policy
 from server.host import ToolAnswer
 from server.listener import bind, serve
@@ -57,7 +58,8 @@ async def _run(port: int) -> None:
     origin = f"http://127.0.0.1:{port}"
     challenge = Challenge.at(origin)
     async with Transport(_Tools(), SystemClock(), challenge, About("cockpit", "1", "Cockpit", "")) as transport:
-        app = build_app(transport, _check, challenge, Policy.of("", (), (), 1_048_576), lambda: "running")
+        door = Door(_check, challenge, Addresses())
+        app = build_app(transport, door, Policy.of("", (), (), 1_048_576), lambda: "running")
         async with serve(app, bind("127.0.0.1", port)):
             gc.collect()
             gc.freeze()

@@ -13,14 +13,16 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 
 from cockpit.model.events import ClientAsked
 from cockpit.model.identity import Scope, scopes_of
-from cockpit.model.text import safe
+from cockpit.model.text import Safe, safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import records
+from oauth.cimd import BadDocument, document_address, host_of, is_address
+from oauth.documents import Documents, DocumentUnusable
 from oauth.messages import HttpAnswer, HttpRequest
 from oauth.pages import Pages
 from oauth.parameters import BadParameters, Parameters, read_parameters
-from oauth.records import Registration
-from oauth.redirects import shown_host
+from oauth.records import Kind, Registration
+from oauth.redirects import may_be_registered, shown_host
 from oauth.state import State, entry
 from oauth.waiting import Stage, WaitingClient, WaitingRequest
 from oauth.way_back import asking, deciding_for, way_back
@@ -33,9 +35,10 @@ _LONGEST_LIFE: Final = timedelta(days=3650)
 class Consent:
     """The authorization endpoint and the page that waits."""
 
-    def __init__(self, state: State, pages: Pages) -> None:
+    def __init__(self, state: State, pages: Pages, documents: Documents) -> None:
         self._state = state
         self._pages = pages
+        self._documents = documents
         secure = state.config.secure
         self._cookie = "__Host-cockpit_bind" if secure else "cockpit_bind"
         self._cookie_end = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
@@ -50,23 +53,24 @@ class Consent:
             parameters = read_parameters(request.query)
         except BadParameters as error:
             return self._wrong(str(error))
+        if request.method == "HEAD":
+            return self._pages.message(200, "Ready")
         try:
-            registration = await records.registration(self._state.store, parameters.get("client_id"))
-        except StoreUnavailable:
+            registration = await self._asking_client(request, parameters)
+        except (StoreBusy, StoreUnavailable):
             return self._unavailable()
-        if registration is None:
-            return self._wrong("No program is registered here under that client_id.")
+        if isinstance(registration, HttpAnswer):
+            return registration
         decision = deciding_for(self._state, registration)
         try:
             grant = decision.get_consent_grant(asking(self._state, parameters))
         except OAuth2Error as error:
-            if error.redirect_uri:
+            # Nobody has vouched yet for the redirect of a client whose document was not read.
+            if error.redirect_uri and not _unfetched(registration):
                 return decision.refused(error)
             return self._wrong(error.get_error_description())
         if self._state.stopped:
             return self._stopped()
-        if request.method == "HEAD":
-            return self._pages.message(200, "Ready")
         if not self._state.room.has_room(safe(request.address, 64)):
             return self._full(request)
         asked = scopes_of(grant.request.scope or "")
@@ -86,10 +90,47 @@ class Consent:
                 await self._hand_over(waiting)
         if waiting.location is not None:
             return HttpAnswer(303, (("Location", waiting.location), ("Cache-Control", "no-store")))
+        if waiting.stage is Stage.UNUSABLE:
+            return self._wrong("The program's own description can't be had, or it doesn't name where it wants its code.")
+        if waiting.stage is Stage.DENIED:
+            return self._pages.message(403, "Turned away", "The operator has turned this program away.")
         left = (waiting.shown.decide_by - self._state.clock.now()).total_seconds()
         if waiting.stage in {Stage.WAITING, Stage.APPROVED} and left > 0:
             return self._pages.waiting(waiting, math.ceil(left))
         return self._expired()
+
+    def crowded(self, retry_after: int) -> HttpAnswer:
+        """Tell a browser that asks too often to come again."""
+        return self._pages.message(
+            429, "Too many requests", "They come too fast from your address; try again.", retry_after=retry_after
+        )
+
+    async def _asking_client(self, request: HttpRequest, parameters: Parameters) -> Registration | HttpAnswer:
+        """Return who asks. Nothing is fetched for a stranger: not from a host that only its client_id names, and not
+        while nobody more may wait."""
+        client_id = parameters.get("client_id")
+        unknown = "No program is registered here under that client_id."
+        if not is_address(client_id):
+            found = await records.registration(self._state.store, client_id)
+            return found or self._wrong(unknown)
+        try:
+            address = document_address(client_id)
+        except BadDocument:
+            return self._wrong(unknown)
+        kept = await self._documents.kept(address)
+        if kept is not None:
+            return kept
+        if not self._state.room.has_room(safe(request.address, 64)):
+            return self._full(request)
+        if self._documents.may_fetch(address):
+            try:
+                return await self._documents.fetched(address, request.address)
+            except DocumentUnusable:
+                return self._wrong("The program's own description can't be had, or it can't be used.")
+        redirect_uri = parameters.get("redirect_uri")
+        if not may_be_registered(redirect_uri):
+            return self._wrong("The program must say where it wants its code.")
+        return self._documents.provisional(address, redirect_uri, request.address)
 
     def _let_wait(
         self,
@@ -107,12 +148,16 @@ class Consent:
             request_id=_secret(state.random(16)),
             claimed_name=registration.claimed_name,
             client_id=registration.client_id,
-            host=shown_host(redirect_uri),
+            host=_identity(registration, redirect_uri),
             redirect_uri=safe(redirect_uri, 512),
             address=safe(request.address, 64),
             asked=tuple(scope for scope in Scope if scope in asked),
             asked_at=now,
             decide_by=now + timedelta(seconds=state.config.ask_seconds),
+            kind=registration.kind,
+            redirect_host=shown_host(redirect_uri),
+            unfetched=_unfetched(registration),
+            changed=registration.changed,
         )
         note = entry(
             now, "asked", "wait", client_id=shown.client_id, host=shown.host, address=shown.address,
@@ -122,7 +167,7 @@ class Consent:
             state.store.record(note)
         except (StoreBusy, StoreUnavailable):
             return self._unavailable()
-        waiting = WaitingRequest(shown, state.room.new_code(), records.digest(bind), parameters)
+        waiting = WaitingRequest(shown, state.room.new_code(), records.digest(bind), parameters, registration.shape)
         state.room.add(waiting)
         state.publish(ClientAsked(now, shown.request_id))
         age = state.config.ask_seconds * 2
@@ -181,6 +226,17 @@ class Consent:
         return self._pages.message(
             status, "Too many wait already", "Try again when the operator has decided on them.", retry_after=30
         )
+
+
+def _unfetched(registration: Registration) -> bool:
+    return registration.kind is Kind.CIMD and registration.fetched_at is None
+
+
+def _identity(registration: Registration, redirect_uri: str) -> Safe:
+    """Return what a client can't invent: the host of its document, or else where its code goes."""
+    if registration.kind is Kind.CIMD:
+        return safe(host_of(registration.client_id), 100)
+    return shown_host(redirect_uri)
 
 
 def _secret(random: bytes) -> str:

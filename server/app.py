@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from server.door import Challenge, Check, identify
+from server.door import Door
 from server.guard import Guard, Policy
 from server.transport.transport import Transport
 from server.transport.wire import dumps, json_response
@@ -14,8 +14,7 @@ from server.transport.wire import dumps, json_response
 
 def build_app(
     transport: Transport,
-    check: Check,
-    challenge: Challenge,
+    door: Door,
     policy: Policy,
     state: Callable[[], str],
     routes: Iterable[web.AbstractRouteDef] = (),
@@ -29,7 +28,7 @@ def build_app(
     Guard(policy).install(app)
 
     async def mcp(request: web.Request) -> web.StreamResponse:
-        caller = identify(request, check, challenge)
+        caller = door.identify(request)
         if isinstance(caller, web.Response):
             return caller
         return await transport.serve(request, caller)

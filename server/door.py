@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
 
 from cockpit.model.identity import READ_SCOPES, Caller, scope_text
+from cockpit.model.networks import Networks
+from server.addresses import Addresses
+from server.limits import Kind, Limits
 from server.transport.wire import dumps
 
 CHALLENGE_HEADER: Final = "WWW-Authenticate"
@@ -55,22 +58,48 @@ class Challenge:
         return f'Bearer {named}resource_metadata="{self.resource_metadata}", scope="{_quotable(scope)}"'
 
 
-def identify(request: web.Request, check: Check, challenge: Challenge) -> Caller | web.Response:
-    """Check the one Authorization header; without exactly one good one, return the 401 that starts a client's login.
+class Door:
+    """The way to ``/mcp``: first where a request comes from, then whose it is."""
 
-    A token in the query isn't looked at (RFC 9700 section 4.3.2).
-    """
-    headers = request.headers.getall("Authorization", ())
-    problem = check(headers[0] if len(headers) == 1 else None, request.remote or "")
-    if isinstance(problem, Caller):
-        return problem
-    error = "invalid_request" if len(headers) > 1 else problem.error
-    return web.Response(
-        status=401,
-        body=dumps({"error": error or "unauthorized"}),
-        content_type="application/json",
-        headers={CHALLENGE_HEADER: challenge.unauthorized(error)},
-    )
+    def __init__(
+        self,
+        check: Check,
+        challenge: Challenge,
+        addresses: Addresses,
+        allowed: Networks | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """``allowed`` are the networks that may come in at all; without any, all may."""
+        self._check = check
+        self._challenge = challenge
+        self._addresses = addresses
+        self._allowed = allowed or Networks()
+        self._limits = limits
+
+    def identify(self, request: web.Request) -> Caller | web.Response:
+        """Check the one Authorization header; without exactly one good one, return what starts a client's login.
+
+        A token in the query isn't looked at (RFC 9700 section 4.3.2). A good token is let in however many bad ones came
+        from its address: hosted clients share theirs.
+        """
+        address = self._addresses.of(request)
+        if self._allowed and address not in self._allowed:
+            return _json(403, {"error": "address_not_allowed", "message": "Calls from that address are not taken."})
+        headers = request.headers.getall("Authorization", ())
+        problem = self._check(headers[0] if len(headers) == 1 else None, address)
+        if isinstance(problem, Caller):
+            return problem
+        error = "invalid_request" if len(headers) > 1 else problem.error
+        if error and self._limits is not None:
+            again = self._limits.refuse(Kind.BAD_TOKENS, address)
+            if again is not None:
+                return _json(429, {"error": "too_many_requests"}, {"Retry-After": str(again)})
+        challenge = {CHALLENGE_HEADER: self._challenge.unauthorized(error)}
+        return _json(401, {"error": error or "unauthorized"}, challenge)
+
+
+def _json(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=dumps(body), content_type="application/json", headers=headers)
 
 
 def _quotable(scope: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import orjson
 from aiohttp import ClientError, hdrs, web
@@ -14,65 +16,119 @@ from aiohttp.http_exceptions import HttpProcessingError
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth.authority import Authority
 from oauth.messages import JSON, LARGEST_BODY, NOSNIFF, HttpAnswer, HttpRequest, json_error
+from server.addresses import Addresses
+from server.limits import Kind, Limits
 
 _log = logging.getLogger(__name__)
 
 _Answering = Callable[[HttpRequest, web.Request], Awaitable[HttpAnswer]]
+_Refusing = Callable[[int], HttpAnswer]
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_BODY_SECONDS: Final = 10.0
+"""How long a client may take to send a form, a registration or the rest of it."""
 
-def oauth_routes(authority: Authority) -> list[web.RouteDef]:
+
+def oauth_routes(
+    authority: Authority, addresses: Addresses | None = None, limits: Limits | None = None
+) -> list[web.RouteDef]:
     """Return every route of the authorization server: what it answers to, and 405 with ``Allow`` for the rest."""
+    doors = _Doors(authority, addresses or Addresses(), limits)
     consent, endpoints = authority.consent, authority.endpoints
-    looks: dict[str, _Answering] = {
-        "/oauth/authorize": lambda asked, _: consent.authorize(asked),
-        "/oauth/wait/{request_id}": lambda asked, raw: consent.wait(asked, raw.match_info["request_id"]),
-        "/oauth/style.css": _constant(authority.style),
-        "/oauth/jwks.json": lambda _, __: _ready(_document(authority.jwks())),
+    looks: dict[str, tuple[Kind, _Answering]] = {
+        "/oauth/authorize": (Kind.AUTHORIZE, lambda asked, _: consent.authorize(asked)),
+        "/oauth/wait/{request_id}": (Kind.WAIT, lambda asked, raw: consent.wait(asked, raw.match_info["request_id"])),
+        "/oauth/style.css": (Kind.WAIT, _constant(authority.style)),
+        "/oauth/jwks.json": (Kind.METADATA, lambda _, __: _ready(_document(authority.jwks()))),
     }
     for path, document in authority.documents.items():
-        looks[path] = _constant(_document(document))
-    calls: dict[str, _Answering] = {
-        "/oauth/token": lambda asked, _: endpoints.token(asked),
-        "/oauth/revoke": lambda asked, _: endpoints.revoke(asked),
-        "/oauth/register": lambda asked, _: endpoints.register(asked),
+        looks[path] = (Kind.METADATA, _constant(_document(document)))
+    calls: dict[str, tuple[Kind, _Answering]] = {
+        "/oauth/token": (Kind.TOKEN, lambda asked, _: endpoints.token(asked)),
+        "/oauth/revoke": (Kind.REVOKE, lambda asked, _: endpoints.revoke(asked)),
+        "/oauth/register": (Kind.REGISTER, lambda asked, _: endpoints.register(asked)),
     }
     routes: list[web.RouteDef] = []
-    for path, answering in looks.items():
-        routes.append(web.get(path, partial(_look, answering), allow_head=True))
+    for path, (kind, answering) in looks.items():
+        routes.append(web.get(path, partial(doors.look, kind, answering), allow_head=True))
         routes.append(web.route(hdrs.METH_ANY, path, _only("GET, HEAD")))
-    for path, answering in calls.items():
-        routes.append(web.post(path, partial(_call, answering)))
+    for path, (kind, answering) in calls.items():
+        routes.append(web.post(path, partial(doors.call, kind, answering)))
         routes.append(web.route(hdrs.METH_ANY, path, _only("POST")))
     return routes
 
 
-async def _look(answering: _Answering, request: web.Request) -> web.StreamResponse:
-    return await _shielded(answering, request, b"")
+class _Doors:
+    """What every OAuth request passes: where it comes from, whether it is one too many, and then its answer."""
+
+    def __init__(self, authority: Authority, addresses: Addresses, limits: Limits | None) -> None:
+        self._addresses = addresses
+        self._limits = limits
+        self._crowded: dict[Kind, _Refusing] = {
+            Kind.AUTHORIZE: authority.consent.crowded,
+            # The page that waits asks again by itself.
+            Kind.WAIT: lambda again: _also(authority.consent.crowded(again), ("Refresh", str(again))),
+        }
+
+    async def look(self, kind: Kind, answering: _Answering, request: web.Request) -> web.StreamResponse:
+        """Answer what needs no body."""
+        address = self._addresses.of(request)
+        refused = self._refused(kind, address)
+        return _written(await _shielded(answering, request, address, b"")) if refused is None else refused
+
+    async def call(self, kind: Kind, answering: _Answering, request: web.Request) -> web.StreamResponse:
+        """Answer what has a body."""
+        address = self._addresses.of(request)
+        refused = self._refused(kind, address)
+        if refused is not None:
+            return refused
+        answer = await _shielded(answering, request, address, await _body(request))
+        if kind is Kind.TOKEN and answer.status == 200 and self._limits is not None:
+            self._limits.met(address)
+        return _written(answer)
+
+    def _refused(self, kind: Kind, address: str) -> web.StreamResponse | None:
+        again = self._limits.refuse(kind, address) if self._limits is not None else None
+        return None if again is None else _written(self._crowded.get(kind, _too_many)(again))
 
 
-async def _call(answering: _Answering, request: web.Request) -> web.StreamResponse:
+def _too_many(again: int) -> HttpAnswer:
+    return json_error(429, "too_many_requests", "Requests come too fast; try again later.", ("Retry-After", str(again)))
+
+
+def _also(answer: HttpAnswer, *headers: tuple[str, str]) -> HttpAnswer:
+    return replace(answer, headers=(*answer.headers, *headers))
+
+
+async def _body(request: web.Request) -> bytes:
+    """Read a body, or one byte more than any endpoint takes."""
     body = b""
     try:
-        while len(body) <= LARGEST_BODY and not request.content.at_eof():
-            body += await request.content.read(LARGEST_BODY + 1 - len(body))
+        async with asyncio.timeout(_BODY_SECONDS):
+            while len(body) <= LARGEST_BODY and not request.content.at_eof():
+                body += await request.content.read(LARGEST_BODY + 1 - len(body))
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ClientError, HttpProcessingError):
         raise web.HTTPBadRequest(text="The body can't be read.") from None
-    return await _shielded(answering, request, body)
+    return body
 
 
-async def _shielded(answering: _Answering, request: web.Request, body: bytes) -> web.StreamResponse:
+async def _shielded(answering: _Answering, request: web.Request, address: str, body: bytes) -> HttpAnswer:
     """Answer in a task of its own: a client that hangs up must not stop between a decision and its commit."""
     asked = HttpRequest(
         method=request.method,
-        address=request.remote or "",
+        address=address,
         query=request.rel_url.raw_query_string,
         body=body,
         content_type=request.headers.get(hdrs.CONTENT_TYPE, ""),
         authorization=request.headers.get(hdrs.AUTHORIZATION),
         cookies=request.cookies,
     )
-    answer = await asyncio.shield(asyncio.ensure_future(_guarded(answering, asked, request)))
+    return await asyncio.shield(asyncio.ensure_future(_guarded(answering, asked, request)))
+
+
+def _written(answer: HttpAnswer) -> web.Response:
     response = web.Response(status=answer.status, body=answer.body)
     response.headers.popall(hdrs.CONTENT_TYPE, None)
     for name, value in answer.headers:

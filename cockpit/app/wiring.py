@@ -34,22 +34,26 @@ from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
 from cockpit.model.identity import Scope
+from cockpit.model.networks import Networks
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.model import ConnectionSettings, Settings
+from cockpit.settings.server import LimitSettings
 from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
 from oauth.config import AuthorityConfig
 from server.app import build_app
 from server.control import ControlSocket
-from server.door import Challenge
+from server.door import Challenge, Door
 from server.guard import Policy
 from server.listener import port_of, serve
 from server.oauth_routes import oauth_routes
+from server.limits import Kind, Rate
+from server.limits import Limits as RequestLimits
 from server.tool_host import DeskTools
 from server.transport.kernel import About
 from server.transport.transport import Limits, Transport
@@ -65,6 +69,9 @@ _INSTRUCTIONS = (
 
 
 BrokerMaker = Callable[[str, ConnectionSettings, Store, Clock], Broker]
+_UNNAMED_PROXY = (
+    "Requests come through {0}, a proxy that server.trusted_proxies doesn't name: all clients behind it count as one."
+)
 """Builds a connection's broker from its name and settings."""
 
 
@@ -182,9 +189,16 @@ async def running(
             settings.server.max_body_bytes,
         )
         app = build_app(
-            transport, authority.check, challenge, policy, lambda: switch.state.lower(), oauth_routes(authority)
+            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
         )
         await stack.enter_async_context(serve(app, taken))
+        addresses = Addresses(
+            Networks(settings.server.trusted_proxies),
+            settings.server.proxy_header,
+            lambda proxy: feed.publish(Notice(clock.now(), safe(_UNNAMED_PROXY.format(proxy)), True)),
+        )
+        limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
+        door = Door(authority.check, challenge, addresses, Networks(settings.server.allowed_clients), limits)
         log.info("serving %s, %s", face.snapshot().url, switch.state)
         yield Cockpit(face, f"{origin}/mcp", stopping)
 
@@ -260,6 +274,11 @@ def _local_origin(host: str, port: int) -> str:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
     if ":" in reachable and not reachable.startswith("["):
         reachable = f"[{reachable}]"
+def _rates(section: LimitSettings) -> dict[Kind, Rate]:
+    """Return how often each kind of request is answered."""
+    return {kind: Rate(getattr(section, f"{kind}_each"), getattr(section, f"{kind}_all")) for kind in Kind}
+
+
     return f"http://{reachable}:{port}"
 
 

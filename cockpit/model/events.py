@@ -117,3 +117,10 @@ class Notice(Event):
 
     text: Safe
     bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsTurnedAway(Event):
+    """So many requests that need no authority came too fast and were refused, since the last such event."""
+
+    count: int

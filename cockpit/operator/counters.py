@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from cockpit.model.clock import Clock
-from cockpit.model.events import CallFinished, Event, Outcome
+from cockpit.model.events import CallFinished, Event, Outcome, RequestsTurnedAway
 from cockpit.model.identity import ClientName
 from cockpit.operator.view import Counters
 
@@ -30,19 +30,22 @@ class CallCounter:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._day: date = clock.now().date()
-        self._calls = self._denied = self._errors = 0
+        self._calls = self._denied = self._errors = self._turned_away = 0
         self._times: deque[float] = deque(maxlen=_TIMED)
         self._recent: deque[CallFinished] = deque(maxlen=_RECENT)
         self._clients: dict[ClientName, Tally] = {}
 
     def count(self, event: Event) -> None:
-        """Take a finished call; other events are nothing to it."""
-        if not isinstance(event, CallFinished):
+        """Take a finished call, or requests that were too many; other events are nothing to it."""
+        if not isinstance(event, CallFinished | RequestsTurnedAway):
             return
         if event.at.date() != self._day:
             self._day = event.at.date()
-            self._calls = self._denied = self._errors = 0
+            self._calls = self._denied = self._errors = self._turned_away = 0
             self._clients.clear()
+        if isinstance(event, RequestsTurnedAway):
+            self._turned_away += event.count
+            return
         tally = self._clients.setdefault(event.client, Tally())
         self._calls += 1
         tally.calls += 1
@@ -65,7 +68,7 @@ class CallCounter:
         times = sorted(self._times)
         half = times[len(times) // 2] if times else None
         most = times[min(len(times) - 1, len(times) * 95 // 100)] if times else None
-        return Counters(self._calls, self._denied, self._errors, half, most)
+        return Counters(self._calls, self._denied, self._errors, half, most, self._turned_away)
 
     def recent(self) -> tuple[CallFinished, ...]:
         """Return the newest calls, oldest first."""

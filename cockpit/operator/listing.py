@@ -39,6 +39,7 @@ def status(snapshot: Snapshot) -> Done:
         "calls": counters.calls,
         "denied": counters.denied,
         "errors": counters.errors,
+        "turned_away": counters.turned_away,
     }
     return Done(f"{switch.state} since {_iso(switch.since)} ({switch.reason}).", data)
 

@@ -89,6 +89,8 @@ class Counters:
     errors: int
     p50_ms: float | None
     p95_ms: float | None
+    turned_away: int = 0
+    """Requests without authority that came too fast."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -17,36 +16,9 @@ from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
 
+from cockpit.settings.server import ServerSettings
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
-
-
-class ServerSettings(_Section):
-    """Where the host listens, and how much it takes."""
-
-    host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="Address to listen on.")
-    port: int = Field(default=8722, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    public_url: str = Field(default="", max_length=200, description="https address under which clients reach the host.")
-    allowed_hosts: tuple[str, ...] = Field(default=(), description="Further names that the Host header may carry.")
-    allowed_origins: tuple[str, ...] = Field(default=(), description="Web pages' origins that may call from a browser.")
-    max_body_bytes: int = Field(default=1_048_576, ge=4096, le=16_777_216, description="Largest request body.")
-    max_sessions: int = Field(default=1000, ge=1, le=100_000, description="Handshake-era sessions kept at a time.")
-    session_idle_seconds: int = Field(
-        default=1800, ge=10, le=86_400, description="An idle session is forgotten after this."
-    )
-    max_calls_in_flight: int = Field(default=64, ge=1, le=4096, description="Calls of one client running at a time.")
-
-    @field_validator("public_url")
-    @classmethod
-    def _https(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
-            raise ValueError("must be an https address without query, fragment or user")
-        if parts.path not in {"", "/"}:
-            raise ValueError("must have no path")
-        return value.rstrip("/")
 
 
 class OAuthSettings(_Section):

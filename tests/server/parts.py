@@ -16,12 +16,16 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Tool
 
 from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.networks import Networks
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
+from server.addresses import Addresses
 from server.app import build_app
 from server.door import Challenge
+from server.door import Door as ServerDoor
 from server.guard import Policy
 from server.host import ToolAnswer
+from server.limits import Limits as RequestLimits
 from server.listener import bind, port_of, serve
 from server.transport.kernel import About
 from server.transport.results import refusal_answer
@@ -167,7 +171,14 @@ class House:
 
 @contextlib.asynccontextmanager
 async def house(
-    *, limits: Limits | None = None, origins: tuple[str, ...] = (), max_body: int = 65_536, routes: Any = ()
+    *,
+    limits: Limits | None = None,
+    origins: tuple[str, ...] = (),
+    max_body: int = 65_536,
+    routes: Any = (),
+    addresses: Addresses | None = None,
+    allowed: tuple[str, ...] = (),
+    requests: RequestLimits | None = None,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -181,7 +192,8 @@ async def house(
 
     async with Transport(tools, clock, challenge, about, limits, turn_away) as transport:
         policy = Policy.of("https://cockpit.example", ("desk.lan",), origins, max_body)
-        app = build_app(transport, door.check, challenge, policy, lambda: "running", routes)
+        way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
+        app = build_app(transport, way, policy, lambda: "running", routes)
         async with serve(app, taken) as port:
             yield House(port, tools, door, clock, transport, turned_away)
 
