@@ -49,6 +49,7 @@ class Asks(StrEnum):
     NAME = "name"
     EDIT = "edit"
     REASON = "reason"
+    TOTP = "totp"
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class Entry:
     command: Command | None = None
     """For a word: what the right word sends."""
     word: str = ""
+    argument: str = ""
+    """For a code of the authenticator: the argument that it is, where the act is about that code itself."""
     about: str = ""
     """For a reason: id of the order that it is for."""
     note: str = ""

@@ -163,6 +163,14 @@ class Controls:
         self.go(Place.CLIENT)
         self.state.form = form
 
+    def ask_line(self, entry: Entry) -> bool:
+        """Ask for a typed line, unless the operator types or answers something else by now."""
+        if self.state.entry is not None or self.state.question is not None:
+            return False
+        self.state.message = None
+        self.state.entry = entry
+        return True
+
     def _edit(self) -> None:
         target = self.state.target
         if isinstance(target, ClientForm):

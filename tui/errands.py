@@ -13,10 +13,11 @@ from cockpit.model.refusals import Refusal, refuse
 from cockpit.operator.acts import ACTS, Command
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
-from tui.asking import Asks
+from tui.asking import Asks, Entry
 from tui.client_form import ClientForm
 from tui.rows.result_rows import texts_of
 from tui.state import Place, ScreenState
+from tui.totp_prompt import AGAIN, code_for, finish_of
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Told(Protocol):
     def go(self, place: Place) -> None: ...
 
     def open_client(self, form: ClientForm) -> None: ...
+
+    def ask_line(self, entry: Entry) -> bool: ...
 
 
 class Errands:
@@ -107,11 +110,15 @@ class Errands:
         answer = await _guarded(self._face.run(command), command.act)
         if self.told is None:
             return
+        act = ACTS[command.act]
         if isinstance(answer, Refusal):
-            self.told.complain(_words(answer))
-        elif texts := texts_of(ACTS[command.act].command, answer):
+            if answer.code not in AGAIN or not self.told.ask_line(code_for(command, answer)):
+                self.told.complain(_words(answer))
+        elif texts := texts_of(act.command, answer):
             self._state.result = texts
             self.told.go(Place.RESULT)
+            if act.finished_by:
+                self.told.ask_line(finish_of(act))
         else:
             self.told.say(answer.says, "ok")
         self._changed()

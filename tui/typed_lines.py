@@ -15,6 +15,7 @@ from tui.line_edit import LineEdit
 from tui.moves import Moves
 from tui.order_edit import EditUnfit, edited
 from tui.state import ScreenState
+from tui.totp_prompt import command_with
 
 _REMEMBERED: Final = 100
 _LONGEST_REASON: Final = 200
@@ -66,6 +67,11 @@ class TypedLines:
                 self._edited(entry, text)
             case Asks.REASON:
                 self._reason(entry, text)
+            case Asks.TOTP:
+                command = command_with(entry, text) if text else None
+                if command is not None:
+                    self._state.entry = None
+                    self._sends.send(command)
 
     def _command(self, entry: Entry, text: str) -> None:
         if text:

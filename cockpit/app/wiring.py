@@ -46,6 +46,7 @@ from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
 from oauth.config import AuthorityConfig
+from oauth.totp import Totp
 from server.app import build_app
 from server.control import ControlSocket
 from server.door import Challenge, Door
@@ -166,9 +167,11 @@ async def running(
                 desk_tools.turned_away,
             )
         )
+        totp = Totp(store, clock, feed.publish)
+        await totp.load()
         rooms = OperatorRooms(
             settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
-            feed, clock,
+            feed, clock, totp,
         )  # fmt: skip
         face = OperatorFace(rooms, f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))

@@ -14,6 +14,7 @@ from cockpit.cli.offline import OFFLINE
 from cockpit.cli.processes import DONE, REFUSED, has_terminal, say_mistakes
 from cockpit.cli.show import in_words
 from cockpit.cli.socket_client import LostContact, NotRunning, ask
+from cockpit.cli.typed_codes import ask_with_code, finish, may_take_code
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.acts import (
@@ -36,6 +37,7 @@ from cockpit.settings.where import SOCKET_NAME, Given, data_folder
 
 _GROUPS: Final = {
     "key": "API keys: for scripts that can't show a browser.",
+    "totp": "Codes of an authenticator, for what adds risk.",
     "audit": "The record of every call and decision.",
 }
 
@@ -58,12 +60,15 @@ def command_for(act: Act, word: str) -> click.Command:
     """Make the command of one act."""
 
     @click.pass_context
-    def run(context: click.Context, as_json: bool, yes: bool = False, **values: Any) -> None:
-        context.exit(_run(act, _texts(act, values), context.obj or Given(), as_json=as_json, yes=yes))
+    def run(context: click.Context, as_json: bool, yes: bool = False, totp: str = "", **values: Any) -> None:
+        wanted = Command(act.name, _texts(act, values), by="socket", totp=totp or "")
+        context.exit(_run(act, wanted, context.obj or Given(), as_json=as_json, yes=yes))
 
     parameters = [_parameter(argument) for argument in act.arguments]
     if act.danger is not Danger.SAFE:
         parameters.append(click.Option(["--yes", "-y"], is_flag=True, help="Don't ask back."))
+    if may_take_code(act):
+        parameters.append(click.Option(["--totp"], help="Code of your authenticator, where one is enrolled."))
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Answer with JSON."))
     return click.Command(word, callback=run, params=parameters, help=f"{act.help}.", short_help=act.help)
 
@@ -126,8 +131,8 @@ def _text(value: Any) -> str:
     return " ".join(value) if isinstance(value, tuple) else value
 
 
-def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: bool) -> int:
-    arguments = arguments_of(act, texts)
+def _run(act: Act, wanted: Command, given: Given, *, as_json: bool, yes: bool) -> int:
+    arguments = arguments_of(act, wanted.arguments)
     if isinstance(arguments, Refusal):
         raise click.UsageError(arguments.message)
     try:
@@ -136,14 +141,17 @@ def _run(act: Act, texts: dict[str, str], given: Given, *, as_json: bool, yes: b
         return say_mistakes(bad)
     if act.local:
         return _say(act, OFFLINE[act.name](folder, arguments), as_json)
-    command = Command(act.name, arguments, by="socket")
+    command, socket = replace(wanted, arguments=arguments), folder / SOCKET_NAME
     try:
         if not yes and danger_of(act, arguments) is not Danger.SAFE:
-            confirmed = _confirm(act, command, folder / SOCKET_NAME)
+            confirmed = _confirm(act, command, socket)
             if isinstance(confirmed, Refusal):
                 return _say(act, confirmed, as_json)
             command = confirmed
-        answer = ask(folder / SOCKET_NAME, command)
+        answer = ask_with_code(socket, command, asks=has_terminal())
+        if act.finished_by and isinstance(answer, Done) and has_terminal() and not as_json:
+            _say(act, answer, as_json)
+            act, answer = finish(socket, act)
     except NotRunning:
         if act.name not in OFFLINE:
             click.echo(_how_to_start(given, str(folder)), err=True)

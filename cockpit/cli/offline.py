@@ -10,7 +10,7 @@ from typing import Final
 
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import AUDIT_EXPORT, AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, Answer, Done
+from cockpit.operator.acts import AUDIT_EXPORT, AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, TOTP_REMOVE, Answer, Done
 
 
 def verify_audit(folder: Path, given: Mapping[str, str]) -> Answer:
@@ -69,18 +69,52 @@ def export_audit(folder: Path, given: Mapping[str, str]) -> Answer:
     return Done(f"{written.records} records written to {given['to']}.", {"to": given["to"], **asdict(written)})
 
 
+def remove_totp(folder: Path, given: Mapping[str, str]) -> Answer:
+    """Forget a lost authenticator. It takes no code: whoever stops the cockpit here can read the secret as well."""
+    missing = _no_database(folder, refuse("TOTP_NOT_ENROLLED"))
+    if missing is not None:
+        return missing
+    if "lost" not in given:
+        return refuse("BAD_ACT_ARGUMENTS", "No cockpit runs that could take a code; --lost removes it without one.")
+    import asyncio
+
+    return asyncio.run(_forget_totp(folder))
+
+
+async def _forget_totp(folder: Path) -> Answer:
+    from cockpit.model.clock import SystemClock
+    from cockpit.store.database import Store
+    from cockpit.store.folder import StoreCannotOpen
+    from oauth.totp import Totp
+
+    clock = SystemClock()
+    try:
+        async with Store(folder, clock) as store:
+            totp = Totp(store, clock, lambda _event: None)
+            await totp.load()
+            refusal = await totp.remove("command line, while no cockpit ran")
+    except StoreCannotOpen as problem:
+        return refuse("AUDIT_UNAVAILABLE", safe(str(problem), 300))
+    return refusal or Done("Removed: nothing takes a code any more.", {"enrolled": False})
+
+
 OFFLINE: Final[Mapping[str, Callable[[Path, Mapping[str, str]], Answer]]] = {
     AUDIT_TAIL.name: search_audit,
     AUDIT_SEARCH.name: search_audit,
     AUDIT_VERIFY.name: verify_audit,
     AUDIT_EXPORT.name: export_audit,
+    TOTP_REMOVE.name: remove_totp,
 }
 """By act: how it is carried out where no cockpit runs, or by the command line alone."""
 
 
 def _no_audit(folder: Path) -> Refusal | None:
+    return _no_database(
+        folder, refuse("AUDIT_UNAVAILABLE", f"There is no audit in {safe(str(folder))}: no cockpit ever ran there.")
+    )
+
+
+def _no_database(folder: Path, refusal: Refusal) -> Refusal | None:
     from cockpit.store.connection import DATABASE_NAME
 
-    if (folder / DATABASE_NAME).is_file():
-        return None
-    return refuse("AUDIT_UNAVAILABLE", f"There is no audit in {safe(str(folder))}: no cockpit ever ran there.")
+    return None if (folder / DATABASE_NAME).is_file() else refusal

@@ -9,6 +9,9 @@ from typing import Final
 
 from cockpit.model.refusals import Refusal
 
+SCREEN: Final = "screen"
+"""The face that is attached to the operator's own terminal."""
+
 
 class Danger(StrEnum):
     """How an act is confirmed. What lowers risk is instant."""
@@ -18,6 +21,19 @@ class Danger(StrEnum):
     """Adds risk: asks once (the screen: then ``y``; the command line: a question unless ``--yes``)."""
     TYPED = "typed"
     """Adds the most risk: a word is typed (the command line: the same word, or ``--yes``)."""
+
+
+class TotpDue(StrEnum):
+    """When an act takes a code of the operator's authenticator, once one is enrolled. What lowers risk never does."""
+
+    OVER_SOCKET = "over the socket"
+    """Where it adds risk and comes over the control socket; at the screen its own confirmation is enough."""
+    FOR_WRITES = "for writes"
+    """At the screen too, where its scopes hold one that writes. Without named scopes it must give none that writes."""
+    FOR_RISK = "for risk"
+    """At the screen too, wherever it adds risk."""
+    ALWAYS = "always"
+    """However it is asked for: it is about the authenticator itself."""
 
 
 class When(StrEnum):
@@ -82,6 +98,10 @@ class Act:
     its danger."""
     local: bool = False
     """Whether the command line does it by itself in the data folder, whether or not a cockpit runs there."""
+    totp: TotpDue = TotpDue.OVER_SOCKET
+    """When a code of the operator's authenticator is due."""
+    finished_by: str = ""
+    """The act that finishes what this one begins; its one argument is asked for beside this one's answer."""
 
 
 def _need(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
@@ -108,6 +128,7 @@ APPROVE_CLIENT = Act(
     ),
     key="a",
     when=When.WAITING_CLIENT,
+    totp=TotpDue.FOR_WRITES,
 )
 DENY_CLIENT = Act(
     "client.deny",
@@ -130,6 +151,7 @@ SCOPES = Act(
     ),
     when=When.CLIENT,
     adds_risk_with=("add",),
+    totp=TotpDue.FOR_WRITES,
 )
 REVOKE = Act(
     "client.revoke",
@@ -170,6 +192,7 @@ ROUTE = Act(
     Danger.TWO_STEPS,
     (_need("client", "Name or id of the client"), _need("connection", "Connection that it acts on from now on")),
     when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_RISK,
 )
 SHADOW = Act(
     "client.shadow",
@@ -182,6 +205,7 @@ SHADOW = Act(
     ),
     when=When.COMMAND_LINE,
     adds_risk_with=("connection=off",),
+    totp=TotpDue.FOR_RISK,
 )
 RULES = Act(
     "rules",
@@ -204,6 +228,7 @@ RULES_ON = Act(
     Danger.TWO_STEPS,
     (_need("name", "Name of the rule"),),
     when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_RISK,
 )
 RECONCILE = Act(
     "reconcile",
@@ -243,7 +268,15 @@ REDUCE = Act(
     "Let only orders pass that reduce a position",
     arguments=(_may("reason", "Why, for the record"),),
 )
-RESUME = Act("resume", "resume", "Let clients act again", Danger.TYPED, word="RESUME", when=When.STOPPED)
+RESUME = Act(
+    "resume",
+    "resume",
+    "Let clients act again",
+    Danger.TYPED,
+    word="RESUME",
+    when=When.STOPPED,
+    totp=TotpDue.FOR_RISK,
+)
 LIMITS = Act(
     "limits",
     "limits",
@@ -265,6 +298,7 @@ LIMITS_SET = Act(
     ),
     when=When.COMMAND_LINE,
     adds_risk_with=("raise",),
+    totp=TotpDue.FOR_RISK,
 )
 RELEASE = Act(
     "latch.release",
@@ -273,6 +307,7 @@ RELEASE = Act(
     Danger.TWO_STEPS,
     (_need("latch", "Its name, such as daily_loss:paper, as limits shows it"),),
     when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_RISK,
 )
 KEY_CREATE = Act(
     "key.create",
@@ -286,6 +321,7 @@ KEY_CREATE = Act(
         Argument("for", Kind.DURATION, "How long it lives"),
     ),
     when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_WRITES,
 )
 KEY_LIST = Act("key.list", "key list", "List API keys", changes=False, when=When.COMMAND_LINE)
 KEY_ENABLE = Act(
@@ -295,9 +331,48 @@ KEY_ENABLE = Act(
     Danger.TWO_STEPS,
     (_need("name", "Name of the key"),),
     when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_RISK,
 )
 KEY_REVOKE = Act(
     "key.revoke", "key revoke", "End an API key", arguments=(_need("name", "Name of the key"),), when=When.COMMAND_LINE
+)
+TOTP_STATUS = Act(
+    "totp.status",
+    "totp status",
+    "Say whether codes of an authenticator are asked for, and how many backup codes are left",
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+TOTP_ENROLL = Act(
+    "totp.enroll",
+    "totp enroll",
+    "Enrol an authenticator: shows its secret; the first right code finishes it",
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
+    finished_by="totp.confirm",
+)
+TOTP_CONFIRM = Act(
+    "totp.confirm",
+    "totp confirm",
+    "Finish enrolling with the first code; shows ten backup codes, once",
+    arguments=(_need("code", "The six digits that the authenticator shows"),),
+    when=When.COMMAND_LINE,
+)
+TOTP_BACKUP = Act(
+    "totp.backup",
+    "totp backup",
+    "Make ten new backup codes; the old ones end",
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
+)
+TOTP_REMOVE = Act(
+    "totp.remove",
+    "totp remove",
+    "Ask for no codes any more",
+    Danger.TWO_STEPS,
+    (_may("lost", "Without a code, while no cockpit runs: phone and backup codes are lost", Kind.FLAG),),
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
 )
 AUDIT_TAIL = Act(
     "audit.tail",
@@ -394,6 +469,11 @@ ACTS: Final[Mapping[str, Act]] = {
         KEY_LIST,
         KEY_ENABLE,
         KEY_REVOKE,
+        TOTP_STATUS,
+        TOTP_ENROLL,
+        TOTP_CONFIRM,
+        TOTP_BACKUP,
+        TOTP_REMOVE,
         AUDIT_TAIL,
         AUDIT_SEARCH,
         AUDIT_VERIFY,
@@ -421,8 +501,10 @@ class Command:
 
     act: str
     arguments: Mapping[str, str] = field(default_factory=dict)
-    by: str = "screen"
-    """Which face sends it: ``screen`` or ``socket``; for the record."""
+    by: str = SCREEN
+    """Which face sends it: ``screen`` or ``socket``; for the record, and for what it takes."""
+    totp: str = field(default="", repr=False)
+    """The code of the operator's authenticator, where one was typed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from urllib.parse import urlsplit
 
 from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.connections import Connection
@@ -21,10 +22,12 @@ from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
-from cockpit.operator.acts import ACTS, Answer, Command, Danger, Done
+from cockpit.operator.acts import ACTS, Act, Answer, Command, Danger, Done
 from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter
+from cockpit.operator.enrolling import Enrolling
 from cockpit.operator.feed import FeedSubscription
+from cockpit.operator.guarding import Guard
 from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
@@ -72,6 +75,8 @@ class OperatorFace:
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
         limiting, ruling = Limiting(rooms), Ruling(rooms)
+        self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)
+        enrolling = Enrolling(rooms.totp, urlsplit(url).hostname or "")
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "pending": self._pending,
@@ -108,6 +113,11 @@ class OperatorFace:
             "key.list": self._list_keys,
             "key.enable": lambda given, by: self._letting_in.enable_key(given["name"], by),
             "key.revoke": lambda given, by: self._letting_in.revoke_key(given["name"], by),
+            "totp.status": enrolling.status,
+            "totp.enroll": enrolling.enroll,
+            "totp.confirm": enrolling.confirm,
+            "totp.backup": enrolling.backup,
+            "totp.remove": enrolling.remove,
             "audit.tail": auditing.tail,
             "audit.search": auditing.search,
             "audit.verify": auditing.verify,
@@ -159,6 +169,8 @@ class OperatorFace:
         given = arguments_of(act, command.arguments)
         if isinstance(given, Refusal):
             return given
+        if (refusal := await self._guarded(act, given, command)) is not None:
+            return refusal
         if act.changes:
             # Only what changes something: a script that looks every minute is nobody.
             presence = self._rooms.presence
@@ -177,6 +189,13 @@ class OperatorFace:
         if isinstance(answer, Refusal) and act.danger is not Danger.SAFE:
             log.info("%s refused: %s", act.name, answer.code)
         return answer
+
+    async def _guarded(self, act: Act, given: dict[str, str], command: Command) -> Refusal | None:
+        """Ask the one guard whether the act may go on. Nothing is awaited between its yes and the act."""
+        refusal = await self._guard.refusal(act, given, command.by, command.totp)
+        if refusal is not None:
+            log.info("%s refused: %s", act.name, refusal.code)
+        return refusal
 
     async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
         """Price and check an order for the operator's eyes."""

@@ -17,6 +17,7 @@ from cockpit.operator.feed import Feed
 from cockpit.settings.model import Settings
 from cockpit.store.database import Store
 from oauth.authority import Authority
+from oauth.totp import Totp
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,4 @@ class OperatorRooms:
     shadows: Shadows
     feed: Feed
     clock: Clock
+    totp: Totp

@@ -22,6 +22,8 @@ MAX_REQUEST_BYTES: Final = 16_384
 MAX_ANSWER_BYTES: Final = 64 * 1_048_576
 MAX_TEXT: Final = 200
 """Characters of one text argument."""
+MAX_CODE: Final = 40
+"""Characters of an authenticator's code, or of a backup code."""
 MAX_NUMBER: Final = 2**31 - 1
 LONGEST: Final = timedelta(days=365)
 """Longest duration that may be asked for."""
@@ -121,6 +123,8 @@ def arguments_of(act: Act, given: Mapping[str, str]) -> dict[str, str] | Refusal
 def encode_command(command: Command, request_id: str) -> bytes:
     """Write a request line."""
     said = {"id": request_id, "act": command.act, "arguments": dict(command.arguments), "by": command.by}
+    if command.totp:
+        said["totp"] = command.totp
     return orjson.dumps(said) + b"\n"
 
 
@@ -143,7 +147,7 @@ def decode_request(line: bytes, by: str) -> tuple[str, Command | Look | Refusal]
     request_id = said.get("id")
     if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
         return "", _bad("The request's id must be at most 64 letters, digits, dashes or underscores.")
-    unknown = said.keys() - ({"id", "look", "key"} if "look" in said else {"id", "act", "arguments", "by"})
+    unknown = said.keys() - ({"id", "look", "key"} if "look" in said else {"id", "act", "arguments", "by", "totp"})
     if unknown:
         return request_id, _bad(f"The request has an unknown member {safe(min(unknown), 40)!r}.")
     if "look" in said:
@@ -153,8 +157,11 @@ def decode_request(line: bytes, by: str) -> tuple[str, Command | Look | Refusal]
         return request_id, refuse("ACT_UNKNOWN", act=safe(name, 40) if isinstance(name, str) else None)
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         return request_id, _bad("Arguments must be a JSON object of texts.")
+    code = said.get("totp", "")
+    if not isinstance(code, str) or len(code) > MAX_CODE:
+        return request_id, _bad(f"The code of an authenticator must be a text of at most {MAX_CODE} characters.")
     checked = arguments_of(ACTS[name], given)
-    return request_id, checked if isinstance(checked, Refusal) else Command(name, checked, by)
+    return request_id, checked if isinstance(checked, Refusal) else Command(name, checked, by, code)
 
 
 def encode_answer(answer: Answer, request_id: str) -> bytes:

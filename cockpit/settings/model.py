@@ -12,6 +12,7 @@ from cockpit.model.calendars.shipped import names
 from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
+from cockpit.settings.control import ControlSettings
 from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
@@ -153,6 +154,7 @@ class Settings(_Section):
     server: ServerSettings = Field(default_factory=ServerSettings)
     oauth: OAuthSettings = Field(default_factory=OAuthSettings)
     approval: ApprovalSettings = Field(default_factory=ApprovalSettings)
+    control: ControlSettings = Field(default_factory=ControlSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     kill: KillSettings = Field(default_factory=KillSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)

@@ -85,6 +85,8 @@ def _next(entry: Entry, looks_only: bool) -> str:
             return "words  !not  client:x  state:denied"
         case Asks.REASON:
             return "⏎ rejects with it   esc back"
+        case Asks.TOTP:
+            return "six digits, or a backup code   esc back"
         case Asks.EDIT:
             return "smaller quantity, @ limit, or both: 50 @ 411.90"
     return "⏎ takes it   esc back"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from rich.cells import cell_len
+
 from cockpit.operator.acts import Done
 from tui.cells import Line, Span, heading, wrap
 
@@ -34,10 +36,11 @@ def _value(value: object) -> str:
 
 
 def result_rows(texts: tuple[str, ...], width: int) -> list[Line]:
-    """Draw the page; rows that are too long go on, indented."""
+    """Draw the page; rows that are too long go on, indented. What fits stays as it is: it may be a drawing."""
     title, *rows = texts or ("",)
     lines = [heading([Span(f" {title}", "title")], [Span("esc back", "dim")], width)]
     for row in rows:
-        for place, part in enumerate(wrap(row, max(10, width - 4), 20)):
+        room = max(10, width - 4)
+        for place, part in enumerate([row] if cell_len(row) <= room else wrap(row, room, 20)):
             lines.append(Line((Span(" " if place == 0 else "   "), Span(part))))
     return lines
