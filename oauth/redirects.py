@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from cockpit.model.text import Safe, safe
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 APP_SCHEMES: Final = frozenset({"cursor"})
 """Schemes of desktop applications that are known to receive codes; PKCE guards them."""
 
@@ -81,7 +82,9 @@ def _has_port(parts: SplitResult) -> bool:
 
 
 def _is_loopback(parts: SplitResult) -> bool:
-    return parts.scheme == "http" and parts.hostname in LOOPBACK and "@" not in parts.netloc
+    # The whole name counts: of "[::1].evil.example" the library reads a host "::1".
+    name = parts.netloc.rpartition(":")[0] if _has_port(parts) else parts.netloc
+    return parts.scheme == "http" and name in _LOOPBACK_NAMES
 
 
 def _same_but_port(one: SplitResult, other: SplitResult) -> bool:

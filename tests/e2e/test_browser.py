@@ -205,7 +205,8 @@ async def test_a_hostile_name_is_text_and_nothing_else(desk: Desk) -> None:
     assert tab.violations == []
 
 
-async def test_a_callback_that_sends_on_to_another_origin_is_reached(desk: Desk) -> None:
+async def test_T28_a_callback_that_sends_on_to_another_origin_is_reached(desk: Desk) -> None:
+    """In Chromium, the client's callback sends the browser on to a third origin."""
     tab = await desk.browser.tab()
     await tab.open(await desk.link(f"{desk.callback}/onward"))
     await desk.act("client.approve", code=await code_of(tab))
@@ -214,7 +215,8 @@ async def test_a_callback_that_sends_on_to_another_origin_is_reached(desk: Desk)
     assert tab.violations == []
 
 
-async def test_a_callback_of_a_program_s_own_scheme_is_handed_over(desk: Desk) -> None:
+async def test_T28_a_callback_of_a_program_s_own_scheme_is_handed_over(desk: Desk) -> None:
+    """In Chromium, the client is a desktop application with a scheme of its own."""
     tab, redirect = await desk.browser.tab(), "cursor://anysphere.cursor-mcp/oauth/callback"
     await tab.open(await desk.link(redirect))
     await desk.act("client.approve", code=await code_of(tab))
@@ -223,7 +225,8 @@ async def test_a_callback_of_a_program_s_own_scheme_is_handed_over(desk: Desk) -
     assert tab.violations == []
 
 
-async def test_the_page_can_t_be_framed(desk: Desk) -> None:
+async def test_T07_the_page_can_t_be_framed(desk: Desk) -> None:
+    """In Chromium, another page puts the page with the code into a frame."""
     link = await desk.link(f"{desk.callback}/callback")
     tab = await desk.browser.tab()
     await tab.open(f"{desk.callback}/callback")
