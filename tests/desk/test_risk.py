@@ -3,72 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.brokers.base import Capabilities
-from cockpit.desk.risk import Activity, Seen, evaluate, refusal_of, worst_notional
-from cockpit.model.accounts import Balances
+from cockpit.desk.risk import Seen, evaluate, refusal_of, worst_notional
 from cockpit.model.checks import Applies
-from cockpit.model.instruments import Instrument, InstrumentKind
 from cockpit.model.money import ZERO
-from cockpit.model.orders import OrderRequest, OrderType, Side, TimeInForce
-from cockpit.model.quotes import DataType, MarketClock, Quote
+from cockpit.model.orders import OrderRequest, OrderType, Side
 from cockpit.model.refusals import REFUSALS
-from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
-from cockpit.settings.model import PolicySettings
+from cockpit.settings.policy import PolicySettings
+from tests.desk import risk_scenes
+from tests.desk.risk_scenes import CAN, NOON, QUOTE, RICH, of, sell
+from tests.desk.risk_scenes import order as buy
 
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-ALFA = Instrument("ALFA", Safe("Alfa"), InstrumentKind.STOCK, "SIM", "USD", Decimal("0.01"), Decimal(1))
-QUOTE = Quote(
-    "ALFA", Decimal("99.99"), Decimal(100), Decimal(5), Decimal(5), Decimal(100), NOON, "t", DataType.SIMULATED
-)
-MONEY = Balances("A", "USD", Decimal(1000), Decimal(1000), Decimal(1000), ZERO, ZERO, ZERO, NOON, "t")
-CAN = Capabilities(frozenset({OrderType.MARKET, OrderType.LIMIT}), frozenset(TimeInForce), frozenset(), True)
-SEEN = Seen(
-    NOON,
-    TradingState.RUNNING,
-    Mode.PAPER,
-    Mode.PAPER,
-    Link.READY,
-    True,
-    CAN,
-    ALFA,
-    QUOTE,
-    MONEY,
-    ZERO,
-    ZERO,
-    ZERO,
-    ZERO,
-    held=True,
-    client="claude",
-    session=MarketClock(NOON, True, None, None, "t", ""),
-    to_account=Decimal(1),
-    elsewhere=(),
+MONEY = replace(RICH, cash=Decimal(1000), equity=Decimal(1000), buying_power=Decimal(1000))
+SEEN = risk_scenes.seen(
+    can=replace(CAN, order_types=frozenset({OrderType.MARKET, OrderType.LIMIT})),
+    balances=MONEY,
     day_start=Decimal(1000),
     high_water=Decimal(1000),
-    activity=Activity(),
-    open_orders=0,
-    open_of_symbol=0,
 )
-POLICY = PolicySettings(
-    max_quantity=Decimal(50), max_notional=Decimal(900), buying_power_share=Decimal(1), max_concentration=Decimal(2)
-)
-
-
-def buy(quantity: str = "1", price: str | None = None, side: Side = Side.BUY) -> OrderRequest:
-    limit = None if price is None else Decimal(price)
-    kind = OrderType.MARKET if price is None else OrderType.LIMIT
-    return OrderRequest("ALFA", side, Decimal(quantity), kind, limit, TimeInForce.DAY)
+"""A small account at a broker that takes market and limit orders alone."""
+POLICY = of(max_quantity="50", max_notional="900", buying_power_share="1", max_concentration="2")
 
 
 def failed(order: OrderRequest, seen: Seen = SEEN, policy: PolicySettings = POLICY) -> set[str]:
-    return {check.code for check in evaluate(order, seen, policy) if not check.ok}
+    return risk_scenes.failed(order, seen, policy)
 
 
 def test_a_small_order_at_the_market_passes() -> None:
@@ -125,14 +90,14 @@ def test_a_market_order_is_worth_the_touch_plus_the_collar() -> None:
 
 
 def test_a_sell_below_the_market_is_worth_the_market() -> None:
-    assert worst_notional(buy("2", "98", Side.SELL), SEEN, POLICY) == Decimal("199.98")
+    assert worst_notional(sell("2", "98"), SEEN, POLICY) == Decimal("199.98")
 
 
 def test_closing_needs_no_buying_power_but_only_as_far_as_it_closes() -> None:
     poor = replace(SEEN, position=Decimal(5), balances=replace(MONEY, buying_power=ZERO))
-    assert failed(buy("5", side=Side.SELL), poor) == set()
-    assert failed(buy("6", side=Side.SELL), poor) == {"BUYING_POWER"}
-    assert failed(buy("5", side=Side.SELL), replace(poor, committed_sell=Decimal(1))) == {"BUYING_POWER"}
+    assert failed(sell("5"), poor) == set()
+    assert failed(sell("6"), poor) == {"BUYING_POWER"}
+    assert failed(sell("5"), replace(poor, committed_sell=Decimal(1))) == {"BUYING_POWER"}
 
 
 def test_every_check_runs_and_every_refusal_is_told() -> None:

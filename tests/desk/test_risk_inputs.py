@@ -39,13 +39,17 @@ SCENES: dict[str, tuple[OrderRequest, Seen, PolicySettings]] = {
     "nobody's": (order(), replace(LIVE, client=""), POLICY),
 }
 
+each_input = pytest.mark.parametrize(
+    ("check", "name"), [pytest.param(one, name, id=f"{one.code}-{name}") for one in CHECKS for name in one.inputs]
+)
+
 
 def without(around: Seen, name: str) -> Seen:
     return replace(around, **{name: _MISSING.get(name)})
 
 
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize(("check", "name"), [(one, name) for one in CHECKS for name in one.inputs], ids=str)
+@each_input
 def test_a_missing_input_refuses_or_does_not_apply(check: Check, name: str, scene: str) -> None:
     asked, around, policy = SCENES[scene]
     result = check(asked, without(around, name), policy)
@@ -53,7 +57,7 @@ def test_a_missing_input_refuses_or_does_not_apply(check: Check, name: str, scen
     assert not result.ok or result.applies is Applies.NOT_APPLICABLE or check.advisory or same
 
 
-@pytest.mark.parametrize(("check", "name"), [(one, name) for one in CHECKS for name in one.inputs], ids=str)
+@each_input
 def test_every_declared_input_is_needed_somewhere(check: Check, name: str) -> None:
     refused = [
         scene for scene, (asked, around, policy) in SCENES.items() if _is_missed(check, asked, around, policy, name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import math
 import os
 import signal
 import sys
@@ -25,7 +26,9 @@ import pytest
 
 from tests.mutants.plant import Fault, faults
 
-_SECONDS: Final = 120
+_PATIENCE: Final = 4
+"""How many times as long as without a fault the tests may take; then the fault has been noticed."""
+_LEAST_SECONDS: Final = 10
 _FLOORS: Final = ("cockpit.model", "cockpit.settings", "cockpit.store", "cockpit.brokers", "oauth", "cockpit.desk")
 _HOUSE: Final = frozenset({"cockpit", "oauth", "server", "tools", "tui", "tests"})
 
@@ -54,8 +57,8 @@ class _Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._code, str(self._file), "exec"), module.__dict__)
 
 
-def _run(file: Path, fault: Fault, tests: Sequence[str]) -> int:
-    """Run the tests with a fault in a forked process; return its id."""
+def _run(file: Path, fault: Fault, tests: Sequence[str], seconds: int = 0) -> int:
+    """Run the tests with a fault in a forked process, for so many seconds at most; return its id."""
     child = os.fork()
     if child:
         return child
@@ -63,7 +66,7 @@ def _run(file: Path, fault: Fault, tests: Sequence[str]) -> int:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    signal.alarm(_SECONDS)
+    signal.alarm(seconds)
     parts = file.with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     sys.meta_path.insert(0, _Planted(name, file, fault.code))
@@ -89,24 +92,29 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
     files = [file for one in code for file in ([Path(one)] if Path(one).is_file() else sorted(Path(one).rglob("*.py")))]
     _warm_up(files, tests)
     waiting = [(file, fault) for file in files for fault in faults(file)]
+    began = time.monotonic()
     child = _run(files[0], Fault(0, "none", files[0].read_text(encoding="utf-8")), tests)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
         print("the tests fail without any fault")
         return 2
+    seconds = max(_LEAST_SECONDS, math.ceil(_PATIENCE * (time.monotonic() - began)))
     began, total = time.monotonic(), len(waiting)
     running: dict[int, tuple[Path, Fault]] = {}
     survived: list[tuple[Path, Fault]] = []
+    endless = 0
     waiting.reverse()
     while waiting or running:
         while waiting and len(running) < jobs:
             file, fault = waiting.pop()
-            running[_run(file, fault, tests)] = (file, fault)
+            running[_run(file, fault, tests, seconds)] = (file, fault)
         child, status = os.wait()
         file, fault = running.pop(child)
+        endless += os.waitstatus_to_exitcode(status) == -signal.SIGALRM
         if os.waitstatus_to_exitcode(status) == 0:
             survived.append((file, fault))
             print(f"{file}:{fault.line}: {fault.what}", flush=True)
-    print(f"{total} faults, {len(survived)} unnoticed, {time.monotonic() - began:.0f} s")
+    took = f"{time.monotonic() - began:.0f} s"
+    print(f"{total} faults, {len(survived)} unnoticed, {endless} noticed by a test that did not end, {took}")
     return int(bool(survived))
 
 
