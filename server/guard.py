@@ -28,7 +28,18 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ALLOW_HEADERS: Final = (
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID"
 )
-_EXPOSE_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version"
+_EXPOSE_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After"
+_FOR_OTHER_PAGES: Final = frozenset(
+    {"/mcp", "/mcp/", "/oauth/token", "/oauth/register", "/oauth/revoke", "/oauth/jwks.json"}
+)
+"""What a listed site's page may read, besides the metadata. Pages that a person looks at are nobody else's."""
+_WELL_KNOWN: Final = "/.well-known/"
+_NO_PAGE: Final = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    ("X-Frame-Options", "DENY"),
+)
+"""For answers that set nothing themselves: what isn't meant as a page must be of no use as one."""
+_YEAR: Final = "max-age=31536000"
 _ALWAYS: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
@@ -46,13 +57,16 @@ class Policy:
     origins: frozenset[str] = frozenset()
     """Other sites' origins whose pages may call from a browser, exactly as browsers send them."""
     max_body_bytes: int = 1_048_576
+    https_only: bool = False
+    """Whether browsers are told to come by https alone from now on (RFC 6797)."""
 
     @classmethod
     def of(cls, public_url: str, hosts: tuple[str, ...], origins: tuple[str, ...], max_body_bytes: int) -> Policy:
         """Return the policy of a host that is reached locally, and from outside under ``public_url``."""
         public = _host_name(urlsplit(public_url).netloc) if public_url else ""
         names = {_host_name(name) for name in hosts} | LOOPBACK | ({public} if public else set())
-        return cls(frozenset(names), frozenset(origin.rstrip("/").lower() for origin in origins), max_body_bytes)
+        listed = frozenset(origin.rstrip("/").lower() for origin in origins)
+        return cls(frozenset(names), listed, max_body_bytes, bool(public_url))
 
 
 class Guard:
@@ -77,6 +91,9 @@ class Guard:
         hosts = headers.getall("Host", ())
         if len(hosts) != 1 or (hosts[0] not in self._good_hosts and not self._knows(hosts[0])):
             return _refused(421, "unknown_host", "This host doesn't answer to that name.")
+        if not request.raw_path.startswith("/"):
+            # Another form of target names a host too, and whoever stands in front may have read that one.
+            return _refused(400, "bad_target", "Name the path alone.")
         if "Origin" in headers:
             if not self._may_call(headers.getall("Origin"), hosts[0]):
                 return _refused(403, "origin_not_allowed", "Pages of that origin may not call this host.")
@@ -126,12 +143,20 @@ class Guard:
         headers["Server"] = "cockpit"
         for name, value in _ALWAYS:
             headers.setdefault(name, value)
+        if self._policy.https_only:
+            headers.setdefault("Strict-Transport-Security", _YEAR)
+        path = request.path
+        if not path.startswith("/mcp"):
+            for name, value in _NO_PAGE:
+                headers.setdefault(name, value)
+        if not self._policy.origins or (path not in _FOR_OTHER_PAGES and not path.startswith(_WELL_KNOWN)):
+            return
+        headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
         if origin is None or origin.lower() not in self._policy.origins:
             return
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = _EXPOSE_HEADERS
-        headers["Vary"] = "Origin"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
             headers["Access-Control-Allow-Headers"] = _ALLOW_HEADERS

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import logging
 import socket
-from collections.abc import AsyncIterator
-from ssl import SSLContext
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from ssl import SSLContext, SSLError
 from typing import Final
 
 from aiohttp import web
 
+from server.connections import Connection, Connections, place_of_peer
+
 _BACKLOG: Final = 256
 _STOP_SECONDS: Final = 0.5
 """What handlers get after the transport has ended its streams and calls; aiohttp waits for it up to twice."""
-_KEEPALIVE_SECONDS: Final = 75.0
-_MAX_LINE: Final = 8190
-_MAX_HEADERS: Final = 64
+_MOST_CONNECTIONS: Final = 500
+_PAUSE_SECONDS: Final = 1.0
+log = logging.getLogger(__name__)
 
 
 class CannotListen(Exception):
@@ -66,24 +71,85 @@ def port_of(taken: socket.socket) -> int:
 
 
 @contextlib.asynccontextmanager
-async def serve(app: web.Application, taken: socket.socket, tls: SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve ``app`` on a bound socket and yield the port. Leaving closes the streams first and ends within 3 s."""
-    runner = web.AppRunner(
-        app,
-        handle_signals=False,
-        # A client that closes its connection calls its request off (2026-07-28); without this it would go on unseen.
-        handler_cancellation=True,
-        access_log=None,
-        shutdown_timeout=_STOP_SECONDS,
-        keepalive_timeout=_KEEPALIVE_SECONDS,
-        max_line_size=_MAX_LINE,
-        max_field_size=_MAX_LINE,
-        max_headers=_MAX_HEADERS,
-    )
+async def serve(
+    app: web.Application,
+    taken: socket.socket,
+    connections: Connections | None = None,
+    tls: Callable[[], SSLContext] | None = None,
+    failed: Callable[[], None] | None = None,
+) -> AsyncIterator[int]:
+    """Serve ``app`` on a bound socket and yield the port. Leaving closes the streams first and ends within 3 s.
+
+    ``tls`` gives the context of each new connection; without it they are plain. ``failed`` is called if nobody can be
+    let in any more.
+    """
+    connections = Connections(_MOST_CONNECTIONS) if connections is None else connections
+    # A client that closes its connection calls its request off (2026-07-28); without this it would go on unseen.
+    runner = web.AppRunner(app, handle_signals=False, handler_cancellation=True, shutdown_timeout=_STOP_SECONDS)
+    tasks: list[asyncio.Task[None]] = []
     try:
         await runner.setup()
-        await web.SockSite(runner, taken, backlog=_BACKLOG, ssl_context=tls).start()
+        assert runner.server is not None
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(_accept(taken, connections, runner.server, tls), name="accept"),
+            loop.create_task(connections.watch(), name="slow connections"),
+        ]
+        for task in tasks:
+            task.add_done_callback(partial(_ended, failed))
         yield port_of(taken)
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await connections.close()
         await runner.cleanup()
         taken.close()
+
+
+def _ended(failed: Callable[[], None] | None, task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.critical("%s ended", task.get_name(), exc_info=task.exception())
+        if failed is not None:
+            failed()
+
+
+async def _accept(
+    taken: socket.socket, connections: Connections, manager: web.Server, tls: Callable[[], SSLContext] | None
+) -> None:
+    """Take connections for ever. asyncio's own server would count those that never end their handshake nowhere."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            accepted, peer = await loop.sock_accept(taken)
+        except OSError as problem:
+            # Mostly out of file descriptors: an idle connection gives one back.
+            log.warning("a connection can't be taken: %s", problem.strerror or problem)
+            connections.make_room()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            continue
+        if connections.make_room():
+            opening = loop.create_task(_open(accepted, connections, manager, tls))
+            connections.opens(opening, place_of_peer(peer))
+        else:
+            accepted.close()
+        await asyncio.sleep(0)  # a queue of connections must not keep the loop from those that are open
+
+
+async def _open(
+    accepted: socket.socket, connections: Connections, manager: web.Server, tls: Callable[[], SSLContext] | None
+) -> None:
+    patience = connections.patience
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: Connection(connections, manager, patience),
+            accepted,
+            ssl=tls() if tls else None,
+            ssl_handshake_timeout=patience.handshake if tls else None,
+            ssl_shutdown_timeout=patience.body if tls else None,
+        )
+    except asyncio.CancelledError:
+        accepted.close()
+        raise
+    except (OSError, SSLError) as problem:
+        log.debug("a connection was not opened: %s", type(problem).__name__)

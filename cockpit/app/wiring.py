@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from cockpit.app.record_keeping import record_keeping
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
@@ -41,21 +42,24 @@ from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.model import ConnectionSettings, Settings
-from cockpit.settings.server import LimitSettings
+from cockpit.settings.server import LimitSettings, ServerSettings
 from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
 from oauth.config import AuthorityConfig
 from oauth.totp import Totp
+from server.addresses import Addresses
 from server.app import build_app
+from server.connections import Connections as WebConnections
 from server.control import ControlSocket
 from server.door import Challenge, Door
 from server.guard import Policy
-from server.listener import port_of, serve
-from server.oauth_routes import oauth_routes
 from server.limits import Kind, Rate
 from server.limits import Limits as RequestLimits
 from server.tool_host import DeskTools
+from server.listener import port_of, serve
+from server.oauth_routes import oauth_routes
+from server.tls import Certificate
 from server.transport.kernel import About
 from server.transport.transport import Limits, Transport
 from tools.registry import Rooms
@@ -72,6 +76,7 @@ _INSTRUCTIONS = (
 BrokerMaker = Callable[[str, ConnectionSettings, Store, Clock], Broker]
 _UNNAMED_PROXY = (
     "Requests come through {0}, a proxy that server.trusted_proxies doesn't name: all clients behind it count as one."
+
 )
 """Builds a connection's broker from its name and settings."""
 
@@ -92,13 +97,16 @@ async def running(
     settings: Settings, taken: socket.socket, clock: Clock, stopping: asyncio.Event, brokers: BrokerMaker = PaperBroker
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
-    origin = settings.server.public_url or _local_origin(settings.server.host, port_of(taken))
     feed = Feed()
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.data_dir, clock, queue=settings.audit.queue))
         store.on_trouble = lambda why: feed.publish(
             Notice(clock.now(), safe(f"The database can't be written: {why}"), True)
         )
+    certificate = _certificate(settings.server, clock, feed)
+    origin = settings.server.public_url or _local_origin(
+        settings.server.host, port_of(taken), "https" if certificate else "http"
+    )
         store.on_recovery = lambda: feed.publish(Notice(clock.now(), safe("The database can be written again."), False))
         switch = Switch(store, settings.data_dir, clock, feed.publish)
         await switch.load()
@@ -191,10 +199,6 @@ async def running(
             settings.server.allowed_origins,
             settings.server.max_body_bytes,
         )
-        app = build_app(
-            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
-        )
-        await stack.enter_async_context(serve(app, taken))
         addresses = Addresses(
             Networks(settings.server.trusted_proxies),
             settings.server.proxy_header,
@@ -209,6 +213,12 @@ async def running(
 class _Services:
     """The tasks that run as long as the cockpit does. One that fails stops it: half a cockpit is none."""
 
+        app = build_app(
+            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
+        )
+        connections_kept = WebConnections(settings.server.max_connections)
+        tls = certificate.context if certificate else None
+        await stack.enter_async_context(serve(app, taken, connections_kept, tls, stopping.set))
     def __init__(self, stopping: asyncio.Event) -> None:
         self._stopping = stopping
         self._tasks: set[asyncio.Task[None]] = set()
@@ -273,16 +283,27 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
         yield
 
 
-def _local_origin(host: str, port: int) -> str:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
-    if ":" in reachable and not reachable.startswith("["):
-        reachable = f"[{reachable}]"
 def _rates(section: LimitSettings) -> dict[Kind, Rate]:
     """Return how often each kind of request is answered."""
     return {kind: Rate(getattr(section, f"{kind}_each"), getattr(section, f"{kind}_all")) for kind in Kind}
 
 
-    return f"http://{reachable}:{port}"
+def _certificate(section: ServerSettings, clock: Clock, feed: Feed) -> Certificate | None:
+    if not section.tls_cert:
+        return None
+    return Certificate(
+        Path(section.tls_cert).expanduser(),
+        Path(section.tls_key).expanduser(),
+        clock.monotonic,
+        lambda what, bad: feed.publish(Notice(clock.now(), safe(what), bad)),
+    )
+
+
+def _local_origin(host: str, port: int, scheme: str) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
+    if ":" in reachable and not reachable.startswith("["):
+        reachable = f"[{reachable}]"
+    return f"{scheme}://{reachable}:{port}"
 
 
 def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:

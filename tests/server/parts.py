@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from server.addresses import Addresses
 from server.app import build_app
+from server.connections import Connections
 from server.door import Challenge
 from server.door import Door as ServerDoor
 from server.guard import Policy
@@ -179,6 +180,9 @@ async def house(
     addresses: Addresses | None = None,
     allowed: tuple[str, ...] = (),
     requests: RequestLimits | None = None,
+    connections: Connections | None = None,
+    public: str = "https://cockpit.example",
+    failed: Callable[[], None] | None = None,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -191,10 +195,10 @@ async def house(
         turned_away.append((who.grant.client, tool, refusal.code))
 
     async with Transport(tools, clock, challenge, about, limits, turn_away) as transport:
-        policy = Policy.of("https://cockpit.example", ("desk.lan",), origins, max_body)
+        policy = Policy.of(public, ("desk.lan",), origins, max_body)
         way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
         app = build_app(transport, way, policy, lambda: "running", routes)
-        async with serve(app, taken) as port:
+        async with serve(app, taken, connections, failed=failed) as port:
             yield House(port, tools, door, clock, transport, turned_away)
 
 

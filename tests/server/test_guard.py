@@ -82,7 +82,7 @@ async def test_a_listed_page_may_call_and_read_what_it_needs():
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "Access-Control-Allow-Credentials" not in answer.headers
         exposed = answer.headers["Access-Control-Expose-Headers"]
-        assert exposed == "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version"
+        assert exposed == "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After"
         assert answer.headers["Vary"] == "Origin"
 
 
@@ -103,8 +103,20 @@ async def test_a_listed_page_reads_streams_and_challenges_too():
             assert stream.headers["Access-Control-Allow-Origin"] == PAGE
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/healthz", "/token", "/nothing"])
-async def test_a_preflight_is_answered_before_authentication_on_every_path(path):
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mcp",
+        "/mcp/",
+        "/oauth/token",
+        "/oauth/register",
+        "/oauth/revoke",
+        "/oauth/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-protected-resource/mcp",
+    ],
+)
+async def test_T76_a_preflight_is_answered_before_authentication_where_pages_may_call(path):
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     async with house(origins=(PAGE,)) as here, wire(here, None) as nobody:
         async with nobody.http.options(here.origin + path, headers={"Origin": PAGE, **asks}) as answer:
@@ -117,7 +129,47 @@ async def test_a_preflight_is_answered_before_authentication_on_every_path(path)
             here.origin + path, headers={"Origin": "https://evil.example", **asks}
         ) as answer:
             assert answer.status == 403
-            assert "Access-Control-Allow-Origin" not in answer.headers
+            assert not [name for name in answer.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/wait/abc", "/healthz", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_T76_what_a_person_looks_at_is_for_no_other_page(path, method):
+    asks = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
+    async with (
+        house(origins=(PAGE,)) as here,
+        wire(here, None) as nobody,
+        nobody.http.request(method, here.origin + path, headers=asks) as answer,
+    ):
+        assert not [name for name in answer.headers if name.startswith("Access-Control-")]
+
+
+async def test_what_differs_by_origin_says_so_to_caches():
+    metadata = "/.well-known/oauth-authorization-server"
+    async with (
+        house(origins=(PAGE,)) as here,
+        wire(here, None) as nobody,
+        nobody.http.get(here.origin + metadata) as answer,
+    ):
+        assert answer.headers["Vary"] == "Origin"
+    async with house() as here, wire(here, None) as nobody, nobody.http.get(here.url) as answer:
+        assert "Vary" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing", "/oauth/token"])
+async def test_T07_what_is_no_page_is_of_no_use_as_one(path):
+    async with house() as here, wire(here, None) as nobody, nobody.http.get(here.origin + path) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(("public", "told"), [("https://cockpit.example", "max-age=31536000"), ("", None)])
+async def test_browsers_are_held_to_https_where_the_host_is_public(public, told):
+    async with house(public=public) as here, wire(here, None) as nobody:
+        for path in ("/mcp", "/healthz", "/nothing"):
+            async with nobody.http.get(here.origin + path) as answer:
+                assert answer.headers.get("Strict-Transport-Security") == told
 
 
 async def test_every_answer_carries_the_headers_that_keep_browsers_careful():
@@ -194,7 +246,7 @@ async def test_a_compressed_body_is_refused():
 
 async def test_headers_have_a_limit():
     async with house() as here:
-        assert await ping(here, X_Long="x" * 20_000) == 400
+        assert await ping(here, X_Long="x" * 20_000) == 431
         async with wire(here) as ann, ann.post(PING, **{f"X-{n}": "x" for n in range(200)}) as answer:
             assert answer.status == 400
 

@@ -1,0 +1,212 @@
+"""How many connections there are at a time, and how long each may take to ask and to read its answer.
+
+Who opens a connection and says nothing, or says it letter by letter, costs a place only for seconds; when all places
+are taken, the one who has been idle longest in the largest crowd gives way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from cockpit.model.networks import place_of
+from server.transport.wire import dumps, json_response
+
+_SWEEP_SECONDS: Final = 1.0
+_MAX_LINE: Final = 8190
+_MAX_HEADERS: Final = 64
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a client may take."""
+
+    handshake: float = 10.0
+    """For the TLS handshake."""
+    headers: float = 10.0
+    """From opening the connection, or from the first byte of a further request, to the end of its headers."""
+    idle: float = 75.0
+    """From an answer to the next request. Longer than the minute for which clients and proxies keep connections."""
+    body: float = 10.0
+    """For the rest of a body that nobody wants, so that its sender can read why."""
+    answer: float = 30.0
+    """To take what was sent."""
+
+
+class Connection(web.RequestHandler):
+    """One connection, with aiohttp's protocol on it. It keeps the time; ``Connections`` looks at the clock."""
+
+    __slots__ = ("_began", "_line", "_places", "_stuck", "place")
+
+    def __init__(self, places: Connections, manager: web.Server, patience: Patience) -> None:
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=patience.idle,
+            lingering_time=patience.body,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            max_headers=_MAX_HEADERS,
+        )
+        self._places = places
+        self._line: asyncio.Transport | None = None
+        self._began: float | None = None
+        self._stuck: float | None = None
+        self.place = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place."""
+        assert isinstance(transport, asyncio.Transport)
+        self._line = transport
+        self._began = self._loop.time()
+        self.place = place_of_peer(transport.get_extra_info("peername"))
+        self._places.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave it."""
+        self._places.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and note since when a request is on its way."""
+        whole = self._request_count
+        super().data_received(data)
+        if self._request_count != whole:
+            self._began = None
+        elif self._began is None and self.is_idle:
+            self._began = self._loop.time()
+
+    def pause_writing(self) -> None:
+        """Note since when the client doesn't read."""
+        super().pause_writing()
+        self._stuck = self._loop.time()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        self._stuck = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request, or for the rest of one's headers."""
+        return self._waiter is not None and not self._waiter.done()
+
+    @property
+    def idle_until(self) -> float:
+        """When its idleness would end it: the order in which idle connections give way."""
+        return self._next_keepalive_close_time
+
+    def end_if_slow(self, now: float, patience: Patience) -> None:
+        """Close what takes too long to ask, and drop what takes too long to read."""
+        if self._line is None:
+            return
+        if self._began is not None and now - self._began > patience.headers and self.is_idle:
+            self.force_close()
+        if self._stuck is None and self._line.is_closing():
+            self._stuck = now  # a closed line stays until its last bytes are taken, unless it is dropped
+        if self._stuck is not None and now - self._stuck > patience.answer:
+            self._line.abort()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP without repeating it: it may hold a token, and logs are no place for one."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        _log.debug("a request from %s could not be read: %s", request.remote, type(exc).__name__)
+        status, error = (431, "too_large") if isinstance(exc, LineTooLong) else (400, "bad_request")
+        response = json_response(dumps({"error": error, "message": "The request can't be read."}), status)
+        response.headers["Server"] = "cockpit"
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.force_close()
+        return response
+
+
+class Connections:
+    """The places. Give way before a new one: ``make_room``."""
+
+    def __init__(self, most: int, patience: Patience | None = None) -> None:
+        self.patience = Patience() if patience is None else patience
+        self._most = most
+        self._open: set[Connection] = set()
+        self._opening: dict[asyncio.Task[None], tuple[str, float]] = {}
+        self._leaving: set[Connection] = set()
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._opening) - len(self._leaving)
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection that is open."""
+        self._open.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Count it no longer."""
+        self._open.discard(connection)
+        self._leaving.discard(connection)
+
+    def opens(self, task: asyncio.Task[None], place: str) -> None:
+        """Count a connection from its handshake on."""
+        self._opening[task] = (place, task.get_loop().time())
+        task.add_done_callback(lambda done: self._opening.pop(done, None))
+
+    def make_room(self) -> bool:
+        """Let somebody idle go if all places are taken. False where nobody is idle."""
+        if len(self) < self._most:
+            return True
+        crowd = Counter(connection.place for connection in self._open)
+        crowd.update(place for place, _ in self._opening.values())
+        idle = [one for one in self._open if one.is_idle and one not in self._leaving]
+        rank = [(crowd[one.place], -one.idle_until, number) for number, one in enumerate(idle)]
+        opening = list(self._opening)
+        for task in opening:
+            place, since = self._opening[task]
+            rank.append((crowd[place], -since - self.patience.idle, len(rank)))
+        if not rank:
+            return False
+        number = max(rank)[2]
+        if number < len(idle):
+            self._leaving.add(idle[number])
+            idle[number].force_close()
+        else:
+            task = opening[number - len(idle)]
+            self._opening.pop(task, None)
+            task.cancel()
+        return True
+
+    def sweep(self, now: float) -> None:
+        """End what is too slow."""
+        for connection in tuple(self._open):
+            connection.end_if_slow(now, self.patience)
+
+    async def watch(self) -> None:
+        """Sweep for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self.sweep(loop.time())
+
+    async def close(self) -> None:
+        """Give up every connection that is only being opened."""
+        opening = tuple(self._opening)
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
+
+
+def place_of_peer(peer: object) -> str:
+    """Return the place of a socket's peer."""
+    return place_of(str(peer[0])) if isinstance(peer, tuple) and peer else ""
