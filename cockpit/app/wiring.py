@@ -56,10 +56,10 @@ from server.door import Challenge, Door
 from server.guard import Policy
 from server.limits import Kind, Rate
 from server.limits import Limits as RequestLimits
-from server.tool_host import DeskTools
 from server.listener import port_of, serve
 from server.oauth_routes import oauth_routes
 from server.tls import Certificate
+from server.tool_host import DeskTools
 from server.transport.kernel import About
 from server.transport.transport import Limits, Transport
 from tools.registry import Rooms
@@ -72,12 +72,11 @@ _INSTRUCTIONS = (
     "guessed. Prices say where they come from and how old they are; `simulated` ones are invented."
 )
 
-
-BrokerMaker = Callable[[str, ConnectionSettings, Store, Clock], Broker]
 _UNNAMED_PROXY = (
     "Requests come through {0}, a proxy that server.trusted_proxies doesn't name: all clients behind it count as one."
-
 )
+
+BrokerMaker = Callable[[str, ConnectionSettings, Store, Clock], Broker]
 """Builds a connection's broker from its name and settings."""
 
 
@@ -98,15 +97,15 @@ async def running(
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
+    certificate = _certificate(settings.server, clock, feed)
+    origin = settings.server.public_url or _local_origin(
+        settings.server.host, port_of(taken), "https" if certificate else "http"
+    )
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.data_dir, clock, queue=settings.audit.queue))
         store.on_trouble = lambda why: feed.publish(
             Notice(clock.now(), safe(f"The database can't be written: {why}"), True)
         )
-    certificate = _certificate(settings.server, clock, feed)
-    origin = settings.server.public_url or _local_origin(
-        settings.server.host, port_of(taken), "https" if certificate else "http"
-    )
         store.on_recovery = lambda: feed.publish(Notice(clock.now(), safe("The database can be written again."), False))
         switch = Switch(store, settings.data_dir, clock, feed.publish)
         await switch.load()
@@ -206,6 +205,12 @@ async def running(
         )
         limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
         door = Door(authority.check, challenge, addresses, Networks(settings.server.allowed_clients), limits)
+        app = build_app(
+            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
+        )
+        connections_kept = WebConnections(settings.server.max_connections)
+        tls = certificate.context if certificate else None
+        await stack.enter_async_context(serve(app, taken, connections_kept, tls, stopping.set))
         log.info("serving %s, %s", face.snapshot().url, switch.state)
         yield Cockpit(face, f"{origin}/mcp", stopping)
 
@@ -213,12 +218,6 @@ async def running(
 class _Services:
     """The tasks that run as long as the cockpit does. One that fails stops it: half a cockpit is none."""
 
-        app = build_app(
-            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
-        )
-        connections_kept = WebConnections(settings.server.max_connections)
-        tls = certificate.context if certificate else None
-        await stack.enter_async_context(serve(app, taken, connections_kept, tls, stopping.set))
     def __init__(self, stopping: asyncio.Event) -> None:
         self._stopping = stopping
         self._tasks: set[asyncio.Task[None]] = set()
