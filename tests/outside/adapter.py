@@ -37,7 +37,10 @@ class OutsideBroker:
     """
 
     can = Capabilities(
-        frozenset({OrderType.MARKET, OrderType.LIMIT}), frozenset(TimeInForce), frozenset(), short_selling=True
+        frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
+        frozenset(TimeInForce),
+        frozenset({Linkage.BRACKET, Linkage.OCO}),
+        short_selling=True,
     )
 
     def __init__(
@@ -122,7 +125,8 @@ class OutsideBroker:
         await self._ask("submit", reference=reference, request=write_value(request))
 
     async def submit_linked(self, linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
-        raise Refused(refuse("CAPABILITY_UNAVAILABLE", linkage=linkage))
+        told = [(reference, write_value(request)) for reference, request in legs]
+        await self._ask("submit_linked", linkage=linkage, legs=told)
 
     async def replace(self, reference: OrderRef, request: OrderRequest) -> None:
         await self._ask("replace", reference=reference, request=write_value(request))

@@ -14,6 +14,7 @@ from cockpit.model.events import Notice
 from cockpit.model.identity import Caller
 from cockpit.model.orders import Order, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal
+from cockpit.settings.approval import Do, OperatorLost, RuleSettings, WhenSettings
 from cockpit.settings.model import ApprovalSettings, ConnectionSettings, PolicySettings
 from tests.desk.desks import Desk, GrantBook, HandClock, open_desk, place
 from tests.outside.adapter import OutsideBroker
@@ -22,7 +23,17 @@ RESTS = Decimal(99)
 """A buy at this price rests until the price falls to it."""
 FILLS = Decimal(101)
 """A buy at this price fills at once."""
-ROOMY = ApprovalSettings(max_pending=200, max_pending_per_client=200)
+TRUSTED, CAREFUL = "trusted", "careful"
+"""Clients whose orders a rule approves, or lets them confirm first."""
+ROOMY = ApprovalSettings(
+    max_pending=200,
+    max_pending_per_client=200,
+    on_operator_lost=OperatorLost.KEEP,
+    rules=(
+        RuleSettings(name="trusted", do=Do.APPROVE, when=WhenSettings(clients=(TRUSTED,))),
+        RuleSettings(name="careful", do=Do.CONFIRM, when=WhenSettings(clients=(CAREFUL,))),
+    ),
+)
 
 
 class WallClock(HandClock):

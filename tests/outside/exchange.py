@@ -19,11 +19,12 @@ from typing import Final
 from cockpit.brokers.paper import statement
 from cockpit.brokers.paper.book import State, Touch
 from cockpit.brokers.paper.engine import apply
-from cockpit.brokers.paper.events import Cancel, PaperEvent, Quoted, Replace, Submit
+from cockpit.brokers.paper.events import Cancel, PaperEvent, Quoted, Replace, Submit, SubmitLinked
 from cockpit.brokers.paper.rules import paper_rules
 from cockpit.model.orders import (
     BrokerFact,
     BrokerOrder,
+    Linkage,
     OrderRef,
     OrderRequest,
     OrderState,
@@ -39,7 +40,7 @@ SOURCE: Final = "outside"
 PRICES: Final = {"ALFA": Decimal(100), "BRVO": Decimal(50)}
 _HALF_SPREAD: Final = Decimal("0.1")
 _SIZE: Final = Decimal(1_000_000)
-_TRADES: Final = frozenset({"submit", "replace", "cancel"})
+_TRADES: Final = frozenset({"submit", "submit_linked", "replace", "cancel"})
 _NO: Final = Safe("the exchange says no")
 
 
@@ -179,7 +180,7 @@ class Exchange:
             self._push(facts)
             facts = ()
         if refusal is None:
-            write(writer, {"id": line["id"], "value": self._number(OrderRef(line["reference"]))})
+            write(writer, {"id": line["id"], "value": [self._number(one) for one in references(line)]})
         else:
             write(writer, {"id": line["id"], "refused": refusal.code, "message": refusal.message})
         match how:
@@ -202,6 +203,8 @@ class Exchange:
         return None
 
     def _trade(self, line: Line, *, rejects: bool) -> tuple[Sequence[BrokerFact], Refusal | None]:
+        if line["do"] == "submit_linked":
+            return self._submit_linked(line, rejects=rejects)
         now, reference = _now(), OrderRef(line["reference"])
         if line["do"] == "cancel":
             return ((), refuse("ORDER_UNKNOWN")) if rejects else self._take(Cancel(now, reference))
@@ -211,9 +214,18 @@ class Exchange:
                 return [ReplaceRefused(reference, now, _NO)], None
             return self._take(Replace(now, reference, request))
         if rejects:
-            self._refused[reference] = BrokerOrder(reference, request, OrderState.REJECTED, (), _NO)
-            return [Rejected(reference, now, _NO)], None
+            return [self._reject(reference, request)], None
         return self._take(Submit(now, reference, request))
+
+    def _submit_linked(self, line: Line, *, rejects: bool) -> tuple[Sequence[BrokerFact], Refusal | None]:
+        legs = [(OrderRef(reference), read_value(OrderRequest, request)) for reference, request in line["legs"]]
+        if rejects:
+            return [self._reject(reference, request) for reference, request in legs], None
+        return self._take(SubmitLinked(_now(), Linkage(line["linkage"]), tuple(legs)))
+
+    def _reject(self, reference: OrderRef, request: OrderRequest) -> Rejected:
+        self._refused[reference] = BrokerOrder(reference, request, OrderState.REJECTED, (), _NO)
+        return Rejected(reference, _now(), _NO)
 
     def _take(self, event: PaperEvent) -> tuple[Sequence[BrokerFact], Refusal | None]:
         step = apply(self._rules, self._state, event)
@@ -277,6 +289,11 @@ class Exchange:
     async def _push_late(self, facts: Sequence[BrokerFact], seconds: float) -> None:
         await asyncio.sleep(seconds)
         self._push(facts)
+
+
+def references(line: Line) -> list[OrderRef]:
+    """Return the orders that a request to trade is about."""
+    return [OrderRef(leg[0]) for leg in line["legs"]] if "legs" in line else [OrderRef(line["reference"])]
 
 
 def _touch(quote: tuple[str, Decimal]) -> Touch:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
@@ -24,16 +26,25 @@ from tests.outside.points import VARIABLE, KillPoint
 PORT: Final = "OUTSIDE_PORT"
 
 
-def main() -> int:
-    point = KillPoint(os.environ.get(VARIABLE, ""), Path(os.devnull))
-    point.armed = VARIABLE in os.environ
+def serve(environ: Mapping[str, str]) -> int:
+    """Run until it is stopped, or dies at its step."""
+    point = KillPoint(environ.get(VARIABLE, ""), Path(os.devnull))
+    point.armed = VARIABLE in environ
     point.install()
 
     def outside(name: str, settings: ConnectionSettings, store: Store, clock: Clock) -> Broker:
-        return OutsideBroker(int(os.environ[PORT]), at=point)
+        return OutsideBroker(int(environ[PORT]), at=point)
 
-    return run(load(), screen=False, demo=False, brokers=outside)
+    return run(load(environ=environ), screen=False, demo=False, brokers=outside)
+
+
+def serve_apart(environ: Mapping[str, str], out: Connection, log: str) -> None:
+    """Serve in a process that was forked from one that has imported all of it: what it says goes where it is told."""
+    with Path(log).open("ab") as errors:
+        os.dup2(out.fileno(), 1)
+        os.dup2(errors.fileno(), 2)
+    sys.exit(serve(environ))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(os.environ))

@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from cockpit.desk.groups import AT_THE_BROKER
 from cockpit.model.money import ZERO
-from cockpit.model.orders import DONE, BrokerOrder, Order, OrderRef, OrderState
+from cockpit.model.orders import DONE, BrokerOrder, GroupId, Order, OrderRef, OrderState
 from cockpit.model.trading import TradingState
-from tests.desk.desks import Desk, limit, place
+from tests.desk.desks import Desk, place
 from tests.outside import victim
+from tests.outside.acts import KEY, asks, order_of
 from tests.outside.adapter import OutsideBroker
 from tests.outside.control import Outside
-from tests.outside.desks import FILLS, RESTS, WallClock, desk_outside, notices
-from tests.outside.victim import KEY, Case
+from tests.outside.desks import WallClock, desk_outside, notices
+from tests.outside.exchange import references
+from tests.outside.victim import Case
 
 FAULTS: Final = (
     "",
@@ -45,12 +48,23 @@ def _wire(name: str) -> tuple[str, ...]:
     return f"{name}.before", f"{name}.sent", f"{name}.answered"
 
 
+_SECOND: Final = tuple(f"{step} 2" for step in _wire("submit"))
+"""In the middle of what is sent one by one."""
 STEPS: Final = {
     "approve": (*_around("approved"), *_wire("submit"), *_around("fact"), "end"),
+    "rule": (*_around("asked", "approved"), *_wire("submit"), *_around("fact"), "end"),
+    "confirm": (*_around("confirmed", "approved"), *_wire("submit"), *_around("fact"), "end"),
+    "bracket": (*_around("approved"), *_wire("submit_linked"), *_around("fact"), "end"),
+    "oco": (*_around("approved"), *_wire("submit_linked"), *_around("fact"), "end"),
+    "basket": (*_around("approved"), *_wire("submit"), *_SECOND, *_around("fact"), "end"),
     "modify": (*_around("change_sent"), *_wire("replace"), *_around("fact"), "end"),
+    "modify_leg": (*_around("change_sent"), *_wire("replace"), *_around("fact"), "end"),
     "cancel": (*_around("cancel_asked"), *_wire("cancel"), *_around("fact"), "end"),
     "kill": (*_around("marker", "switch", "voided"), *_wire("cancel"), *_around("fact"), "end"),
 }
+_MADE_OF_OTHERS: Final = frozenset({"rule", "confirm", "bracket", "oco", "basket", "modify_leg"})
+"""Acts that come to the broker by the way of the others."""
+_MAY_FILL: Final = _MADE_OF_OTHERS | {"approve"}
 _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.outside.victim"])
 
@@ -62,17 +76,23 @@ def every_case() -> Iterator[Case]:
     number = itertools.count()
     for act, steps in STEPS.items():
         for step, fault in itertools.product(steps, FAULTS):
-            yield Case(act, step, fault, fills=act == "approve" and next(number) % 2 == 1)
+            yield Case(act, step, fault, fills=act in _MAY_FILL and next(number) % 2 == 1)
 
 
 def some_cases() -> list[Case]:
-    """Return every step of every act, each with two faults, so that every fault comes with every act."""
+    """Return every step of every act: the first ones of old, each with two faults, so that every fault comes with every
+    act; of those that are made of them, each with one."""
     cases = [Case("place", step, "", fills=False) for step in _around("asked")]
+    fault = itertools.cycle(FAULTS)
     for act, steps in STEPS.items():
         for place_, step in enumerate(steps):
+            if act in _MADE_OF_OTHERS:
+                cases.append(Case(act, step, next(fault), fills=place_ % 2 == 1))
+                continue
             for turn in range(2):
-                fault = FAULTS[(2 * place_ + turn) % len(FAULTS)]
-                cases.append(Case(act, step, fault, fills=act == "approve" and turn == 1))
+                cases.append(
+                    Case(act, step, FAULTS[(2 * place_ + turn) % len(FAULTS)], fills=act == "approve" and turn == 1)
+                )
     return cases
 
 
@@ -101,7 +121,8 @@ async def die_and_rise(case: Case, folder: Path, outside: Outside) -> bool:
         await _look_at_requests(case, desk, outside)
         verdict = await desk.store.audit_verify()
         assert verdict.ok, f"{case}: {verdict}"
-        if case.act == "place":
+        _look_at_groups(case, desk, truth)
+        if case.act in {"place", "rule", "confirm"}:
             await _ask_again(case, desk)
         if case.act == "kill":
             _look_at_switch(case, desk)
@@ -129,10 +150,25 @@ def _same(case: Case, order: Order, theirs: BrokerOrder) -> None:
     assert order.request == theirs.request, f"{case}: {order.request.words()}, the broker {theirs.request.words()}"
 
 
+def _look_at_groups(case: Case, desk: Desk, truth: dict[OrderRef, BrokerOrder]) -> None:
+    """The broker has all of what it has to keep together, or nothing; what waits together still does."""
+    groups: dict[GroupId, list[Order]] = {}
+    for order in desk.book.all():
+        if order.group_id is not None:
+            groups.setdefault(order.group_id, []).append(order)
+    for orders in groups.values():
+        there = [order for order in orders if order.reference in truth]
+        if orders[0].linkage in AT_THE_BROKER:
+            assert len(there) in {0, len(orders)}, f"{case}: a part of a group was sent"
+        waiting = [order for order in orders if order.state is OrderState.PENDING]
+        assert len(waiting) in {0, len(orders)}, f"{case}: a part of a group waits"
+
+
 async def _look_at_requests(case: Case, desk: Desk, outside: Outside) -> None:
     ours = {order.reference for order in desk.book.all()}
     journal = await outside.journal()
-    submits = Counter(line["reference"] for line in journal if line["do"] == "submit")
+    sent = [line for line in journal if line["do"] in {"submit", "submit_linked"}]
+    submits = Counter(reference for line in sent for reference in references(line))
     assert set(submits) <= ours, f"{case}: sent and forgotten"
     assert all(times == 1 for times in submits.values()), f"{case}: sent twice: {submits}"
     replaces = Counter((line["reference"], str(line["request"])) for line in journal if line["do"] == "replace")
@@ -141,11 +177,10 @@ async def _look_at_requests(case: Case, desk: Desk, outside: Outside) -> None:
 
 async def _ask_again(case: Case, desk: Desk) -> None:
     """The same key and request is the same order, or the first one where the first time never reached the disk."""
-    before = {order.order_id for order in desk.book.all()}
-    request = limit(FILLS if case.fills else RESTS, quantity="5")
-    again = await place(desk, desk.grants.give("claude"), request, KEY)
-    after = {order.order_id for order in desk.book.all()}
-    assert after == (before or {again.order_id}), f"{case}: {before} became {after}"
+    before = {order.order_id: order.version for order in desk.book.all()}
+    again = await place(desk, desk.grants.give(asks(case.act)), order_of(case.fills), KEY)
+    after = {order.order_id: order.version for order in desk.book.all()}
+    assert after == (before or {again.order_id: again.version}), f"{case}: {before} became {after}"
 
 
 def _look_at_switch(case: Case, desk: Desk) -> None:

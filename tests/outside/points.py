@@ -30,15 +30,22 @@ _FACTS: Final = frozenset(
 
 
 class KillPoint:
-    """One step, armed by the test's program right before what it is about."""
+    """One step, armed by the test's program right before what it is about.
+
+    ``submit.sent`` dies when that is come to first, ``submit.sent 2`` the second time.
+    """
 
     def __init__(self, step: str, note: Path) -> None:
-        self._step = step
+        self._step, _, times = step.partition(" ")
+        self._left = int(times or 1)
         self._note = note
         self.armed = False
 
     def __call__(self, step: str) -> None:
-        if self.armed and step == self._step:
+        if not self.armed or step != self._step:
+            return
+        self._left -= 1
+        if self._left == 0:
             self._note.write_text(step)
             die()
 
