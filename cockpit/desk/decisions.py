@@ -170,23 +170,23 @@ class Decisions:
                 orders = await self._book.move_all(moves, entries, writes=_sendings(moves, judged))
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
-        return await self._send(orders)
+        return await self._send(orders, judged.opens())
 
-    async def _send(self, orders: Sequence[Order]) -> Order:
+    async def _send(self, orders: Sequence[Order], opens: Sequence[bool]) -> Order:
         """Send what was approved: a linked group in one message, others one by one; none hides what becomes of another."""
         head = orders[0]
         if head.proposed is not None:
-            return await self._sender.replace(head)
+            return await self._sender.replace(head, opens=opens[0])
         if head.linkage in AT_THE_BROKER and len(orders) > 1:
-            return await self._sender.submit_linked(orders)
-        unwritten: StoreUnavailable | None = None
-        for one in orders:
+            return await self._sender.submit_linked(orders, opens=any(opens))
+        failed: Exception | None = None
+        for one, may_open in zip(orders, opens, strict=True):
             try:
-                await self._sender.submit(one)
-            except StoreUnavailable as error:
-                unwritten = error
-        if unwritten is not None:
-            raise unwritten
+                await self._sender.submit(one, opens=may_open)
+            except Exception as error:  # noqa: BLE001 - raised below, once the others have had their turn
+                failed = error
+        if failed is not None:
+            raise failed
         return self._book.get(head.order_id) or head
 
     async def deny(self, order_id: OrderId, reason: str, by: str) -> Order | Refusal:

@@ -171,7 +171,7 @@ class OrderDesk:
                 made = new_orders(admitted, together, self._clock.now(), self._randomness(10))
                 orders = under_rule(made, verdict, self._approval.confirm_seconds)
                 head = orders[0]
-                refusal = self._sender.last_look(head, connection)
+                refusal = self._sender.last_look(head, connection, opens=any(together.opens()))
                 if refusal is not None:
                     raise Refused(refusal)
                 await self._book.add_all(
@@ -241,7 +241,7 @@ class OrderDesk:
             )
             after = await self._book.move(order, after, [order_entry(after, event, "", to=request.words(), rule=rule)])
         if lowers:
-            return await self._sender.replace(after)
+            return await self._sender.replace(after, opens=False)
         if verdict.do is Do.APPROVE:
             await self.release(after)
         return self._book.get(order_id) or after

@@ -21,7 +21,9 @@ from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, effective
+from cockpit.model.latches import Latch
 from cockpit.model.orders import (
+    AT_BROKER,
     DONE,
     Acknowledged,
     BrokerFact,
@@ -114,8 +116,13 @@ class Sender:
         self._facts = _Facts()
         self._under_way: Counter[OrderId] = Counter()
         self._handed: set[OrderId] = set()
+        self._submitting: set[OrderId] = set()
+        self._called_off: dict[OrderId, bool] = {}
+        """Orders whose cancel was asked, and whether the broker has taken the cancel."""
         self._behind = asyncio.Event()
         book.on_ahead = self._behind.set
+        self.latched: Callable[[str, str], Sequence[Latch]] = lambda connection, client: ()
+        """Returns the latches of a connection and of a client."""
         self.on_unsure: Callable[[str], None] = lambda connection: None
         """Told the connection of an order about which the broker has to be asked."""
 
@@ -123,33 +130,36 @@ class Sender:
         """Return where a broker puts its facts."""
         return self._facts.put
 
-    async def submit(self, order: Order) -> Order:
-        """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left."""
+    async def submit(self, order: Order, *, opens: bool = True) -> Order:
+        """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left.
+
+        ``opens``: it was judged that it may open or grow a position.
+        """
         connection = self._connections.need(order.connection)
-        refusal = self.last_look(order, connection)
+        refusal = self._called_off_of((order,)) or self.last_look(order, connection, opens=opens)
         if refusal is not None:
             return await self._refuse(order, refusal)
-        await self._send((order,), connection.broker.submit(order.reference, order.request), Rejected)
+        await self._submitted((order,), connection.broker.submit(order.reference, order.request))
         return self._now(order)
 
-    async def submit_linked(self, orders: Sequence[Order]) -> Order:
+    async def submit_linked(self, orders: Sequence[Order], *, opens: bool = True) -> Order:
         """Send a group that the broker keeps together, in one message, and return its first order.
 
         All of it is SENDING and durable; the broker takes all of it or nothing.
         """
         head = orders[0]
         connection = self._connections.need(head.connection)
-        refusal = self.last_look(head, connection)
+        refusal = self._called_off_of(orders) or self.last_look(head, connection, opens=opens)
         if refusal is not None or head.linkage is None:
             return await self._refuse(head, refusal or refuse("CAPABILITY_UNAVAILABLE"), orders)
         legs = [(one.reference, one.request) for one in orders]
-        await self._send(orders, connection.broker.submit_linked(head.linkage, legs), Rejected)
+        await self._submitted(orders, connection.broker.submit_linked(head.linkage, legs))
         return self._now(head)
 
-    async def replace(self, order: Order) -> Order:
+    async def replace(self, order: Order, *, opens: bool = True) -> Order:
         """Send the change that stands, durable, in ``order.proposed``."""
         connection = self._connections.need(order.connection)
-        refusal = self.last_look(order, connection)
+        refusal = self.last_look(order, connection, opens=opens)
         if refusal is not None or order.proposed is None:
             reason = safe(refusal.message if refusal else "nothing to change")
             self._facts.put(ReplaceRefused(order.reference, self._clock.now(), reason))
@@ -159,9 +169,19 @@ class Sender:
         return self._now(order)
 
     async def cancel(self, order: Order) -> Order:
-        """Ask the broker to cancel. Needs no authority and no state: less risk is always allowed."""
+        """Ask the broker to cancel. Needs no authority and no state: less risk is always allowed.
+
+        What has not left yet doesn't leave any more. A cancel that overtakes its order on the way, so that the broker
+        knows nothing of it, is asked again once the order has arrived.
+        """
         connection = self._connections.need(order.connection)
-        await self._send((order,), connection.broker.cancel(order.reference), None)
+        if self._now(order).state not in DONE:
+            self._called_off[order.order_id] = False
+        if self._is_unsent(self._now(order)):
+            return self._now(order)
+        taken = await self._send((order,), connection.broker.cancel(order.reference), None)
+        if taken and order.order_id in self._called_off:
+            self._called_off[order.order_id] = True
         return self._now(order)
 
     async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T:
@@ -180,9 +200,7 @@ class Sender:
 
     def is_under_way(self, order: Order) -> bool:
         """Whether something about it is on its way, or about to be: the broker's books can't tell of it yet."""
-        if self._under_way[order.order_id] > 0:
-            return True
-        return order.state is OrderState.SENDING and order.order_id not in self._handed
+        return self._under_way[order.order_id] > 0 or self._is_unsent(order)
 
     def found_sending(self, orders: Iterable[Order]) -> None:
         """Take over orders that another run was sending when it ended: whatever came of that has happened."""
@@ -243,10 +261,15 @@ class Sender:
                     async with asyncio.timeout(_SETTLE_WITHIN):
                         await self._book.write_late()
 
-    def last_look(self, order: Order, connection: Connection) -> Refusal | None:
-        """Look at authority and switch once more. Nothing is awaited between this and the broker's call."""
+    def last_look(self, order: Order, connection: Connection, *, opens: bool = True) -> Refusal | None:
+        """Look at authority, switch and latches once more. Nothing is awaited between this and the broker's call."""
         if self._switch.state in {TradingState.KILLED, TradingState.HALTED}:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
+        if opens and self._switch.state is TradingState.REDUCE_ONLY:
+            return refuse("REDUCE_ONLY")
+        latches = self.latched(order.connection, order.client) if opens else ()
+        if latches:
+            return refuse(latches[0].kind.upper(), latch=latches[0].latch_id)
         grant = self._grants.live(order.grant_id)
         if grant is None:
             return refuse("GRANT_ENDED")
@@ -256,18 +279,47 @@ class Sender:
             return refuse("CONNECTION_UNKNOWN", "The client was moved to another connection.")
         return None
 
+    def _is_unsent(self, order: Order) -> bool:
+        """Whether it is about to be sent, and nothing of it has left."""
+        waits_its_turn = order.state is OrderState.SENDING and order.order_id not in self._handed
+        return waits_its_turn and self._under_way[order.order_id] == 0
+
+    def _called_off_of(self, orders: Sequence[Order]) -> Refusal | None:
+        """Refuse what was cancelled, or has ended in another way, while it waited for its turn to be sent."""
+        if any(one.order_id in self._called_off or self._now(one).state is not OrderState.SENDING for one in orders):
+            return refuse("CANCELLED_BEFORE_SENT")
+        return None
+
+    async def _submitted(self, orders: Sequence[Order], call: Awaitable[None]) -> None:
+        """Submit orders, and cancel those whose cancel has overtaken them."""
+        names = {order.order_id for order in orders}
+        self._submitting |= names
+        try:
+            await self._send(orders, call, Rejected)
+        finally:
+            self._submitting -= names
+        for order in orders:
+            now = self._now(order)
+            if self._called_off.get(order.order_id) is False and now.state in AT_BROKER:
+                await self.cancel(now)
+
     async def _send(
         self,
         orders: Sequence[Order],
         call: Awaitable[None],
         refused: type[Rejected] | type[ReplaceRefused] | None,
-    ) -> None:
-        """Do it once. A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again."""
+    ) -> bool:
+        """Do it once, and return whether the broker took it.
+
+        A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again.
+        """
+        taken = False
         on_the_way = [order.order_id for order in orders]
         self._under_way.update(on_the_way)
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 await call
+            taken = True
         except Refused as error:
             says = safe(f"{error.refusal.code}: {error.refusal.message}")
             if refused is not None:
@@ -285,12 +337,15 @@ class Sender:
             self._handed.update(on_the_way)
             self._under_way.subtract(on_the_way)
         await self.settled()
+        return taken
 
     def _say(self, orders: Sequence[Order], fact: Callable[[OrderRef, datetime], BrokerFact]) -> None:
         for order in orders:
             self._facts.put(fact(order.reference, self._clock.now()))
 
     def _cancel_refused(self, order: Order, says: Safe) -> None:
+        if order.order_id in self._submitting:
+            return
         text = safe(f"The cancel of {order.request.words()} was refused. {says}")
         self._publish(Notice(self._clock.now(), text, True))
         self.on_unsure(order.connection)
@@ -303,7 +358,8 @@ class Sender:
 
     async def _refuse(self, order: Order, refusal: Refusal, together: Sequence[Order] = ()) -> Order:
         async with self._book.alone(order.order_id):
-            before = [self._now(one) for one in together or (order,)]
+            known = [self._now(one) for one in together or (order,)]
+            before = [one for one in known if one.state is OrderState.SENDING]
             now = self._clock.now()
             after = [
                 replace(
@@ -321,6 +377,8 @@ class Sender:
             moves = list(zip(before, after, strict=True))
             with suppress(StoreUnavailable, StoreBusy):
                 await self._book.move_all(moves, entries, even_if_not_durable=True)
+            for one in before:
+                self._called_off.pop(one.order_id, None)
             return self._now(order)
 
     async def _apply(self, facts: list[BrokerFact]) -> None:
@@ -362,6 +420,7 @@ class Sender:
             self._publish(Notice(self._clock.now(), says, True))
         if after.state in DONE:
             self._handed.discard(after.order_id)
+            self._called_off.pop(after.order_id, None)
         if odd or after.state is OrderState.UNKNOWN or after.filled > after.request.quantity:
             self.on_unsure(after.connection)
 

@@ -48,6 +48,10 @@ class JudgedTogether:
             return values[0]
         return max(values) if self.wanted.linkage is Linkage.OCO else sum(values, ZERO)
 
+    def opens(self) -> tuple[bool, ...]:
+        """Return of each order whether it may open or grow a position, on top of those before it."""
+        return tuple(one.seen.opening(one.request) > ZERO for one in self.judged)
+
     def refusal(self) -> Refusal | None:
         """Return why nothing of it may be sent; None where all of it may."""
         fault = inconsistency(self.wanted, self.head.seen.touch(self.head.request.side))

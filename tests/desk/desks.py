@@ -181,6 +181,7 @@ async def open_desk(
             oversight = Oversight(store, clock, events.append, clients)
             await oversight.load(connections)
             overseen.append(oversight)
+            sender.latched = oversight.latches.holding
             observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
             approval = approval or ApprovalSettings()
             rulebook = Rulebook(approval.rules, store, clock)
