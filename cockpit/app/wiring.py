@@ -136,6 +136,7 @@ async def running(
         )
         await oversight.load(connections)
         feed.listen(oversight.happened)
+        sender.latched = oversight.latches.holding
         observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()

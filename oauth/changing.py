@@ -1,0 +1,167 @@
+"""How a living authority changes: its scopes, for good or for a time, its connection, and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cockpit.model.events import GrantChanged
+from cockpit.model.identity import Grant, GrantId, Scope, TimedScope, Via, fallen
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.store.writes import StoreBusy, StoreUnavailable
+from oauth import changes
+from oauth.state import State, entry
+
+
+class Changes:
+    """The operator's acts on grants that live. What takes authority away is in force before the disk knows."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def set_scopes(
+        self,
+        grant_id: GrantId,
+        scopes: frozenset[Scope],
+        by: str,
+        timed: frozenset[Scope] = frozenset(),
+        lasts: timedelta | None = None,
+    ) -> Grant | Refusal:
+        """Change what a grant may do from its next call on; those of ``scopes`` in ``timed`` fall away after ``lasts``.
+
+        A scope that had a time of its own keeps it, unless it is named in ``timed``: then it has the new one, or none
+        where ``lasts`` is None.
+        """
+        state = self._state
+        async with state.lock:
+            stored, now = state.live.held(grant_id), state.clock.now()
+            if stored is None:
+                return refuse("CLIENT_UNKNOWN")
+            before = fallen(stored.grant, now)
+            beyond = scopes - before.scopes - state.config.allowed_on(before.connection)
+            if beyond:
+                return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
+            after = replace(before, scopes=scopes, timed=_times(before, scopes, timed, lasts, now))
+            narrowed = _less(before, after)
+            state.live.put(replace(stored, grant=narrowed))
+            note = entry(
+                now, "scopes", "done", before, by=by, added=sorted(scopes - before.scopes),
+                dropped=sorted(before.scopes - scopes), timed={one.scope: one.until.isoformat() for one in after.timed},
+            )  # fmt: skip
+            try:
+                await state.store.commit([changes.set_grant_scopes(after)], [note])
+            except (StoreUnavailable, StoreBusy) as error:
+                if narrowed != before:
+                    state.owe([], [changes.set_grant_scopes(narrowed)], [note])
+                return _unwritten(error)
+            grant = self._put(grant_id, scopes=after.scopes, timed=after.timed)
+        return self._told(now, grant)
+
+    async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
+        """Bind a grant to another connection, from its next call on. Its scopes stay: what isn't allowed there sleeps."""
+        state = self._state
+        async with state.lock:
+            stored = state.live.held(grant_id)
+            if stored is None:
+                return refuse("CLIENT_UNKNOWN")
+            before = stored.grant
+            if connection not in state.config.scopes_by_connection:
+                return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))
+            now = state.clock.now()
+            note = entry(now, "routed", "done", before, by=by, was=before.connection, to=connection)
+            try:
+                await state.store.commit([changes.set_grant_connection(grant_id, connection)], [note])
+            except (StoreUnavailable, StoreBusy) as error:
+                return _unwritten(error)
+            grant = self._put(grant_id, connection=connection)
+        return self._told(now, grant)
+
+    async def set_expiry(self, grant_id: GrantId, lives: timedelta, by: str, *, longer: bool) -> Grant | Refusal:
+        """Let a grant end ``lives`` from now, with all its tokens; later than before only where ``longer`` says so."""
+        state = self._state
+        async with state.lock:
+            stored, now = state.live.held(grant_id), state.clock.now()
+            if stored is None:
+                return refuse("CLIENT_UNKNOWN")
+            before = stored.grant
+            ends = now + lives
+            lengthens = before.expires_at is not None and ends > before.expires_at
+            refusal = self._too_long(before, lives, lengthens, longer)
+            if refusal is not None:
+                return refusal
+            if not lengthens:
+                state.live.put(replace(stored, grant=replace(before, expires_at=ends)))
+            note = entry(now, "expiry", "done", before, by=by, was=before.expires_at, to=ends)
+            writes = changes.set_grant_expiry(grant_id, ends)
+            try:
+                await state.store.commit(writes, [note])
+            except (StoreUnavailable, StoreBusy) as error:
+                if not lengthens:
+                    state.owe([], writes, [note])
+                return _unwritten(error)
+            grant = self._put(grant_id, expires_at=ends)
+        return self._told(now, grant)
+
+    def lapse(self) -> None:
+        """Take away the scopes whose time is over, and owe that to the disk. No call had them since that second."""
+        state = self._state
+        for stored in state.live.all():
+            now = state.clock.now()
+            left = fallen(stored.grant, now)
+            if left is stored.grant:
+                continue
+            state.live.put(replace(stored, grant=left))
+            note = entry(now, "scopes", "done", left, reason="their time is over", dropped=sorted(
+                stored.grant.scopes - left.scopes
+            ))  # fmt: skip
+            state.owe([], [changes.set_grant_scopes(left)], [note])
+            state.publish(GrantChanged(now, left.grant_id, left.client))
+
+    def _too_long(self, grant: Grant, lives: timedelta, lengthens: bool, longer: bool) -> Refusal | None:
+        if lengthens and grant.via is Via.TOKEN:
+            return refuse("LIFE_BOUNDED", "The end of a minted token is signed into it; mint another one.")
+        longest = self._state.config.longest(grant.via)
+        if longest is not None and lives > longest:
+            return refuse("LIFE_BOUNDED", longest_days=longest.days)
+        if lengthens and not longer:
+            return refuse("BAD_ACT_ARGUMENTS", "It would live longer than now; say --longer if that is meant.")
+        return None
+
+    def _put(self, grant_id: GrantId, **changed: object) -> Grant | None:
+        """Change a grant in memory, if it still lives; it may have been ended or suspended meanwhile."""
+        current = self._state.live.held(grant_id)
+        if current is None:
+            return None
+        grant = replace(current.grant, **changed)  # pyright: ignore[reportArgumentType]
+        self._state.live.put(replace(current, grant=grant))
+        return grant
+
+    def _told(self, now: datetime, grant: Grant | None) -> Grant | Refusal:
+        if grant is None:
+            return refuse("CLIENT_UNKNOWN")
+        self._state.publish(GrantChanged(now, grant.grant_id, grant.client))
+        return grant
+
+
+def _times(
+    before: Grant, scopes: frozenset[Scope], timed: frozenset[Scope], lasts: timedelta | None, now: datetime
+) -> tuple[TimedScope, ...]:
+    kept = [one for one in before.timed if one.scope in scopes - timed]
+    fresh = [] if lasts is None else [TimedScope(scope, now + lasts) for scope in timed & scopes]
+    return tuple(sorted([*kept, *fresh], key=lambda one: (one.until, one.scope)))
+
+
+def _less(before: Grant, after: Grant) -> Grant:
+    """Return what both allow: the scopes of both, each until the earlier of its times."""
+    scopes = before.scopes & after.scopes
+    earliest: dict[Scope, datetime] = {}
+    for one in (*before.timed, *after.timed):
+        if one.scope in scopes:
+            earliest[one.scope] = min(one.until, earliest.get(one.scope, one.until))
+    timed = tuple(TimedScope(scope, until) for scope, until in sorted(earliest.items()))
+    return replace(before, scopes=scopes, timed=timed)
+
+
+def _unwritten(error: Exception) -> Refusal:
+    return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
