@@ -61,6 +61,8 @@ def _judging(tree: ast.AST) -> Iterator[ast.AST]:
     for name, value in ast.iter_fields(tree):
         if name in {"annotation", "returns", "decorator_list", "bases"} or isinstance(tree, ast.JoinedStr):
             continue
+        if isinstance(tree, ast.keyword) and tree.arg == "strict":
+            continue  # says that two sequences are of one length, and decides nothing where they are
         for node in value if isinstance(value, list) else [value]:
             if isinstance(node, ast.AST):
                 yield node

@@ -171,6 +171,14 @@ def test_the_exits_of_a_rejected_bracket_wait_for_nothing(scene: Scene) -> None:
     assert [scene.order(f"b{number}").held for number in (1, 2, 3)] == [False] * 3
 
 
+def test_a_group_under_known_references_is_refused_by_the_name_of_its_first_order(scene: Scene) -> None:
+    one, other = sell("10", "21.00", life=GTC), stop(SELL, "10", "19.00")
+    scene.pair("p", one, other)
+    refusal = scene.pair("p", other, one).refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.details["reference"]) == ("IDEMPOTENCY_CONFLICT", "p1")
+
+
 # what is taken
 
 

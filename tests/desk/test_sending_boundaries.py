@@ -1,0 +1,537 @@
+"""The one send and what comes back, where each way of it ends: what the order becomes and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from cockpit.brokers.base import BrokerUnavailable
+from cockpit.desk import sending
+from cockpit.desk.sending import Sender
+from cockpit.model.events import Notice, OrderChanged
+from cockpit.model.identity import Caller, Scope
+from cockpit.model.orders import (
+    Acknowledged,
+    Cancelled,
+    Executed,
+    Execution,
+    FoundWorking,
+    LinkLost,
+    Order,
+    OrderId,
+    OrderRef,
+    OrderState,
+    Replaced,
+    Side,
+)
+from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import Safe
+from cockpit.model.trading import TradingState
+from cockpit.store.audit import AuditEntry
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+from tests.desk.desks import Desk, limit, market, place
+
+LOST = OrderRef("ck:00000000000000000000000000")
+
+
+def now(desk: Desk, order: Order) -> Order:
+    return desk.book.get(order.order_id) or order
+
+
+def notices(desk: Desk) -> list[tuple[str, bool]]:
+    return [(event.text, event.bad) for event in desk.events if isinstance(event, Notice)]
+
+
+def execution(order: Order, number: int, quantity: str = "1") -> Executed:
+    at = order.changed_at
+    made = Execution(
+        f"{order.reference}.{number}", order.reference, order.request.symbol, order.request.side, Decimal(quantity),
+        Decimal(100), Decimal(1), at,
+    )  # fmt: skip
+    return Executed(order.reference, at, made)
+
+
+async def working(desk: Desk, caller: Caller, key: str = "resting-0001", quantity: str = "5") -> Order:
+    price = (await desk.touch("ALFA", Side.BUY) * Decimal("0.98")).quantize(Decimal("0.01"))
+    order = await place(desk, caller, limit(price, quantity=quantity), key)
+    sent = await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert isinstance(sent, Order)
+    assert sent.state is OrderState.WORKING
+    return sent
+
+
+async def leaving(desk: Desk, caller: Caller) -> Order:
+    """Return an order that is durable and about to be sent."""
+    order = await place(desk, caller, market())
+    after = replace(order, state=OrderState.SENDING, version=order.version + 1)
+    async with desk.book.alone(order.order_id):
+        return await desk.book.move(order, after, [])
+
+
+async def unknown(desk: Desk, order: Order) -> Order:
+    """Let the line to the broker break under an order."""
+    desk.sender.sink()(LinkLost(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.settled()
+    assert now(desk, order).state is OrderState.UNKNOWN
+    return now(desk, order)
+
+
+@pytest.fixture
+def unsure(desk: Desk) -> list[str]:
+    """The connections that the sender asks to be compared, instead of comparing them."""
+    told: list[str] = []
+    desk.sender.on_unsure = told.append
+    return told
+
+
+@pytest.fixture
+def sick(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[type[Exception]]:
+    """What the next commits fail with, one each; once it is empty they succeed."""
+    commit, errors = desk.store.commit, list[type[Exception]]()
+
+    async def sometimes(writes: Sequence[Write], audit: Sequence[AuditEntry] = ()) -> tuple[int, ...]:
+        if errors:
+            raise errors.pop(0)("sick")
+        return await commit(writes, audit)
+
+    monkeypatch.setattr(desk.store, "commit", sometimes)
+    monkeypatch.setattr(sending, "_RETRY_WRITE", 0)
+    return errors
+
+
+def failing(desk: Desk, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException) -> None:
+    async def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, call, fails)
+
+
+# the last look
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda desk, _: desk.switch.lower(TradingState.KILLED, "test"), "KILL_SWITCH"),
+        (lambda desk, _: desk.switch.lower(TradingState.HALTED, "test"), "HALTED"),
+        (lambda desk, _: desk.grants.grants.clear(), "GRANT_ENDED"),
+        (lambda desk, grant: changed(desk, grant, scopes=frozenset(Scope) - {Scope.WRITE_ORDERS}), "SCOPE_MISSING"),
+        (lambda desk, grant: changed(desk, grant, scopes=frozenset({Scope.WRITE_ORDERS})), None),
+        (lambda desk, grant: changed(desk, grant, connection="other"), "CONNECTION_UNKNOWN"),
+        (lambda desk, _: None, None),
+    ],
+)
+async def test_the_last_look_sees_switch_and_authority_as_they_are_now(
+    desk: Desk, claude: Caller, change: Callable[[Desk, Caller], object], code: str | None
+) -> None:
+    order = await place(desk, claude, market())
+    change(desk, claude)
+    refusal = desk.sender.last_look(order, desk.connections.need("paper"))
+    assert (None if refusal is None else refusal.code) == code
+
+
+def changed(desk: Desk, caller: Caller, **changes: object) -> None:
+    grant = desk.grants.grants[caller.grant.grant_id]
+    desk.grants.grants[grant.grant_id] = replace(grant, **changes)  # type: ignore[arg-type]
+
+
+async def test_an_order_refused_at_the_last_look_ends_one_version_on_and_says_why(desk: Desk, claude: Caller) -> None:
+    order = await leaving(desk, claude)
+    desk.clock.pass_time(1)
+    desk.switch.lower(TradingState.HALTED, "test")
+    ended = await desk.sender.submit(order)
+    assert ended == now(desk, order)
+    assert (ended.state, ended.version, ended.decide_by) == (OrderState.REFUSED, order.version + 1, None)
+    assert ended.reason.startswith("HALTED: ")
+    assert ended.changed_at == desk.clock.now()
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_what_is_no_group_is_not_sent_as_one(desk: Desk, claude: Caller) -> None:
+    order = await leaving(desk, claude)
+    ended = await desk.sender.submit_linked((order,))
+    assert ended.state is OrderState.REFUSED
+    assert ended.reason.startswith("CAPABILITY_UNAVAILABLE: ")
+
+
+async def test_a_change_that_is_refused_at_the_last_look_leaves_the_order_and_says_why(
+    desk: Desk, claude: Caller
+) -> None:
+    order = await working(desk, claude)
+    asked = await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(6), None)
+    assert asked.proposed is not None
+    desk.switch.lower(TradingState.HALTED, "test")
+    left = await desk.sender.replace(asked)
+    assert (left.state, left.proposed, left.request) == (OrderState.WORKING, None, order.request)
+    assert left.reason == refuse("HALTED").message
+
+
+async def test_without_a_change_nothing_is_sent(desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = await working(desk, claude)
+    failing(desk, monkeypatch, "replace", AssertionError("nothing to send"))
+    assert await desk.sender.replace(order) == order
+
+
+# what becomes of a message
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (Refused(refuse("BROKER_REJECTED", "not here")), OrderState.REJECTED, "BROKER_REJECTED: not here"),
+        (BrokerUnavailable("the line is down"), OrderState.UNKNOWN, "the line is down"),
+        (TimeoutError(), OrderState.UNKNOWN, "no answer from the broker"),
+    ],
+)
+async def test_what_a_message_came_to_is_what_the_order_says(
+    desk: Desk,
+    claude: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    unsure: list[str],
+    error: Exception,
+    state: OrderState,
+    reason: str,
+) -> None:
+    order = await place(desk, claude, market())
+    failing(desk, monkeypatch, "submit", error)
+    sent = await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert isinstance(sent, Order)
+    assert (sent.state, sent.reason) == (state, reason)
+    assert unsure == (["paper"] if state is OrderState.UNKNOWN else [])
+
+
+async def test_a_message_that_breaks_off_may_have_left(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await place(desk, claude, market())
+    failing(desk, monkeypatch, "submit", MemoryError())
+    with pytest.raises(MemoryError):
+        await desk.decisions.approve(order.order_id, None, None, None, "test")
+    await desk.sender.settled()
+    assert (now(desk, order).state, now(desk, order).reason) == (OrderState.UNKNOWN, "the sending broke off")
+    assert not desk.sender.is_under_way(now(desk, order))
+
+
+async def test_a_cancel_that_the_broker_refuses_changes_nothing_is_told_and_looked_into(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await working(desk, claude)
+    failing(desk, monkeypatch, "cancel", Refused(refuse("ORDER_DONE", "too late")))
+    assert await desk.sender.cancel(order) == order
+    says = f"The cancel of {order.request.words()} was refused. ORDER_DONE: too late"
+    assert notices(desk) == [(says, True)]
+    assert unsure == ["paper"]
+
+
+async def test_a_reference_is_cancelled_as_the_order_that_it_belongs_to(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await working(desk, claude)
+    failing(desk, monkeypatch, "cancel", Refused(refuse("ORDER_DONE")))
+    await desk.sender.cancel_reference("paper", order.reference)
+    assert unsure == ["paper"]
+
+
+@pytest.mark.parametrize("error", [None, Refused(refuse("ORDER_UNKNOWN")), BrokerUnavailable("down"), TimeoutError()])
+async def test_a_reference_that_is_nobodys_is_cancelled_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    asked: list[OrderRef] = []
+
+    async def cancel(reference: OrderRef) -> None:
+        asked.append(reference)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, "cancel", cancel)
+    await desk.sender.cancel_reference("paper", LOST)
+    assert asked == [LOST]
+
+
+# what is under way
+
+
+async def test_an_order_is_under_way_from_its_intent_to_the_answer(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await place(desk, claude, market())
+    broker = desk.connections.need("paper").broker
+    submit, seen = broker.submit, list[bool]()
+
+    async def watched(*what: object) -> None:
+        seen.append(desk.sender.is_under_way(order))
+        await submit(*what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(broker, "submit", watched)
+    assert not desk.sender.is_under_way(order)
+    assert desk.sender.is_under_way(replace(order, state=OrderState.SENDING))
+    await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert seen == [True]
+    assert not desk.sender.is_under_way(now(desk, order))
+
+
+async def test_what_was_handed_over_is_not_on_its_way_any_more(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await place(desk, claude, market())
+    failing(desk, monkeypatch, "submit", TimeoutError())
+    await desk.decisions.approve(order.order_id, None, None, None, "test")
+    as_sent = replace(now(desk, order), state=OrderState.SENDING)
+    assert not desk.sender.is_under_way(as_sent)
+    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("done")))
+    await desk.sender.settled()
+    assert desk.sender.is_under_way(as_sent), "what has ended is forgotten"
+
+
+async def test_of_another_run_only_what_it_was_sending_was_handed_over(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    as_sent = replace(order, state=OrderState.SENDING)
+    desk.sender.found_sending([order])
+    assert desk.sender.is_under_way(as_sent)
+    desk.sender.found_sending([as_sent])
+    assert not desk.sender.is_under_way(as_sent)
+
+
+async def test_what_the_books_say_counts_only_for_the_order_that_was_compared(desk: Desk, claude: Caller) -> None:
+    order = await working(desk, claude)
+    ended = Cancelled(order.reference, order.changed_at, Safe("expired there"))
+    assert not await desk.sender.learn(replace(order, version=order.version - 1), [ended])
+    assert now(desk, order) == order
+    assert await desk.sender.learn(order, [ended])
+    assert now(desk, order).state is OrderState.CANCELLED
+
+
+# what the operator says
+
+
+async def test_an_unknown_order_ends_as_the_operator_says(desk: Desk, claude: Caller, unsure: list[str]) -> None:
+    order = await unknown(desk, await working(desk, claude))
+    desk.clock.pass_time(1)
+    ended = await desk.sender.resolve(order.order_id, OrderState.EXPIRED, "ann")
+    assert isinstance(ended, Order)
+    assert ended == now(desk, order)
+    assert (ended.state, ended.version) == (OrderState.EXPIRED, order.version + 1)
+    assert ended.reason == "resolved by ann: nobody could say what became of it"
+    assert ended.changed_at == desk.clock.now()
+
+
+async def test_what_can_not_be_resolved_is_refused_and_stays(
+    desk: Desk, claude: Caller, sick: list[type[Exception]], unsure: list[str]
+) -> None:
+    lost, rests = await working(desk, claude), await working(desk, claude, "resting-0002")
+    lost = await unknown(desk, lost)
+    for order_id, state, code in (
+        (lost.order_id, OrderState.FILLED, "BAD_ARGUMENTS"),
+        (rests.order_id, OrderState.CANCELLED, "ALREADY_DECIDED"),
+        (OrderId("o-none"), OrderState.CANCELLED, "ORDER_UNKNOWN"),
+    ):
+        answer = await desk.sender.resolve(order_id, state, "ann")
+        assert isinstance(answer, Refusal)
+        assert answer.code == code
+    for error in (StoreUnavailable, StoreBusy):
+        sick.append(error)
+        answer = await desk.sender.resolve(lost.order_id, OrderState.CANCELLED, "ann")
+        assert isinstance(answer, Refusal)
+        assert answer.code == "AUDIT_UNAVAILABLE"
+    assert (now(desk, lost), now(desk, rests)) == (lost, rests)
+
+
+# facts
+
+
+async def test_facts_whose_order_can_not_be_read_wait_and_stay_in_their_order(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await working(desk, claude), await working(desk, claude, "resting-0002")
+    put, read, asked = desk.sender.sink(), desk.book.of_reference, list[OrderRef]()
+    price = one.request.limit_price
+
+    async def once_blind(reference: OrderRef) -> Order | None:
+        asked.append(reference)
+        if len(asked) > 1:
+            return await read(reference)
+        put(Replaced(one.reference, one.changed_at, Decimal(3), price))
+        put(Cancelled(other.reference, one.changed_at, Safe("gone")))
+        raise StoreUnavailable("blind")
+
+    monkeypatch.setattr(desk.book, "of_reference", once_blind)
+    del desk.events[:]
+    put(Replaced(one.reference, one.changed_at, Decimal(4), price))
+    await desk.sender.settled()
+    assert asked == [one.reference, other.reference, one.reference]
+    assert now(desk, one).request.quantity == Decimal(3)
+    assert now(desk, one).version == one.version + 2
+    assert now(desk, other).state is OrderState.CANCELLED
+
+
+async def test_facts_that_are_not_understood_are_told_and_stop_none_behind_them(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await working(desk, claude)
+    read = desk.book.of_reference
+
+    async def confused(reference: OrderRef) -> Order | None:
+        if reference == LOST:
+            raise ValueError(reference)
+        return await read(reference)
+
+    monkeypatch.setattr(desk.book, "of_reference", confused)
+    desk.sender.sink()(Acknowledged(LOST, order.changed_at))
+    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.settled()
+    assert notices(desk) == [(f"A broker's message was not understood: {LOST}", True)]
+    assert now(desk, order).state is OrderState.CANCELLED
+
+
+async def test_facts_about_an_order_of_others_change_nothing(desk: Desk, claude: Caller) -> None:
+    order = await working(desk, claude)
+    desk.sender.sink()(Cancelled(LOST, order.changed_at, Safe("theirs")))
+    await desk.sender.settled()
+    assert (now(desk, order), notices(desk)) == (order, [])
+
+
+async def test_each_execution_counts_once_however_often_it_is_told(
+    desk: Desk, claude: Caller, unsure: list[str]
+) -> None:
+    order = await working(desk, claude, quantity="3")
+    put = desk.sender.sink()
+    for number in (1, 1, 2):
+        put(execution(order, number))
+    await desk.sender.settled()
+    put(execution(order, 2))
+    await desk.sender.settled()
+    assert (now(desk, order).filled, now(desk, order).version) == (Decimal(2), order.version + 2)
+    put(execution(order, 3))
+    await desk.sender.settled()
+    assert (now(desk, order).state, now(desk, order).fees) == (OrderState.FILLED, Decimal(3))
+    assert set(await desk.book.executions(order)) == {f"{order.reference}.{number}" for number in (1, 2, 3)}
+    assert unsure == [], "all of it and no more was filled"
+
+
+async def test_a_fill_beyond_the_quantity_is_counted_and_looked_into(
+    desk: Desk, claude: Caller, unsure: list[str]
+) -> None:
+    order = await working(desk, claude, quantity="3")
+    desk.sender.sink()(execution(order, 1, "4"))
+    await desk.sender.settled()
+    assert now(desk, order).filled == Decimal(4)
+    assert unsure == ["paper"]
+
+
+async def test_what_happens_to_an_order_that_had_ended_is_looked_into(
+    desk: Desk, claude: Caller, unsure: list[str]
+) -> None:
+    order = await working(desk, claude)
+    put = desk.sender.sink()
+    put(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.settled()
+    assert unsure == []
+    put(FoundWorking(order.reference, order.changed_at))
+    await desk.sender.settled()
+    assert now(desk, order).state is OrderState.WORKING
+    assert unsure == ["paper"]
+
+
+async def test_an_ended_order_among_the_facts_of_one_batch_is_looked_into_too(
+    desk: Desk, claude: Caller, unsure: list[str]
+) -> None:
+    order = await working(desk, claude)
+    put = desk.sender.sink()
+    put(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    put(FoundWorking(order.reference, order.changed_at))
+    put(execution(order, 1))
+    await desk.sender.settled()
+    assert now(desk, order).state is OrderState.PARTLY_FILLED
+    assert unsure == ["paper"]
+
+
+async def test_a_fact_that_changes_nothing_is_neither_recorded_nor_told(desk: Desk, claude: Caller) -> None:
+    order = await working(desk, claude)
+    records = len(await desk.store.audit_tail(50))
+    del desk.events[:]
+    desk.sender.sink()(Acknowledged(order.reference, order.changed_at))
+    await desk.sender.settled()
+    assert len(await desk.store.audit_tail(50)) == records
+    assert desk.events == []
+
+
+async def test_that_the_broker_has_an_order_is_kept_beside_it(desk: Desk, claude: Caller) -> None:
+    order = await working(desk, claude)
+    (row,) = await desk.store.rows("SELECT acknowledged FROM sent WHERE order_id = ?", (order.order_id,))
+    assert row["acknowledged"] == 1
+
+
+async def test_a_lost_line_does_not_say_that_the_broker_has_it(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await place(desk, claude, market())
+    failing(desk, monkeypatch, "submit", TimeoutError())
+    await desk.decisions.approve(order.order_id, None, None, None, "test")
+    (row,) = await desk.store.rows("SELECT acknowledged FROM sent WHERE order_id = ?", (order.order_id,))
+    assert row["acknowledged"] == 0
+
+
+# a disk that takes nothing
+
+
+async def stored(desk: Desk, order: Order) -> str:
+    (row,) = await desk.store.rows("SELECT state FROM orders WHERE order_id = ?", (order.order_id,))
+    return str(row["state"])
+
+
+async def test_what_could_not_be_written_is_told_and_tried_until_it_is(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, sick: list[type[Exception]]
+) -> None:
+    order = await working(desk, claude)
+    late, tries, written = desk.book.write_late, list[int](), asyncio.Event()
+
+    async def watched() -> None:
+        tries.append(len(sick))
+        await late()
+        written.set()
+
+    monkeypatch.setattr(desk.book, "write_late", watched)
+    sick.extend([StoreUnavailable, StoreBusy, StoreUnavailable])
+    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.settled()
+    assert now(desk, order).state is OrderState.CANCELLED
+    says = f"{order.request.words()} is cancelled, but the database can't be written."
+    assert notices(desk) == [(says, True)]
+    async with asyncio.timeout(2):
+        await written.wait()
+    assert tries == [2, 1, 0]
+    assert await stored(desk, order) == "cancelled"
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert tries == [2, 1, 0], "once all is written nothing is left to try"
+
+
+async def test_at_the_end_what_could_not_be_written_is_tried_once_more(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, sick: list[type[Exception]]
+) -> None:
+    order = await working(desk, claude)
+    monkeypatch.setattr(sending, "_RETRY_WRITE", 3600)
+    other = Sender(desk.grants, desk.connections, desk.switch, desk.book, desk.clock, desk.events.append)
+    running = asyncio.create_task(other.run())
+    sick.append(StoreUnavailable)
+    other.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await other.settled()
+    assert await stored(desk, order) == "working"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await stored(desk, order) == "cancelled"
+
+
+async def test_what_is_refused_ends_even_where_it_can_not_be_written(
+    desk: Desk, claude: Caller, sick: list[type[Exception]]
+) -> None:
+    order = await leaving(desk, claude)
+    desk.switch.lower(TradingState.HALTED, "test")
+    sick.append(StoreUnavailable)
+    ended = await desk.sender.submit(order)
+    assert ended.state is OrderState.REFUSED
+    assert [event.order.state for event in desk.events if isinstance(event, OrderChanged)][-1] is OrderState.REFUSED
