@@ -140,11 +140,11 @@ class TokenSigner:
     def _claims(self, claims: Mapping[str, object], now: float | None) -> Claims | None:
         if claims["iss"] != self._config.issuer or claims["aud"] != self._config.resource:
             return None
-        times = (claims["exp"], claims["iat"])
+        times = (claims["exp"], claims["iat"], claims.get("nbf", 0))
         if any(type(at) is not int for at in times):
             return None
-        expires, issued = int(str(times[0])), int(str(times[1]))
-        if now is not None and issued > now + _CLOCK_SKEW:
+        expires, *begins = (int(str(at)) for at in times)
+        if now is not None and max(begins) > now + _CLOCK_SKEW:
             return None
         texts = (claims["gid"], claims["client_id"], claims["sub"], claims["jti"], claims["scope"])
         if any(type(text) is not str for text in texts):
