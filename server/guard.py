@@ -103,6 +103,9 @@ class Guard:
             return _too_large()
         if "Content-Encoding" in headers:
             return _refused(415, "encoding_not_supported", "Send the body without content encoding.")
+        if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            # The parser reads any list that ends in chunked, and would leave the other codings on the body.
+            return _closed(_refused(400, "encoding_not_supported", "Send the body in chunks or with its length."))
         try:
             return await handler(request)
         except web.HTTPRequestEntityTooLarge:
@@ -174,6 +177,9 @@ def _refused(status: int, code: str, message: str) -> web.Response:
 
 
 def _too_large() -> web.Response:
-    response = error_response(None, INVALID_REQUEST, "Request body too large", status=413)
+    return _closed(error_response(None, INVALID_REQUEST, "Request body too large", status=413))
+
+
+def _closed(response: web.Response) -> web.Response:
     response.force_close()
     return response

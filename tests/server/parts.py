@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ssl import SSLContext
 from typing import Any
 
 import httpx2
@@ -183,6 +184,7 @@ async def house(
     connections: Connections | None = None,
     public: str = "https://cockpit.example",
     failed: Callable[[], None] | None = None,
+    tls: Callable[[], SSLContext] | None = None,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -198,7 +200,7 @@ async def house(
         policy = Policy.of(public, ("desk.lan",), origins, max_body)
         way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
         app = build_app(transport, way, policy, lambda: "running", routes)
-        async with serve(app, taken, connections, failed=failed) as port:
+        async with serve(app, taken, connections, tls, failed) as port:
             yield House(port, tools, door, clock, transport, turned_away)
 
 
