@@ -174,16 +174,16 @@ def may_still_fill(order: Order, group: Sequence[Order]) -> Decimal:
     filled, and no more than it has.
     """
     if order.linkage not in AT_THE_BROKER or order.role is Role.ENTRY:
-        return order.left
+        return order.may_fill
     rivals = [
         one
         for one in group
         if one.role is not Role.ENTRY and one.request.side is order.request.side and one.state in AT_BROKER
     ]
-    if any((one.left, one.order_id) > (order.left, order.order_id) for one in rivals):
+    if any((one.may_fill, one.order_id) > (order.may_fill, order.order_id) for one in rivals):
         return ZERO
     entry = next((one for one in group if one.role is Role.ENTRY), None)
-    return order.left if entry is None or order.role is Role.LEG else min(order.left, entry.filled)
+    return order.may_fill if entry is None or order.role is Role.LEG else min(order.may_fill, entry.filled)
 
 
 def worth(orders: Sequence[Order]) -> Decimal | None:

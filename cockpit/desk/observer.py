@@ -29,7 +29,7 @@ from cockpit.model.refusals import Refused
 from cockpit.settings.policy import PolicySettings
 
 _NOT_YET_COUNTED = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
-"""States in which a broker's buying power may not know the order."""
+"""States in which a broker's buying power may not know the order. It may not know a change under way either."""
 _VOLUME_DAYS: Final = 20
 
 
@@ -157,7 +157,8 @@ class Observer:
                 if order.state not in _NOT_YET_COUNTED:
                     in_flight -= _opens(order, held) * _price(order) * instrument.multiplier
                 continue
-            if order.state in _NOT_YET_COUNTED and order.role not in EXITS:
+            is_counted = order.state not in _NOT_YET_COUNTED and len(order.terms) == 1
+            if not is_counted and order.role not in EXITS:
                 in_flight += _value(order, policy.market_margin) * await self._multiplier(connection, market, order)
             if order.order_id not in ours:
                 resting.append(order)
@@ -278,7 +279,8 @@ class Observer:
 
 
 def _price(order: Order) -> Decimal:
-    return order.request.limit_price or order.request.stop_price or order.asked_at_price or ZERO
+    prices = (one.limit_price or one.stop_price for one in order.terms)
+    return max(price or order.asked_at_price or ZERO for price in prices)
 
 
 def _opens(order: Order, held: Decimal) -> Decimal:
@@ -288,4 +290,4 @@ def _opens(order: Order, held: Decimal) -> Decimal:
 
 
 def _value(order: Order, margin: Decimal) -> Decimal:
-    return order.left * _price(order) * (1 + margin)
+    return order.may_fill * _price(order) * (1 + margin)

@@ -187,8 +187,8 @@ def _share(order: Order) -> _Share:
         return _Share(order.client, order.connection, 0, ZERO, 0, 0)
     worth = order.filled * (order.average_price or ZERO)
     if order.state not in DONE:
-        request = order.request
-        worth += order.left * (request.limit_price or request.stop_price or order.asked_at_price or ZERO)
+        prices = (one.limit_price or one.stop_price or order.asked_at_price or ZERO for one in order.terms)
+        worth += order.may_fill * max(prices)
     cancelled = int(order.state is OrderState.CANCELLED)
     return _Share(order.client, order.connection, 1, worth, cancelled, int(order.filled > ZERO))
 

@@ -215,6 +215,18 @@ class Order:
         return self.request.quantity - self.filled
 
     @property
+    def terms(self) -> tuple[OrderRequest, ...]:
+        """Terms by which the broker may work it: the order's, and those of a change that was sent and not answered yet."""
+        if self.proposed is None or self.decide_by is not None:
+            return (self.request,)
+        return self.request, self.proposed
+
+    @property
+    def may_fill(self) -> Decimal:
+        """Quantity that may still fill, whichever of its terms the broker works."""
+        return max(one.quantity for one in self.terms) - self.filled
+
+    @property
     def waits(self) -> bool:
         """Whether the operator has to decide on it now."""
         return self.decide_by is not None

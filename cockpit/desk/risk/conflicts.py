@@ -21,7 +21,9 @@ def self_cross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     if not against or order.order_type in _TRIGGERED_LATER:
         return idle("No order of the account is on the other side.")
     price = order.limit_price or known(seen.touch(order.side), "the market's price")
-    crossed = next((one for one in against if _crosses(price, order.side, one.request.limit_price)), None)
+    crossed = next(
+        (one for one in against if any(_crosses(price, order.side, at.limit_price) for at in one.terms)), None
+    )
     if crossed is None:
         return judged(True, "no crossing", plain(price), "It crosses no order of the account.")
     return judged(False, "no crossing", plain(price), f"It would trade with {crossed.request.words()}.")
