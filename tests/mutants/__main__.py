@@ -75,6 +75,10 @@ def _run(file: Path, fault: Fault, tests: Sequence[str], seconds: int = 0) -> in
     os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
 
 
+def _passes(file: Path, unharmed: Fault, tests: Sequence[str]) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(_run(file, unharmed, tests), 0)[1]) == 0
+
+
 def _warm_up(files: Sequence[Path], tests: Sequence[str]) -> None:
     """Import what every run needs and no fault can be in: everything but the house from the lowest changed floor up."""
     pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *tests])
@@ -92,9 +96,9 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
     files = [file for one in code for file in ([Path(one)] if Path(one).is_file() else sorted(Path(one).rglob("*.py")))]
     _warm_up(files, tests)
     waiting = [(file, fault) for file in files for fault in faults(file)]
+    unharmed = Fault(0, "none", files[0].read_text(encoding="utf-8"))
     began = time.monotonic()
-    child = _run(files[0], Fault(0, "none", files[0].read_text(encoding="utf-8")), tests)
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+    if not _passes(files[0], unharmed, tests):
         print("the tests fail without any fault")
         return 2
     seconds = max(_LEAST_SECONDS, math.ceil(_PATIENCE * (time.monotonic() - began)))
@@ -113,6 +117,9 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
         if os.waitstatus_to_exitcode(status) == 0:
             survived.append((file, fault))
             print(f"{file}:{fault.line}: {fault.what}", flush=True)
+    if not _passes(files[0], unharmed, tests):
+        print("the tests fail without any fault by now: something was changed meanwhile, and nothing is shown")
+        return 2
     took = f"{time.monotonic() - began:.0f} s"
     print(f"{total} faults, {len(survived)} unnoticed, {endless} noticed by a test that did not end, {took}")
     return int(bool(survived))
