@@ -1,4 +1,5 @@
-"""Writes what the pages of docs/ take from the code: the keys and commands from the acts, the settings from their model.
+"""Writes what the pages of docs/ take from the code: the keys and commands from the acts, the settings from their model,
+the security cases from their tests.
 
     python docs/make.py           writes
     python docs/make.py --check   says which page is not current, and fails
@@ -8,6 +9,7 @@ Each page holds its own text; only what stands between a pair of marks is replac
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -22,6 +24,8 @@ from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
 
 FOLDER: Final = Path(__file__).parent
+TESTS: Final = FOLDER.parent / "tests"
+_CASE: Final = re.compile(r"test_(T\d\d)_(\w+)")
 _MARKS: Final = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- made: end -->)", re.DOTALL)
 _ASKS: Final = {Danger.SAFE: "", Danger.TWO_STEPS: "asks", Danger.TYPED: "asks for a word"}
 
@@ -96,6 +100,20 @@ def limits() -> str:
     return table(("limit", "what it is", "default", "where money is real", "stricter is"), rows)
 
 
+def cases() -> str:
+    """Every numbered test of a security case: its docstring says what is tried, its name what happens."""
+    rows = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        where = path.relative_to(TESTS.parent).as_posix()
+        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found = _CASE.fullmatch(test.name) if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) else None
+            if found is not None:
+                tried = " ".join((ast.get_docstring(test) or "").split())  # type: ignore[arg-type]
+                happens = found[2].replace("_", " ")
+                rows.append((found[1], tried, f"{happens[0].upper()}{happens[1:]}.", f"[{path.stem[5:]}](../{where})"))
+    return table(("case", "what is tried", "what happens", "test"), sorted(rows, key=lambda row: row[0]))
+
+
 MADE: Final[Mapping[str, Callable[[], str]]] = {
     "keys": keys_table,
     "commands": commands,
@@ -103,6 +121,7 @@ MADE: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings,
     "checks": checks,
     "limits": limits,
+    "cases": cases,
 }
 
 

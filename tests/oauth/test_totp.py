@@ -120,6 +120,7 @@ async def test_an_enrolment_waits_ten_minutes_and_only_the_last_one_counts(desk:
 async def test_T82_only_the_present_step_and_the_one_before_are_taken(
     desk: Desk, steps: int, refused: str | None
 ) -> None:
+    """Codes of the steps from two before to two after the present one are typed."""
     async with desk.open() as totp:
         phone, _ = await enrol(totp, desk)
         desk.clock.advance(10 * STEP_SECONDS)
@@ -128,6 +129,7 @@ async def test_T82_only_the_present_step_and_the_one_before_are_taken(
 
 
 async def test_T82_a_code_counts_once(desk: Desk) -> None:
+    """A code is typed a second time, at another face, and after its step is over."""
     async with desk.open() as totp:
         phone, _ = await enrol(totp, desk)
         code = phone.code(desk.clock.now())
@@ -140,6 +142,7 @@ async def test_T82_a_code_counts_once(desk: Desk) -> None:
 
 
 async def test_T82_after_a_code_the_one_before_it_counts_no_more(desk: Desk) -> None:
+    """The code of the step before is typed after the present one was."""
     async with desk.open() as totp:
         phone, _ = await enrol(totp, desk)
         desk.clock.advance(10 * STEP_SECONDS)
@@ -149,6 +152,7 @@ async def test_T82_after_a_code_the_one_before_it_counts_no_more(desk: Desk) -> 
 
 
 async def test_T82_of_fifty_at_once_one_is_let_through(desk: Desk) -> None:
+    """One code is typed fifty times at the same moment."""
     async with desk.open() as totp:
         phone, _ = await enrol(totp, desk)
         code = phone.code(desk.clock.now())

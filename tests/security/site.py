@@ -14,7 +14,7 @@ import aiohttp
 from cockpit.app.wiring import Cockpit, running
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event
+from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, scope_text
 from cockpit.model.orders import OrderRef, OrderRequest
 from cockpit.model.refusals import Refusal
@@ -47,6 +47,7 @@ class Site(Outside):
     clock: ManualClock
     http: aiohttp.ClientSession
     brokers: dict[str, RecordingBroker]
+    events: list[Event]
 
     @property
     def base(self) -> str:
@@ -85,6 +86,10 @@ class Site(Outside):
     def waiting(self) -> list[str]:
         """The requests that the operator sees waiting."""
         return [one.request_id for one in self.cockpit.face.snapshot().pending_clients]
+
+    def notices(self) -> list[Notice]:
+        """What the operator was told since the site was opened."""
+        return [event for event in self.events if isinstance(event, Notice)]
 
     # inside: only where a case is about what is kept, or about a moment that no client can choose
 
@@ -174,7 +179,9 @@ async def open_site(
         cockpit = await stack.enter_async_context(running(read, taken, clock, asyncio.Event(), broker))
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, auto_decompress=False))
-        yield Site(cockpit, folder, port_of(taken), clock, http, brokers)
+        events: list[Event] = []
+        cockpit.face.subscribe(wake=events.append)
+        yield Site(cockpit, folder, port_of(taken), clock, http, brokers, events)
 
 
 @asynccontextmanager
@@ -183,10 +190,3 @@ async def another_browser(cookies: dict[str, str] | None = None) -> AsyncIterato
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar, cookies=cookies, auto_decompress=False) as http:
         yield http
-
-
-def events_of(site: Site) -> list[Event]:
-    """Listen from now on; the list grows by itself."""
-    heard: list[Event] = []
-    site.cockpit.face.subscribe(wake=heard.append)
-    return heard

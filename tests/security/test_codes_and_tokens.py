@@ -18,7 +18,7 @@ from tests.oauth.outside import REDIRECT, VERIFIER, ManualClock, tokens_of
 from tests.security.dying import COMMAND as DYING
 from tests.security.dying import FLAG
 from tests.security.far_host import FarHost
-from tests.security.site import READS, Site, events_of, open_site
+from tests.security.site import READS, Site, open_site
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -187,11 +187,11 @@ async def test_T41_a_refresh_token_from_before_ends_the_grant_and_the_operator_h
     second = tokens_of(await site.refresh(client_id, stolen.refresh))
     third = tokens_of(await site.refresh(client_id, second.refresh))
     site.clock.go(61)
-    heard = events_of(site)
+    site.events.clear()
     assert (await site.refresh(client_id, stolen.refresh)).json["error"] == "invalid_grant"
     assert not await site.lives(third.access)
     assert (await site.refresh(client_id, third.refresh)).json["error"] == "invalid_grant"
-    assert [event.client for event in heard if isinstance(event, GrantEnded)] == ["Tester"]
+    assert [event.client for event in site.events if isinstance(event, GrantEnded)] == ["Tester"]
     assert "REFRESH_REUSE" in await site.codes_in_audit()
 
 

@@ -130,6 +130,7 @@ def test_a_proxy_that_nobody_named_is_told_of_once():
 
 
 async def test_T77_the_headers_of_an_untrusted_peer_change_nothing():
+    """A peer that is no trusted proxy names another address, host and protocol."""
     seen: list[str] = []
     addresses = Addresses()
 

@@ -117,6 +117,7 @@ async def test_a_listed_page_reads_streams_and_challenges_too():
     ],
 )
 async def test_T76_a_preflight_is_answered_before_authentication_where_pages_may_call(path):
+    """A listed page asks before it calls, without a token; a page that isn't listed asks too."""
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     async with house(origins=(PAGE,)) as here, wire(here, None) as nobody:
         async with nobody.http.options(here.origin + path, headers={"Origin": PAGE, **asks}) as answer:
@@ -135,6 +136,7 @@ async def test_T76_a_preflight_is_answered_before_authentication_where_pages_may
 @pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/wait/abc", "/healthz", "/nothing"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 async def test_T76_what_a_person_looks_at_is_for_no_other_page(path, method):
+    """A listed page reads what only a person may look at."""
     asks = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
     async with (
         house(origins=(PAGE,)) as here,
@@ -158,6 +160,7 @@ async def test_what_differs_by_origin_says_so_to_caches():
 
 @pytest.mark.parametrize("path", ["/healthz", "/nothing", "/oauth/token"])
 async def test_T07_what_is_no_page_is_of_no_use_as_one(path):
+    """An answer that is no page is opened as one, or put into a frame."""
     async with house() as here, wire(here, None) as nobody, nobody.http.get(here.origin + path) as answer:
         policy = answer.headers["Content-Security-Policy"]
         assert policy == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

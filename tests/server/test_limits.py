@@ -131,6 +131,7 @@ def test_the_operator_hears_once_of_each_kind_and_is_told_the_number():
 
 
 async def test_T67_bad_tokens_are_turned_away_when_they_are_too_many_and_good_ones_are_not():
+    """An address sends one bad token after the other."""
     counted = Counted(bad_tokens=(3, 100))
     async with house(requests=counted.limits) as here, wire(here, "wrong") as stranger, wire(here, None) as nobody:
         for _ in range(3):
