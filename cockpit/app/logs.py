@@ -16,6 +16,11 @@ _MOST_BYTES: Final = 2_000_000
 _QUIET: Final = ("aiohttp.access", "aiosqlite", "asyncio", "authlib", "mcp", "httpx", "httpx2")
 
 
+def _tells_no_token(record: logging.LogRecord) -> bool:
+    """Drop what Authlib says at DEBUG, whole tokens among it, whatever level somebody gives its loggers."""
+    return record.levelno > logging.DEBUG or not record.name.startswith("authlib")
+
+
 class Logs:
     """A context in which everything that is logged ends up in the right place."""
 
@@ -41,6 +46,7 @@ class Logs:
         logging.getLogger().handlers[:] = []
 
     def _listen(self, handler: logging.Handler) -> None:
+        handler.addFilter(_tells_no_token)
         handler.setFormatter(logging.Formatter(_FORMAT))
         self._listener = QueueListener(self._queue, handler, respect_handler_level=True)
         self._listener.start()
