@@ -91,7 +91,9 @@ class Consent:
         if waiting.location is not None:
             return HttpAnswer(303, (("Location", waiting.location), ("Cache-Control", "no-store")))
         if waiting.stage is Stage.UNUSABLE:
-            return self._wrong("The program's own description can't be had, or it doesn't name where it wants its code.")
+            return self._wrong(
+                "The program's own description can't be had, or it doesn't name where it wants its code."
+            )
         if waiting.stage is Stage.DENIED:
             return self._pages.message(403, "Turned away", "The operator has turned this program away.")
         left = (waiting.shown.decide_by - self._state.clock.now()).total_seconds()
@@ -221,8 +223,7 @@ class Consent:
         return self._pages.message(503, "Please try again", "The host can't take this now.", retry_after=5)
 
     def _full(self, request: HttpRequest) -> HttpAnswer:
-        here = sum(one.shown.address == safe(request.address, 64) for one in self._state.room.waiting())
-        status = 429 if here >= self._state.config.max_waiting_per_address else 503
+        status = 429 if self._state.room.is_full_for(safe(request.address, 64)) else 503
         return self._pages.message(
             status, "Too many wait already", "Try again when the operator has decided on them.", retry_after=30
         )

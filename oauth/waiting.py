@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from cockpit.model.identity import GrantId, Scope
+from cockpit.model.networks import place_of
 from cockpit.model.text import Safe
 from oauth.parameters import Parameters
 
@@ -73,9 +74,13 @@ class WaitingRoom:
 
     def has_room(self, address: str) -> bool:
         """Whether one more browser of that address may wait."""
-        waiting = [request for request in self._requests.values() if request.stage is Stage.WAITING]
-        here = sum(request.shown.address == address for request in waiting)
-        return len(waiting) < self._most and here < self._most_per_address
+        return len(self.waiting()) < self._most and not self.is_full_for(address)
+
+    def is_full_for(self, address: str) -> bool:
+        """Whether as many browsers of its place wait as may; of IPv6 a place is a /64."""
+        place = place_of(address)
+        here = sum(place_of(request.shown.address) == place for request in self.waiting())
+        return here >= self._most_per_address
 
     def new_code(self) -> str:
         """Draw a code that no other browser shows."""
