@@ -46,9 +46,9 @@ class Approvals:
             if waiting.stage is not Stage.WAITING or waiting.shown.decide_by <= now:
                 return refuse("ALREADY_DECIDED")
             known = known_spelling(state, name)
-            if any(one.grant.via is Via.KEY and one.grant.client == known for one in state.live.all()):
+            if any(one.grant.via is not Via.OAUTH and one.grant.client == known for one in state.live.all()):
                 return refuse("NAME_TAKEN", name=known)
-            stored = self._new_grant(waiting.shown, known, scopes, connection, lives, now)
+            stored = self._new_grant(waiting.shown, known, scopes, connection, lives, now, by)
             given = GivenName(known, waiting.shown.host, waiting.shown.claimed_name)
             shown = waiting.shown
             note = entry(
@@ -58,7 +58,7 @@ class Approvals:
             writes = [
                 changes.add_grant(stored),
                 changes.add_name(given),
-                changes.approve_registration(shown.client_id),
+                changes.approve_registration(shown.client_id, waiting.shape),
             ]
             try:
                 await state.store.commit(writes, [note])
@@ -109,6 +109,7 @@ class Approvals:
         connection: str,
         lives: timedelta | None,
         now: datetime,
+        by: str,
     ) -> StoredGrant:
         config = self._state.config
         longest = timedelta(days=config.refresh_days)
@@ -122,6 +123,7 @@ class Approvals:
             made_at=now,
             expires_at=now + min(lives or longest, longest),
             host=shown.host,
+            made_by=by,
         )
         collect_by = now + timedelta(seconds=config.ask_seconds + config.code_seconds)
         return StoredGrant(grant, asked=frozenset(shown.asked), collect_by=collect_by)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Final
 
-from cockpit.model.identity import GrantId, Scope, scope_text
+from cockpit.model.identity import Grant, GrantId, scope_text
 from cockpit.store.times import to_micros
 from cockpit.store.writes import Write
+from oauth.assertions import Proof
 from oauth.records import CodeRow, GivenName, RefreshRow, Registration, StoredGrant
+from oauth.static_clients import StaticClient
+
+_UNAPPROVED: Final = (
+    "standing <> 'approved' AND kind IN ('dcr', 'cimd')"
+    " AND client_id NOT IN (SELECT client_id FROM oauth_grants WHERE ended_at IS NULL)"
+)
+"""Registrations that nothing depends on."""
 
 
 def add_registration(new: Registration) -> Write:
@@ -37,15 +46,81 @@ def add_registration(new: Registration) -> Write:
     )
 
 
-def approve_registration(client_id: str) -> Write:
-    """Note that the operator let a registration in."""
-    return Write("UPDATE oauth_clients SET standing = 'approved' WHERE client_id = ?", (client_id,), expect=1)
+def describe_client(found: Registration) -> Write:
+    """Keep what a client's document says now. Where it says other things than were approved, it is new again."""
+    return Write(
+        "INSERT INTO oauth_clients (client_id, kind, standing, claimed_name, redirect_uris, auth_method, or_none, jwks,"
+        " jwks_uri, address, registered_at, fetched_at, fresh_until)"
+        " VALUES (?, ?, 'new', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
+        " claimed_name = excluded.claimed_name, redirect_uris = excluded.redirect_uris,"
+        " auth_method = excluded.auth_method, or_none = excluded.or_none, jwks = excluded.jwks,"
+        " jwks_uri = excluded.jwks_uri, fetched_at = excluded.fetched_at, fresh_until = excluded.fresh_until,"
+        " standing = CASE WHEN standing = 'approved' AND approved_shape IS NOT ? THEN 'new' ELSE standing END",
+        (
+            found.client_id,
+            found.kind.value,
+            found.claimed_name,
+            json.dumps(found.redirect_uris),
+            found.auth_method,
+            int(found.or_none),
+            found.jwks,
+            found.jwks_uri,
+            found.address,
+            to_micros(found.registered_at),
+            _micros(found.fetched_at),
+            _micros(found.fresh_until),
+            found.shape,
+        ),
+        expect=1,
+    )
+
+
+def keep_static(client: StaticClient, at: datetime) -> Write:
+    """Keep a client that the settings name, as they describe it now."""
+    return Write(
+        "INSERT INTO oauth_clients (client_id, kind, standing, claimed_name, redirect_uris, auth_method, secret_hash,"
+        " jwks, jwks_uri, address, registered_at) VALUES (?, 'static', 'approved', ?, ?, ?, ?, ?, ?, '', ?)"
+        " ON CONFLICT (client_id) DO UPDATE SET claimed_name = excluded.claimed_name,"
+        " redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method,"
+        " secret_hash = excluded.secret_hash, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri"
+        " WHERE kind = 'static'",
+        (
+            client.client_id,
+            client.name,
+            json.dumps(client.redirect_uris),
+            client.auth_method,
+            client.secret_hash,
+            client.jwks,
+            client.jwks_uri,
+            to_micros(at),
+        ),
+        expect=1,
+    )
+
+
+def forget_static(client_id: str) -> Write:
+    """Drop a client that the settings name no longer."""
+    return Write("DELETE FROM oauth_clients WHERE client_id = ? AND kind = 'static'", (client_id,))
+
+
+def approve_registration(client_id: str, shape: bytes) -> Write:
+    """Note that the operator let a registration in, with the name and redirects that were shown."""
+    return Write(
+        "UPDATE oauth_clients SET standing = 'approved', approved_shape = ? WHERE client_id = ?",
+        (shape, client_id),
+        expect=1,
+    )
 
 
 def revoke_registration(client_id: str) -> Write:
-    """Note that a registration has to ask again."""
+    """Note that a registration has to ask again.
+
+    Every installation of a program shares the address of its document, and the settings name theirs: those stay known.
+    """
     return Write(
-        "UPDATE oauth_clients SET standing = 'revoked' WHERE client_id = ? AND standing = 'approved'", (client_id,)
+        "UPDATE oauth_clients SET standing = 'revoked'"
+        " WHERE client_id = ? AND standing = 'approved' AND kind NOT IN ('cimd', 'static')",
+        (client_id,),
     )
 
 
@@ -54,19 +129,42 @@ def forget_registrations(keep: int, but: frozenset[str]) -> Write:
     marks = ", ".join("?" * len(but))
     return Write(
         "DELETE FROM oauth_clients WHERE client_id IN (SELECT client_id FROM oauth_clients"  # noqa: S608 - only marks
-        f" WHERE standing <> 'approved' AND client_id NOT IN ({marks})"
-        " ORDER BY registered_at, client_id LIMIT max(0, (SELECT count(*) FROM oauth_clients"
-        " WHERE standing <> 'approved') - ?))",
+        f" WHERE {_UNAPPROVED} AND client_id NOT IN ({marks})"
+        f" ORDER BY registered_at, client_id LIMIT max(0, (SELECT count(*) FROM oauth_clients WHERE {_UNAPPROVED}) - ?))",
         (*sorted(but), keep),
     )
+
+
+def forget_unapproved(before: datetime, but: frozenset[str]) -> Write:
+    """Drop registrations that nobody approved in time; those in ``but`` stay."""
+    marks = ", ".join("?" * len(but))
+    return Write(
+        f"DELETE FROM oauth_clients WHERE {_UNAPPROVED} AND standing = 'new'"  # noqa: S608 - only marks
+        f" AND registered_at < ? AND client_id NOT IN ({marks})",
+        (to_micros(before), *sorted(but)),
+    )
+
+
+def add_assertion(proof: Proof) -> Write:
+    """Remember that a client's assertion was shown."""
+    return Write(
+        "INSERT INTO oauth_assertions (digest, expires_at) VALUES (?, ?)",
+        (proof.digest, to_micros(proof.expires)),
+        expect=1,
+    )
+
+
+def forget_assertions(before: datetime) -> Write:
+    """Drop assertions that have expired."""
+    return Write("DELETE FROM oauth_assertions WHERE expires_at <= ?", (to_micros(before),))
 
 
 def add_grant(new: StoredGrant) -> Write:
     """Keep a new grant or key."""
     grant = new.grant
     return Write(
-        "INSERT INTO oauth_grants (grant_id, via, client, client_id, scopes, asked, connection, host, made_at,"
-        " collect_by, expires_at, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO oauth_grants (grant_id, via, client, client_id, scopes, asked, connection, host, made_at, made_by,"
+        " collect_by, expires_at, key_hash, hint, signed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.via.value,
@@ -77,9 +175,12 @@ def add_grant(new: StoredGrant) -> Write:
             grant.connection,
             grant.host,
             to_micros(grant.made_at),
+            grant.made_by,
             _micros(new.collect_by),
             _micros(grant.expires_at),
             new.key_hash,
+            grant.hint,
+            new.signed_by,
         ),
         expect=1,
     )
@@ -93,12 +194,23 @@ def add_name(given: GivenName) -> Write:
     )
 
 
-def set_grant_scopes(grant_id: GrantId, scopes: frozenset[Scope]) -> Write:
-    """Change what a grant may do."""
+def set_grant_scopes(grant: Grant) -> Write:
+    """Keep what a grant may do, and for how long."""
+    timed = " ".join(f"{one.scope}@{to_micros(one.until)}" for one in grant.timed)
     return Write(
-        "UPDATE oauth_grants SET scopes = ? WHERE grant_id = ? AND ended_at IS NULL",
-        (scope_text(scopes), grant_id),
+        "UPDATE oauth_grants SET scopes = ?, timed = ? WHERE grant_id = ? AND ended_at IS NULL",
+        (scope_text(grant.scopes), timed, grant.grant_id),
     )
+
+
+def set_grant_expiry(grant_id: GrantId, at: datetime | None) -> list[Write]:
+    """Let a grant end at another time, and its refresh tokens with it."""
+    writes = [
+        Write("UPDATE oauth_grants SET expires_at = ? WHERE grant_id = ? AND ended_at IS NULL", (_micros(at), grant_id))
+    ]
+    if at is not None:
+        writes.append(Write("UPDATE oauth_refresh SET expires_at = ? WHERE grant_id = ?", (to_micros(at), grant_id)))
+    return writes
 
 
 def set_grant_connection(grant_id: GrantId, connection: str) -> Write:
@@ -119,9 +231,20 @@ def enable_grant(grant_id: GrantId) -> Write:
     return Write("UPDATE oauth_grants SET suspended = 0 WHERE grant_id = ? AND ended_at IS NULL", (grant_id,), expect=1)
 
 
-def last_used(grant_id: GrantId, at: datetime) -> Write:
-    """Keep when a grant was used last."""
-    return Write("UPDATE oauth_grants SET last_used = ? WHERE grant_id = ?", (to_micros(at), grant_id))
+def last_used(grant_id: GrantId, at: datetime, address: str) -> Write:
+    """Keep when a grant was used last, and from where."""
+    return Write(
+        "UPDATE oauth_grants SET last_used = ?, last_address = ? WHERE grant_id = ?",
+        (to_micros(at), address, grant_id),
+    )
+
+
+def latest_time(at: datetime) -> Write:
+    """Keep the latest time that was seen."""
+    return Write(
+        "INSERT INTO oauth_time (one, latest) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET latest = excluded.latest",
+        (to_micros(at),),
+    )
 
 
 def end_grant(grant_id: GrantId, at: datetime, reason: str) -> list[Write]:
@@ -136,16 +259,19 @@ def end_grant(grant_id: GrantId, at: datetime, reason: str) -> list[Write]:
 
 
 def kill_everything(at: datetime) -> list[Write]:
-    """End every OAuth grant, suspend every key, drop every code and refresh token."""
+    """End every authority but keys, suspend those, drop every code and refresh token."""
     return [
         Write(
-            "UPDATE oauth_grants SET ended_at = ?, end_reason = 'killed' WHERE via = 'oauth' AND ended_at IS NULL",
+            "UPDATE oauth_grants SET ended_at = ?, end_reason = 'killed' WHERE via <> 'key' AND ended_at IS NULL",
             (to_micros(at),),
         ),
         Write("UPDATE oauth_grants SET suspended = 1 WHERE via = 'key' AND ended_at IS NULL"),
         Write("DELETE FROM oauth_codes"),
         Write("DELETE FROM oauth_refresh"),
-        Write("UPDATE oauth_clients SET standing = 'revoked' WHERE standing = 'approved'"),
+        Write(
+            "UPDATE oauth_clients SET standing = CASE kind WHEN 'static' THEN 'approved' WHEN 'cimd' THEN 'new'"
+            " ELSE 'revoked' END WHERE standing = 'approved'"
+        ),
     ]
 
 

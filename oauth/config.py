@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
-from cockpit.model.identity import READ_SCOPES, Scope
+from cockpit.model.identity import READ_SCOPES, Scope, Via
+from cockpit.model.products import DOCUMENT_HOSTS
 from oauth.redirects import LOOPBACK
+from oauth.static_clients import StaticClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,20 @@ class AuthorityConfig:
     scopes_by_connection: Mapping[str, frozenset[Scope]]
     stale_seconds: int = 60
     """How long after its successor's first use a refresh token is denied without ending the grant."""
+    service_seconds: int = 3600
+    """Life of a service's access token; it has no refresh token."""
+    mint_days: int = 30
+    """Longest life of a token that the operator mints."""
+    key_days: int | None = None
+    """Longest life of an API key or a service; None lets them live for ever."""
+    rotate_days: int = 90
+    """Age at which the signing key is replaced."""
+    document_hosts: frozenset[str] = frozenset(DOCUMENT_HOSTS)
+    """Hosts whose documents about clients are fetched at once; others only after the operator has typed a code."""
+    clients: tuple[StaticClient, ...] = ()
+    """Those that the settings name."""
+    unapproved_hours: int = 24
+    """How long a registration is kept that nobody approves."""
 
     def __post_init__(self) -> None:
         if self.issuer.endswith("/") or urlsplit(self.issuer).path:
@@ -51,6 +68,11 @@ class AuthorityConfig:
     def allowed_on(self, connection: str) -> frozenset[Scope]:
         """Return what settings allow on a connection; nothing on one that is gone."""
         return self.scopes_by_connection.get(connection, frozenset())
+
+    def longest(self, via: Via) -> timedelta | None:
+        """Return how long an authority of a kind may live from now on; None where nothing bounds it."""
+        days = {Via.OAUTH: self.refresh_days, Via.TOKEN: self.mint_days}.get(via, self.key_days)
+        return None if days is None else timedelta(days=days)
 
     @property
     def resources(self) -> frozenset[str]:

@@ -11,24 +11,29 @@ from typing import Any, cast
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749.errors import InvalidScopeError
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidScopeError
 from authlib.oauth2.rfc6749.requests import OAuth2Payload
 
-from cockpit.model.identity import GrantId, Scope, scope_text
+from cockpit.model.identity import GrantId, Scope, Via, scope_text
 from cockpit.store.audit import AuditEntry
 from cockpit.store.times import to_micros
 from cockpit.store.writes import Write
 from oauth import changes, records
+from oauth.assertions import Proof
 from oauth.config import AuthorityConfig
 from oauth.messages import HttpAnswer, json_answer
+from oauth.methods import KEY_METHOD
 from oauth.parameters import Parameters
-from oauth.records import CodeRow, RefreshRow, Registration, Standing, StoredGrant
+from oauth.records import CodeRow, Kind, RefreshRow, Registration, Standing, StoredGrant
 from oauth.redirects import fits
 from oauth.refresh import Presented, TokenState
 from oauth.tokens import Minting, TokenSigner
 
 TOLERATED = frozenset({"offline_access"})
 """Asked for by clients that want to stay connected; every client here may."""
+
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+"""How a service shows its secret."""
 
 Random = Callable[[int], bytes]
 
@@ -43,6 +48,8 @@ class Snapshot:
     refresh: RefreshRow | None = None
     grant: StoredGrant | None = None
     """The grant of the code or refresh token, if it may be used now."""
+    proof: Proof | None = None
+    """The client has signed for this request."""
     hide_revoked: bool = True
     """A revoked registration counts as unknown, so that its client registers anew; it may still ask again."""
 
@@ -115,13 +122,19 @@ class RegisteredClient(ClientMixin):
         return kept is not None and hmac.compare_digest(kept, records.digest(client_secret))
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return self.registration.auth_method == method
+        if self.registration.kind is Kind.SERVICE:
+            return method in SECRET_METHODS
+        chosen = self.registration.auth_method
+        return method == chosen or (method == "none" and self.registration.or_none)
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return self.registration.standing is Standing.APPROVED
+        if (self.registration.kind is Kind.SERVICE) != (grant_type == "client_credentials"):
+            return False
+        # A document that changed has its program ask again; what was granted before goes on.
+        return self.registration.kind is Kind.CIMD or self.registration.standing is Standing.APPROVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +232,27 @@ class Decision(AuthorizationServer):
         return RegisteredClient(found, self.config)
 
     def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
-        # Whoever shows a secret in the header is no public client (RFC 6749, 2.3).
-        shown = [method for method in methods if method != "none"] if request.headers.get("Authorization") else methods
-        return super().authenticate_client(request, shown, endpoint)
+        proof = self.seen.proof
+        if proof is None:
+            # Whoever shows a secret in the header is no public client (RFC 6749, 2.3).
+            secret = request.headers.get("Authorization") is not None
+            shown = [method for method in methods if method != "none"] if secret else methods
+            return super().authenticate_client(request, shown, endpoint)
+        # Whoever brings a proof is known by it alone: it never falls back to a lesser one.
+        client = self.query_client(proof.client_id)
+        if client is None or not client.check_endpoint_auth_method(KEY_METHOD, endpoint):
+            raise InvalidClientError(description="The client cannot authenticate with a key.")
+        request.auth_method = KEY_METHOD
+        self.write(changes.add_assertion(proof))
+        return client
 
     def validate_requested_scope(self, scope: str | None) -> None:
         if not {*(scope or "").split()} <= {*self.config.grantable} | TOLERATED:
             raise InvalidScopeError(description="The settings don't allow a scope that was asked for.")
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
+        if "refresh_token" not in token:
+            return
         stored = self._holder()
         parent = self.seen.refresh if request.refresh_token is not None else None
         expires = stored.grant.expires_at
@@ -274,17 +299,18 @@ class Decision(AuthorizationServer):
         assert self.seen.grant is not None  # the grants checked it before
         return self.seen.grant
 
-    def _tokens(self, **_: object) -> dict[str, Any]:
+    def _tokens(self, **asked: object) -> dict[str, Any]:
         stored = self._holder()
+        is_service = stored.grant.via is Via.SERVICE
         issued = to_micros(self.seen.now) // 1_000_000
-        expires = issued + self.config.access_seconds
+        expires = issued + (self.config.service_seconds if is_service else self.config.access_seconds)
         if stored.grant.expires_at is not None:
             expires = min(expires, to_micros(stored.grant.expires_at) // 1_000_000)
         scopes = self.effective(stored) if self.narrowed is None else self.narrowed
         access = self.signer.mint(
             Minting(
                 grant_id=stored.grant.grant_id,
-                client=stored.grant.client,
+                client=f"svc:{stored.grant.client_id}" if is_service else stored.grant.client,
                 client_id=stored.grant.client_id,
                 scopes=scopes,
                 narrowed=self.narrowed is not None,
@@ -297,6 +323,7 @@ class Decision(AuthorizationServer):
             "access_token": access,
             "token_type": "Bearer",
             "expires_in": max(0, expires - issued),
-            "refresh_token": f"ckr_{self.secret()}",
         }
+        if asked.get("include_refresh_token", True):
+            token["refresh_token"] = f"ckr_{self.secret()}"
         return token | ({"scope": scope_text(scopes)} if scopes else {})

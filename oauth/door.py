@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cockpit.model.identity import Caller, Via
+from oauth.making import KEY_PREFIX
 from oauth.state import State
 from oauth.tokens import LONGEST_TOKEN
 
-KEY_PREFIX: Final = "ck_"
 _LONGEST_HEADER: Final = LONGEST_TOKEN + 16
+_LONGEST_ADDRESS: Final = 64
 _KEY: Final = re.compile(r"ck_[A-Za-z0-9_\-]{43}")
 
 
@@ -46,9 +47,9 @@ def _by_token(state: State, token: str, address: str) -> Caller | TokenProblem:
     if claims is None:
         return _INVALID
     grant = state.live.usable(claims.grant_id)
-    if grant is None or grant.via is not Via.OAUTH or grant.client_id != claims.client_id:
+    if grant is None or grant.via is Via.KEY or grant.client_id != claims.client_id:
         return _INVALID
-    state.live.touch(grant.grant_id, now)
+    state.live.touch(grant.grant_id, now, address[:_LONGEST_ADDRESS])
     return Caller(grant, claims.narrowed, address)
 
 
@@ -59,5 +60,5 @@ def _by_key(state: State, key: str, address: str) -> Caller | TokenProblem:
     grant = state.live.usable(grant_id) if grant_id is not None else None
     if grant is None:
         return _INVALID
-    state.live.touch(grant.grant_id, state.clock.now())
+    state.live.touch(grant.grant_id, state.clock.now(), address[:_LONGEST_ADDRESS])
     return Caller(grant, None, address)

@@ -1,21 +1,24 @@
-"""The endpoints that clients call themselves: token, revocation and registration. Load, decide, commit, answer."""
+"""The endpoints where clients show what they have: token and revocation. Load, decide, commit, answer."""
 
 from __future__ import annotations
 
-import base64
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cockpit.model.identity import GrantId
+from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
-from oauth import changes, records
+from oauth import records
+from oauth.assertions import BadAssertion, Proof
+from oauth.client_keys import ClientKeys
 from oauth.decision import Decision, OAuthRequest, Snapshot
 from oauth.grants import deciding
-from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_answer, json_error
+from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_error
 from oauth.parameters import BadParameters, BasicCredentials, Parameters, read_basic, read_form
-from oauth.records import Registration, Standing
-from oauth.registration import GRANT_TYPES, AskedRegistration, BadRegistration, read_registration
 from oauth.state import State
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,9 @@ class _Presented:
 class Endpoints:
     """Answers clients. Nothing here waits for a human."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, client_keys: ClientKeys) -> None:
         self._state = state
+        self._client_keys = client_keys
 
     async def token(self, request: HttpRequest) -> HttpAnswer:
         """Redeem a code or a refresh token (RFC 6749, 3.2)."""
@@ -40,53 +44,6 @@ class Endpoints:
         """End the grant of a token (RFC 7009)."""
         return await self._decided(request, "revoke", Decision.revoked)
 
-    async def register(self, request: HttpRequest) -> HttpAnswer:
-        """Take a registration (RFC 7591). It gives no authority: only a name to ask under."""
-        if self._state.stopped:
-            return _stopped()
-        if len(request.body) > LARGEST_BODY:
-            return json_error(413, "invalid_client_metadata", "The body is too large.")
-        try:
-            asked = read_registration(request.content_type, request.body)
-        except BadRegistration as error:
-            return json_error(400, error.error, error.description)
-        return await self._register(asked, request.address)
-
-    async def _register(self, asked: AskedRegistration, address: str) -> HttpAnswer:
-        state, now = self._state, self._state.clock.now()
-        secret = None if asked.auth_method == "none" else f"cks_{_text(state.random(32))}"
-        new = Registration(
-            client_id=state.new_id("c-"),
-            standing=Standing.NEW,
-            claimed_name=asked.claimed_name,
-            redirect_uris=asked.redirect_uris,
-            auth_method=asked.auth_method,
-            secret_hash=records.digest(secret) if secret else None,
-            address=address[:64],
-            registered_at=now,
-        )
-        room = changes.forget_registrations(state.config.max_unapproved_clients - 1, state.room.clients())
-        try:
-            async with state.lock:
-                if state.stopped:
-                    return _stopped()
-                await state.store.commit([room, changes.add_registration(new)])
-        except (StoreBusy, StoreUnavailable):
-            return _unavailable()
-        told: dict[str, object] = {
-            "client_id": new.client_id,
-            "client_id_issued_at": int(now.timestamp()),
-            "redirect_uris": list(new.redirect_uris),
-            "grant_types": list(GRANT_TYPES),
-            "response_types": ["code"],
-            "token_endpoint_auth_method": new.auth_method,
-        }
-        if new.claimed_name:
-            told["client_name"] = new.claimed_name
-        if secret:
-            told |= {"client_secret": secret, "client_secret_expires_at": 0}
-        return json_answer(201, told)
-
     async def _decided(
         self, request: HttpRequest, endpoint: str, decide: Callable[[Decision, OAuthRequest], HttpAnswer]
     ) -> HttpAnswer:
@@ -95,7 +52,8 @@ class Endpoints:
         try:
             parameters = read_form(request.content_type, request.body)
             basic = read_basic(request.authorization)
-            if basic is not None and parameters.get("client_secret"):
+            ways = (basic is not None, bool(parameters.get("client_secret")), bool(parameters.get("client_assertion")))
+            if sum(ways) > 1:
                 raise BadParameters("The client authenticates in two ways.")
             if basic is not None and parameters.get("client_id") not in {"", basic.client_id}:
                 raise BadParameters("The request names two clients.")
@@ -108,23 +66,34 @@ class Endpoints:
             request.authorization if basic else None,
         )
         try:
+            # Keys may have to be fetched, so this comes before the lock.
+            proof = await self._client_keys.proof(parameters)
             async with self._state.lock:
-                server = await self._loaded(parameters, basic, _presented(endpoint, parameters))
+                if proof is not None and not self._client_keys.use(proof):
+                    raise BadAssertion("it was shown before")
+                server = await self._loaded(parameters, basic, _presented(endpoint, parameters), proof)
                 answer = decide(server, asked)
                 await self._commit(server)
+        except BadAssertion as error:
+            _log.info("the assertion of %s proves nothing: %s", safe(parameters.get("client_id"), 256), error)
+            return json_error(400, "invalid_client", "The client's assertion proves nothing.")
         except (StoreBusy, StoreUnavailable):
             return _unavailable()
         except WriteConflict:
             return json_error(400, "invalid_grant", "Somebody else was faster.")
         return answer
 
-    async def _loaded(self, parameters: Parameters, basic: BasicCredentials | None, presented: _Presented) -> Decision:
+    async def _loaded(
+        self, parameters: Parameters, basic: BasicCredentials | None, presented: _Presented, proof: Proof | None
+    ) -> Decision:
         """Load what the decision may know: registration, code, refresh token, and whether their grant lives."""
         state, store = self._state, self._state.store
-        client_id = basic.client_id if basic else parameters.get("client_id")
+        client_id = basic.client_id if basic else proof.client_id if proof else parameters.get("client_id")
         registration = await records.registration(store, client_id) if client_id else None
-        seen = Snapshot(state.clock.now(), registration)
+        seen = Snapshot(state.clock.now(), registration, proof=proof)
         grant_id: GrantId | None = None
+        if presented.name == "client_credentials":
+            grant_id = state.live.by_service(client_id)
         # Exactly one credential is loaded, so that no request can pair one's code with another's grant.
         if presented.name == "code":
             code = await records.code(store, records.digest(presented.secret))
@@ -152,19 +121,15 @@ class Endpoints:
 
 def _presented(endpoint: str, parameters: Parameters) -> _Presented:
     if endpoint == "revoke":
-        name = "token"
-    else:
-        name = "code" if parameters.get("grant_type") == "authorization_code" else "refresh_token"
-    return _Presented(name, parameters.get(name))
+        return _Presented("token", parameters.get("token"))
+    match parameters.get("grant_type"):
+        case "client_credentials":
+            return _Presented("client_credentials", "")
+        case "authorization_code":
+            return _Presented("code", parameters.get("code"))
+        case _:
+            return _Presented("refresh_token", parameters.get("refresh_token"))
 
 
 def _unavailable() -> HttpAnswer:
     return json_error(503, "temporarily_unavailable", "The host can't write now; try again.", ("Retry-After", "5"))
-
-
-def _stopped() -> HttpAnswer:
-    return json_error(503, "temporarily_unavailable", "The operator has stopped everything.", ("Retry-After", "60"))
-
-
-def _text(random: bytes) -> str:
-    return base64.urlsafe_b64encode(random).rstrip(b"=").decode()

@@ -17,8 +17,8 @@ from authlib.oauth2.rfc7636.challenge import create_s256_code_challenge
 from cockpit.model.identity import GrantId, Scope, scope_text
 from oauth import changes, records
 from oauth.config import AuthorityConfig
-from oauth.decision import Decision, GrantHolder, OAuthRequest, Random, Snapshot
-from oauth.metadata import AUTH_METHODS
+from oauth.decision import SECRET_METHODS, Decision, GrantHolder, OAuthRequest, Random, Snapshot
+from oauth.methods import AUTH_METHODS
 from oauth.records import CodeRow, RefreshRow
 from oauth.refresh import Verdict, judge
 from oauth.tokens import TokenSigner
@@ -33,7 +33,7 @@ def deciding(config: AuthorityConfig, signer: TokenSigner, random: Random, snaps
         signer,
         random,
         snapshot,
-        grants=((CodeGrant, [EveryonesS256()]), (RefreshGrant, None)),
+        grants=((CodeGrant, [EveryonesS256()]), (RefreshGrant, None), (ServiceGrant, None)),
         endpoints=(Revocation,),
     )
 
@@ -231,6 +231,29 @@ class RefreshGrant(grants.RefreshTokenGrant):
         else:
             server.write(changes.another_refresh(row))
         server.note("refresh", "issued", again=refresh_token.verdict is Verdict.ANOTHER)
+
+
+class ServiceGrant(grants.ClientCredentialsGrant):
+    """Access tokens for a program's own secret. Only the operator makes such clients; nothing is refreshed."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = [*SECRET_METHODS]  # noqa: RUF012
+    request: OAuthRequest  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: Decision
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        server, stored = self.server, self.server.seen.grant
+        if stored is None or stored.grant.client_id != self.client.get_client_id():
+            raise InvalidGrantError("The service has ended or is stopped.")
+        _check_resource(server, self.request)
+        words = self.request.parameters.get("scope").split()
+        if words:
+            worth = server.effective(stored)
+            left = worth & frozenset(scope for scope in Scope if scope in words)
+            if not left:
+                raise InvalidScopeError(description="Nothing of that scope is granted.")
+            server.narrowed = None if left == worth else left
+        server.note("token", "issued")
 
 
 @dataclass(frozen=True, slots=True)

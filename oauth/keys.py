@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from datetime import timedelta
 
 from cockpit.model.events import GrantChanged
-from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.identity import ClientName, Grant, Scope, Via
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import changes, records
-from oauth.approval import check_terms
-from oauth.door import KEY_PREFIX
+from oauth import changes
+from oauth.making import Terms, make_key
 from oauth.records import StoredGrant
 from oauth.state import State, entry
-
-KEY_HOST = safe("key")
 
 
 class ApiKeys:
@@ -34,41 +29,8 @@ class ApiKeys:
         self, name: ClientName, scopes: frozenset[Scope], connection: str, lives: timedelta | None, by: str
     ) -> tuple[str, Grant] | Refusal:
         """Make a key; the text is returned here and nowhere again."""
-        state = self._state
-        refusal = check_terms(state, name, scopes, connection, lives)
-        if refusal is not None:
-            return refusal
-        async with state.lock:
-            taken = {one.grant.client.casefold() for one in state.live.all()}
-            taken |= {given.name.casefold() for given in state.names}
-            if name.casefold() in taken:
-                return refuse("NAME_TAKEN", name=name)
-            now, epoch = state.clock.now(), state.epoch
-            key = KEY_PREFIX + base64.urlsafe_b64encode(state.random(32)).rstrip(b"=").decode()
-            grant = Grant(
-                grant_id=GrantId(state.new_id("g-")),
-                client=name,
-                client_id=state.new_id("k-"),
-                scopes=scopes,
-                connection=connection,
-                via=Via.KEY,
-                made_at=now,
-                expires_at=now + lives if lives else None,
-                host=KEY_HOST,
-            )
-            stored = StoredGrant(grant, asked=scopes, key_hash=records.digest(key))
-            note = entry(now, "made", "done", grant, by=by, scopes=sorted(scopes), connection=connection)
-            try:
-                await state.store.commit([changes.add_grant(stored)], [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
-            if state.epoch != epoch:
-                stored = replace(stored, grant=replace(grant, suspended=True))
-            state.live.put(stored)
-        state.publish(GrantChanged(now, grant.grant_id, name))
-        return key, stored.grant
+        made = await make_key(self._state, Terms(name, scopes, connection, lives), by)
+        return made if isinstance(made, Refusal) else (made.secret, made.grant)
 
     async def enable(self, name: ClientName, by: str) -> Refusal | None:
         """Let a suspended key work again; not while everything is stopped."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from oauth.config import AuthorityConfig
-
-AUTH_METHODS = ("none", "client_secret_post", "client_secret_basic")
+from oauth.jwks import ALGORITHMS
+from oauth.methods import AUTH_METHODS, KEY_METHOD
 
 
 def server_metadata(config: AuthorityConfig) -> Mapping[str, object]:
@@ -23,11 +23,14 @@ def server_metadata(config: AuthorityConfig) -> Mapping[str, object]:
         "scopes_supported": [*config.grantable],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_methods_supported": [*AUTH_METHODS],
-        "revocation_endpoint_auth_methods_supported": [*AUTH_METHODS],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": [*AUTH_METHODS, KEY_METHOD],
+        "token_endpoint_auth_signing_alg_values_supported": [*ALGORITHMS],
+        "revocation_endpoint_auth_methods_supported": [*AUTH_METHODS, KEY_METHOD],
+        "revocation_endpoint_auth_signing_alg_values_supported": [*ALGORITHMS],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from oauth.messages import NO_STORE, NOSNIFF, Headers, HttpAnswer
+from oauth.records import Kind
 from oauth.redirects import is_local
 from oauth.waiting import WaitingRequest
 
@@ -46,6 +47,9 @@ class Pages:
             code=request.code,
             host=shown.host,
             local=is_local(shown.redirect_uri),
+            redirect_host=shown.redirect_host if shown.redirect_host != shown.host else "",
+            unfetched=shown.unfetched,
+            named_here=shown.kind is Kind.STATIC,
             claimed_name=shown.claimed_name,
             scopes=[scope.value for scope in shown.asked],
             address=shown.address,

@@ -34,6 +34,8 @@ _LIMITS: Final[Mapping[str, int]] = {
     "code_verifier": 256,
     "refresh_token": 256,
     "client_secret": 256,
+    "client_assertion": 4096,
+    "client_assertion_type": 128,
     "token": 8192,
     "token_type_hint": 64,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via, scopes_of
+from cockpit.model.identity import ClientName, Grant, GrantId, Scope, TimedScope, Via, scopes_of
 from cockpit.model.text import Safe, safe
 from cockpit.store.database import Store
 from cockpit.store.times import from_micros
@@ -117,6 +117,9 @@ class StoredGrant:
     collect_by: datetime | None = None
     """Until its code is redeemed: when the grant ends because nobody came for it."""
     last_used: datetime | None = None
+    last_address: str = ""
+    signed_by: str = ""
+    """Of a minted token: the key that signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,26 @@ async def refresh_token(store: Store, token_hash: bytes) -> RefreshRow | None:
     return _refresh(rows[0]) if rows else None
 
 
+async def static_clients(store: Store) -> list[str]:
+    """Load the ids of the clients that the settings named at the last start."""
+    return [row["client_id"] for row in await store.rows("SELECT client_id FROM oauth_clients WHERE kind = 'static'")]
+
+
+async def shown_assertions(store: Store) -> dict[bytes, datetime]:
+    """Load the digests of clients' assertions that were shown, with when each expires."""
+    rows = await store.rows("SELECT digest, expires_at FROM oauth_assertions")
+    return {row["digest"]: from_micros(row["expires_at"]) for row in rows}
+
+
 async def open_grants(store: Store) -> list[StoredGrant]:
     """Load every grant that has not ended."""
     return [_grant(row) for row in await store.rows("SELECT * FROM oauth_grants WHERE ended_at IS NULL")]
+
+
+async def latest_time(store: Store) -> datetime | None:
+    """Load the latest time that was ever seen."""
+    rows = await store.rows("SELECT latest FROM oauth_time")
+    return from_micros(rows[0]["latest"]) if rows else None
 
 
 async def given_names(store: Store) -> list[GivenName]:
@@ -223,9 +243,19 @@ def _grant(row: sqlite3.Row) -> StoredGrant:
             expires_at=_moment(row["expires_at"]),
             host=safe(row["host"]),
             suspended=bool(row["suspended"]),
+            timed=_timed(row["timed"]),
+            made_by=row["made_by"],
+            hint=row["hint"],
         ),
         asked=scopes_of(row["asked"]),
         key_hash=row["key_hash"],
         collect_by=_moment(row["collect_by"]),
         last_used=_moment(row["last_used"]),
+        last_address=row["last_address"],
+        signed_by=row["signed_by"],
     )
+
+
+def _timed(text: str) -> tuple[TimedScope, ...]:
+    pairs = (word.partition("@") for word in text.split())
+    return tuple(TimedScope(Scope(scope), from_micros(int(micros))) for scope, _, micros in pairs)

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from cockpit.model.text import Safe, safe
-from oauth.metadata import AUTH_METHODS
+from oauth.methods import AUTH_METHODS
 from oauth.redirects import may_be_registered
 
 MOST_REDIRECTS: Final = 10
@@ -52,20 +52,22 @@ def read_registration(content_type: str, body: bytes) -> AskedRegistration:
     if not isinstance(given, dict):
         raise _bad("The body must be a JSON object.")
     members = {name: value for name, value in given.items() if value is not None}
-    _check_lists(members)
+    check_lists(members)
     if not isinstance(members.get("scope", ""), str):
         raise _bad("scope must be text.")
-    return AskedRegistration(_name(members), _redirects(members), _auth_method(members))
+    return AskedRegistration(claimed_name(members), redirects(members), _auth_method(members))
 
 
-def _name(members: Mapping[str, object]) -> Safe:
+def claimed_name(members: Mapping[str, object]) -> Safe:
+    """Return what a client calls itself, fit to be shown."""
     name = members.get("client_name", "")
     if not isinstance(name, str) or len(name) > _LONGEST_NAME:
         raise _bad(f"client_name must be text of at most {_LONGEST_NAME} characters.")
     return safe(name.strip(), _SHOWN_NAME)
 
 
-def _redirects(members: Mapping[str, object]) -> tuple[str, ...]:
+def redirects(members: Mapping[str, object]) -> tuple[str, ...]:
+    """Return where a client's codes may be sent."""
     uris = members.get("redirect_uris")
     if not isinstance(uris, list) or not 1 <= len(uris) <= MOST_REDIRECTS:
         raise BadRegistration("invalid_redirect_uri", f"redirect_uris must be 1 to {MOST_REDIRECTS} addresses.")
@@ -83,7 +85,8 @@ def _auth_method(members: Mapping[str, object]) -> str:
     return str(method)
 
 
-def _check_lists(members: Mapping[str, object]) -> None:
+def check_lists(members: Mapping[str, object]) -> None:
+    """Check that a client uses authorization codes; what else it lists is ignored."""
     for name, needed in (("grant_types", "authorization_code"), ("response_types", "code")):
         value = members.get(name, [needed])
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value) or needed not in value:

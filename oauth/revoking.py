@@ -1,13 +1,14 @@
-"""How authorities change and end: narrowed, widened, revoked, expired, killed. Memory first, then the disk."""
+"""How authorities end: revoked, expired, killed. Memory first, then the disk."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from cockpit.model.events import ClientAskEnded, GrantChanged, GrantEnded
-from cockpit.model.identity import Grant, GrantId, Scope
+from cockpit.model.events import ClientAskEnded, GrantEnded
+from cockpit.model.identity import Grant, GrantId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
@@ -19,79 +20,38 @@ _FLUSH_SECONDS: Final = 10.0
 
 
 class Endings:
-    """Everything that takes authority away, and the one act that may add to it."""
+    """Everything that ends authority."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._flushed = state.clock.monotonic()
 
-    async def set_scopes(self, grant_id: GrantId, scopes: frozenset[Scope], by: str) -> Grant | Refusal:
-        """Change what a grant may do from its next call on. What is taken away is gone before the disk knows."""
-        state = self._state
-        async with state.lock:
-            stored = state.live.held(grant_id)
-            if stored is None:
-                return refuse("CLIENT_UNKNOWN")
-            before = stored.grant
-            beyond = scopes - before.scopes - state.config.allowed_on(before.connection)
-            if beyond:
-                return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
-            now = state.clock.now()
-            kept = before.scopes & scopes
-            state.live.put(replace(stored, grant=replace(before, scopes=kept)))
-            note = entry(
-                now, "scopes", "done", before, by=by, added=sorted(scopes - before.scopes),
-                dropped=sorted(before.scopes - scopes),
-            )  # fmt: skip
-            try:
-                await state.store.commit([changes.set_grant_scopes(grant_id, scopes)], [note])
-            except (StoreUnavailable, StoreBusy) as error:
-                if kept != before.scopes:
-                    state.owe([], [changes.set_grant_scopes(grant_id, kept)], [note])
-                return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
-            current = state.live.held(grant_id)
-            if current is None:
-                return refuse("CLIENT_UNKNOWN")
-            grant = replace(current.grant, scopes=scopes)
-            state.live.put(replace(current, grant=grant))
-        state.publish(GrantChanged(now, grant_id, grant.client))
-        return grant
-
-    async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
-        """Bind a grant to another connection, from its next call on. Its scopes stay: what isn't allowed there sleeps."""
-        state = self._state
-        async with state.lock:
-            stored = state.live.held(grant_id)
-            if stored is None:
-                return refuse("CLIENT_UNKNOWN")
-            before = stored.grant
-            if connection not in state.config.scopes_by_connection:
-                return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))
-            now = state.clock.now()
-            note = entry(now, "routed", "done", before, by=by, was=before.connection, to=connection)
-            try:
-                await state.store.commit([changes.set_grant_connection(grant_id, connection)], [note])
-            except (StoreUnavailable, StoreBusy) as error:
-                return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")
-            current = state.live.held(grant_id)
-            if current is None:
-                return refuse("CLIENT_UNKNOWN")
-            grant = replace(current.grant, connection=connection)
-            state.live.put(replace(current, grant=grant))
-        state.publish(GrantChanged(now, grant_id, grant.client))
-        return grant
-
     async def revoke_client(self, client: str, by: str) -> tuple[GrantId, ...] | Refusal:
-        """End every authority of a client, given its name or its client id; its registrations must ask again."""
-        state, now, reason = self._state, self._state.clock.now(), "revoked by the operator"
-        hits = [one.grant for one in state.live.all() if _is(one.grant, client)]
-        owed = [grant for one in state.owed for grant in one.grants if _is(grant, client)]
+        """End every authority of a client, given its name or its client id, or the one of a grant's id.
+
+        A registration whose last authority ended must ask again.
+        """
+        hits = [one.grant for one in self._state.live.all() if _is(one.grant, client)]
+        owed = [grant for one in self._state.owed for grant in one.grants if _is(grant, client)]
         if not hits and not owed and not await self._known(client):
             return refuse("CLIENT_UNKNOWN")
+        refusal = await self._revoke(hits, by)
+        return refusal or tuple(grant.grant_id for grant in (*owed, *hits))
+
+    async def revoke_all(self, by: str) -> tuple[GrantId, ...] | Refusal:
+        """End every authority for good, keys and services too. Nothing is stopped: who is let in anew may go on."""
+        hits = [one.grant for one in self._state.live.all()]
+        refusal = await self._revoke(hits, by)
+        return refusal or tuple(grant.grant_id for grant in hits)
+
+    async def _revoke(self, hits: Sequence[Grant], by: str) -> Refusal | None:
+        state, now, reason = self._state, self._state.clock.now(), "revoked by the operator"
         for grant in hits:
             state.drop(grant.grant_id, reason)
+        left = {one.grant.client_id for one in state.live.all()}
         writes = [write for grant in hits for write in changes.end_grant(grant.grant_id, now, reason)]
-        writes += [changes.revoke_registration(client_id) for client_id in sorted({grant.client_id for grant in hits})]
+        over = sorted({grant.client_id for grant in hits} - left)
+        writes += [changes.revoke_registration(client_id) for client_id in over]
         notes = [entry(now, "revoked", "done", grant, by=by, client_id=grant.client_id) for grant in hits]
         if hits:
             state.owe(hits, writes, notes)
@@ -101,7 +61,7 @@ class Endings:
             return refuse("AUDIT_UNAVAILABLE")
         except StoreBusy:
             return refuse("BUSY")
-        return tuple(grant.grant_id for grant in (*owed, *hits))
+        return None
 
     def kill_now(self) -> tuple[GrantId, ...]:
         """Let everything die in memory: grants, codes and waiting pages for good, keys until they are enabled."""
@@ -116,6 +76,8 @@ class Endings:
             state.publish(GrantEnded(now, grant.grant_id, grant.client, safe("suspended by the kill switch")))
         for request in waited:
             state.publish(ClientAskEnded(now, request.shown.request_id, safe("killed")))
+        if not any(one.grant.expires_at or one.grant.timed for one in state.live.all()):
+            state.clock.believe()
         return tuple(grant.grant_id for grant in (*ended, *suspended))
 
     async def kill_durably(self, by: str) -> None:
@@ -178,9 +140,11 @@ class Endings:
         state = self._state
         if uses_too:
             self._flushed = state.clock.monotonic()
-            used = [changes.last_used(grant_id, when) for grant_id, when in state.live.take_fresh().items()]
-            stale = changes.forget_codes(state.clock.now() - _KEEP_CODES)
-            state.owe([], [*used, stale], [])
+            used = [
+                changes.last_used(grant_id, use.at, use.address) for grant_id, use in state.live.take_fresh().items()
+            ]
+            now = state.clock.now()
+            state.owe([], [*used, changes.forget_codes(now - _KEEP_CODES), changes.latest_time(now)], [])
         await state.settle()
 
     async def _known(self, client: str) -> bool:
@@ -191,4 +155,4 @@ class Endings:
 
 
 def _is(grant: Grant, client: str) -> bool:
-    return grant.client_id == client or grant.client.casefold() == client.casefold()
+    return client in {grant.client_id, grant.grant_id} or grant.client.casefold() == client.casefold()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cockpit.model.clock import Clock
@@ -19,6 +19,7 @@ from oauth.config import AuthorityConfig
 from oauth.decision import Random
 from oauth.live import LiveGrants
 from oauth.records import GivenName, StoredGrant
+from oauth.steady import SteadyClock
 from oauth.tokens import TokenSigner
 from oauth.waiting import WaitingRoom
 
@@ -45,12 +46,12 @@ class State:
     ) -> None:
         self.config = config
         self.store = store
-        self.clock = clock
+        self.clock = SteadyClock(clock)
         self.publish = publish
         self.random = random
         self.lock = asyncio.Lock()
         """Around load, decide and commit: between reading a row and changing it nobody else may."""
-        self.live = LiveGrants(clock)
+        self.live = LiveGrants(self.clock)
         self.room = WaitingRoom(config.max_waiting, config.max_waiting_per_address, random)
         self.names: set[GivenName] = set()
         self.stopped = False
@@ -77,9 +78,9 @@ class State:
 
     def usable(self, grant_id: GrantId | None) -> StoredGrant | None:
         """Return a grant that may be used now, with what is kept of it."""
-        if grant_id is None or self.live.usable(grant_id) is None:
-            return None
-        return self.live.held(grant_id)
+        grant = None if grant_id is None else self.live.usable(grant_id)
+        held = None if grant is None else self.live.held(grant.grant_id)
+        return None if grant is None or held is None else replace(held, grant=grant)
 
     def drop(self, grant_id: GrantId, reason: str) -> Grant | None:
         """End a grant in memory, at once, and say so."""
@@ -110,7 +111,7 @@ def entry(
     """Make an audit entry about a client or a key."""
     return AuditEntry(
         at=at,
-        kind="key" if grant is not None and grant.via is Via.KEY else "client",
+        kind="key" if grant is not None and grant.via is not Via.OAUTH else "client",
         client=grant.client if grant else "",
         tool=event,
         outcome=outcome,

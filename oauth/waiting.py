@@ -13,6 +13,7 @@ from cockpit.model.identity import GrantId, Scope
 from cockpit.model.networks import place_of
 from cockpit.model.text import Safe
 from oauth.parameters import Parameters
+from oauth.records import Kind
 
 ALPHABET: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """Consonants: no words, and nothing that looks like a digit (RFC 8628, 6.1)."""
@@ -32,6 +33,13 @@ class WaitingClient:
     asked: tuple[Scope, ...]
     asked_at: datetime
     decide_by: datetime
+    kind: Kind = Kind.DCR
+    redirect_host: Safe = Safe("")
+    """Where the code goes; another host than the client's own for a program on the browser's computer."""
+    unfetched: bool = False
+    """Nothing but its client_id is known yet: its document is read once its code was typed."""
+    changed: bool = False
+    """It says other things of itself than when it was let in before."""
 
 
 class Stage(StrEnum):
@@ -41,6 +49,8 @@ class Stage(StrEnum):
     APPROVED = "approved"
     """The browser may fetch its authorization code."""
     DENIED = "denied"
+    UNUSABLE = "unusable"
+    """Its document says that it is not what it asked as, or can't be had."""
     EXPIRED = "expired"
     DONE = "done"
     """The browser was sent back to the client."""
@@ -55,6 +65,8 @@ class WaitingRequest:
     bind: bytes = field(repr=False)
     """Digest of the cookie of the browser that began it."""
     parameters: Parameters = field(repr=False)
+    shape: bytes = field(repr=False, default=b"")
+    """Digest of what an approval is about (`Registration.shape`)."""
     stage: Stage = Stage.WAITING
     ends_at: datetime | None = None
     """When it is forgotten; None while it waits."""

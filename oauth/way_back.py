@@ -16,8 +16,11 @@ from oauth.waiting import WaitingRequest
 async def way_back(state: State, waiting: WaitingRequest, stored: StoredGrant | None) -> str | None:
     """Return the address that takes the browser back: with a code for a grant, with ``access_denied`` without one.
 
-    The request is checked once more, because its registration may have changed since it began to wait.
+    The request is checked once more, because its registration may have changed since it began to wait. There is no way
+    back to a redirect that no document has vouched for.
     """
+    if waiting.shown.unfetched:
+        return None
     registration = await records.registration(state.store, waiting.shown.client_id)
     decision = deciding_for(state, registration, stored)
     try:

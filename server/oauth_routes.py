@@ -46,7 +46,7 @@ def oauth_routes(
     calls: dict[str, tuple[Kind, _Answering]] = {
         "/oauth/token": (Kind.TOKEN, lambda asked, _: endpoints.token(asked)),
         "/oauth/revoke": (Kind.REVOKE, lambda asked, _: endpoints.revoke(asked)),
-        "/oauth/register": (Kind.REGISTER, lambda asked, _: endpoints.register(asked)),
+        "/oauth/register": (Kind.REGISTER, lambda asked, _: authority.registrations.register(asked)),
     }
     routes: list[web.RouteDef] = []
     for path, (kind, answering) in looks.items():

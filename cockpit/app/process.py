@@ -20,6 +20,7 @@ from cockpit.model.clock import SystemClock
 from cockpit.model.screen import ScreenSettings
 from cockpit.settings.model import Settings
 from cockpit.store.folder import StoreCannotOpen
+from oauth.static_clients import BadStaticClient
 from server.control import ControlInUse
 from server.listener import CannotListen, bind
 
@@ -34,7 +35,7 @@ def run(settings: Settings, *, screen: bool, demo: bool, brokers: BrokerMaker = 
     """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting."""
     try:
         return asyncio.run(_run(settings, brokers, screen=screen, demo=demo))
-    except (StoreCannotOpen, CannotListen, ControlInUse, BrokerUnavailable) as problem:
+    except (StoreCannotOpen, CannotListen, ControlInUse, BrokerUnavailable, BadStaticClient) as problem:
         click.echo(f"cockpit: {problem}", err=True)
         return _FAILED
 

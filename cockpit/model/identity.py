@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
@@ -40,7 +40,21 @@ class Via(StrEnum):
     """How an authority is presented."""
 
     OAUTH = "oauth"
+    """By access tokens that a client gets for its code and refreshes."""
     KEY = "key"
+    """By an API key."""
+    TOKEN = "token"  # noqa: S105 - a kind, no secret
+    """By one signed token that the operator minted."""
+    SERVICE = "service"
+    """By access tokens that a program gets for its own secret (RFC 6749, 4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedScope:
+    """A scope that falls away by itself."""
+
+    scope: Scope
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +64,23 @@ class Grant:
     grant_id: GrantId
     client: ClientName
     client_id: str
-    """The OAuth registration, or the id of the API key."""
+    """The OAuth registration, or the id of the API key, the minted token or the service."""
     scopes: frozenset[Scope]
     connection: str
     via: Via
     made_at: datetime
     expires_at: datetime | None
     host: Safe
-    """Host of the client's redirect, or ``key``: the only part of its identity that it can't invent."""
+    """Host of the client's redirect, or ``key``, ``token``, ``service``: the only part of its identity that it can't
+    invent."""
     suspended: bool = False
     """Stopped by the kill switch and not yet enabled again (keys only)."""
+    timed: tuple[TimedScope, ...] = ()
+    """Those of its scopes that fall away by themselves, each with when."""
+    made_by: str = ""
+    """Through which of the operator's doors it was made: ``screen`` or ``socket``."""
+    hint: str = ""
+    """How a key begins, for its owner to know it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,15 @@ class Caller:
     narrowed: frozenset[Scope] | None
     """Scopes of the token where the client asked for fewer than the grant has."""
     address: str
+
+
+def fallen(grant: Grant, now: datetime) -> Grant:
+    """Return a grant without the scopes whose time is over."""
+    over = frozenset(one.scope for one in grant.timed if one.until <= now)
+    if not over:
+        return grant
+    left = tuple(one for one in grant.timed if one.scope not in over)
+    return replace(grant, scopes=grant.scopes - over, timed=left)
 
 
 def effective(grant: Grant, narrowed: frozenset[Scope] | None, allowed: frozenset[Scope]) -> frozenset[Scope]:

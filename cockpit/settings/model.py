@@ -10,15 +10,18 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from cockpit.model.calendars.shipped import names
 from cockpit.model.identity import CLIENT_NAME, Scope
+from cockpit.model.products import DOCUMENT_HOSTS
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
 from cockpit.settings.control import ControlSettings
+from cockpit.settings.oauth_clients import StaticClientSettings
 from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
-
 from cockpit.settings.server import ServerSettings
+
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
+HostName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9\-]{0,61}[a-z0-9]$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
 
 
@@ -28,12 +31,46 @@ class OAuthSettings(_Section):
     access_seconds: int = Field(default=3600, ge=60, le=86_400, description="Life of an access token.")
     refresh_days: int = Field(default=30, ge=1, le=365, description="Absolute life of a grant's refresh tokens.")
     code_seconds: int = Field(default=60, ge=10, le=600, description="Life of an authorization code.")
+    stale_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="How long a refresh token whose successor was used is only denied; afterwards it ends the grant.",
+    )
+    service_seconds: int = Field(default=3600, ge=60, le=3600, description="Life of a service's access token.")
+    mint_days: int = Field(default=30, ge=1, le=365, description="Longest life of a minted token.")
+    key_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="Longest life of an API key or a service; unset: they may live for ever.",
+    )
+    rotate_days: int = Field(
+        default=90, ge=1, le=3650, description="Age at which the signing key is replaced; at least mint_days."
+    )
     ask_seconds: int = Field(
         default=300, ge=30, le=1800, description="How long a browser's code waits for the operator."
     )
     max_waiting: int = Field(default=50, ge=1, le=1000, description="Browsers that may wait at a time.")
     max_waiting_per_address: int = Field(default=5, ge=1, le=1000, description="Browsers of one address that may wait.")
     max_unapproved_clients: int = Field(default=200, ge=1, le=10_000, description="Registrations kept before approval.")
+    unapproved_client_hours: int = Field(
+        default=24, ge=1, le=720, description="A registration that nobody approved is forgotten after this."
+    )
+    client_hosts: tuple[HostName, ...] = Field(
+        default=DOCUMENT_HOSTS,
+        description="Hosts whose documents about clients (CIMD) are fetched at once; those of other hosts only after the"
+        " operator has typed their code.",
+    )
+    clients: dict[ClientKey, StaticClientSettings] = Field(default_factory=dict)
+
+    @field_validator("rotate_days")
+    @classmethod
+    def _outlasts_minted_tokens(cls, value: int, info: ValidationInfo) -> int:
+        minted = info.data.get("mint_days", 0)
+        if value < minted:
+            raise ValueError(f"must be at least mint_days ({minted}): two keys are kept, and a token needs its own")
+        return value
 
 
 class ConnectionSettings(_Section):

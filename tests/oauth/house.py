@@ -20,6 +20,7 @@ from cockpit.model.refusals import Refusal
 from cockpit.store.database import Store
 from cockpit.store.keys import secret_file
 from oauth.authority import Authority, AuthorityConfig, TokenProblem
+from oauth.fetch import Fetch, out_of_reach
 from server.oauth_routes import oauth_routes
 from tests.oauth.outside import (
     CHALLENGE,
@@ -110,7 +111,9 @@ def config_for(port: int, **changed: Any) -> AuthorityConfig:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, clock: ManualClock | None = None, **changed: Any) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, clock: ManualClock | None = None, fetch: Fetch = out_of_reach, **changed: Any
+) -> AsyncIterator[House]:
     """Start everything in ``folder``; entering it again over the same folder is a restart."""
     clock = clock or ManualClock()
     events: list[Event] = []
@@ -123,7 +126,7 @@ async def open_house(folder: Path, clock: ManualClock | None = None, **changed: 
         listening = socket.create_server(("127.0.0.1", changed.pop("port", 0)))
         config = config_for(listening.getsockname()[1], **changed)
         secret_file(store.keys, "oauth_signing.pem", _one_key)
-        authority = Authority(config, store, clock, store.keys, events.append)
+        authority = Authority(config, store, clock, store.keys, events.append, fetch=fetch)
         await stack.enter_async_context(authority)
         app.add_routes(oauth_routes(authority))
         app.router.add_post("/mcp", _resource(authority))

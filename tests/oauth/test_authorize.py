@@ -38,7 +38,7 @@ async def test_a_wrong_redirect_is_answered_here_and_never_followed(house: House
 
 
 async def test_an_unknown_client_is_answered_here(house: House) -> None:
-    for client_id in ("c-nobody", "https://evil.example/client.json", None):
+    for client_id in ("c-nobody", "https://evil.example", None):
         answer = await house.authorize(client_id)
         assert (answer.status, "Location" in answer.headers) == (400, False)
 

@@ -22,7 +22,9 @@ async def test_the_server_is_described_wherever_clients_look(house: House, name:
     assert "none" in (told.token_endpoint_auth_methods_supported or [])
     assert answer.json["authorization_response_iss_parameter_supported"] is True
     assert set(told.scopes_supported or []) == set(Scope)
-    assert "client_id_metadata_document_supported" not in answer.json, "not there, so not told"
+    assert answer.json["client_id_metadata_document_supported"] is True, "hosted clients look for both"
+    assert "private_key_jwt" in (told.token_endpoint_auth_methods_supported or [])
+    assert answer.json["token_endpoint_auth_signing_alg_values_supported"] == ["RS256", "ES256"]
     for endpoint in ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint"):
         assert (await house.get(answer.json[endpoint])).status in {400, 405}
     assert (await house.get(answer.json["jwks_uri"])).status == 200

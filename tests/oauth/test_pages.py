@@ -12,7 +12,7 @@ from tests.oauth.house import CHALLENGE, REDIRECT, open_house
 async def test_behind_https_the_cookie_is_bound_to_the_host_and_pages_insist_on_https(tmp_path: Path) -> None:
     public: Any = {"issuer": "https://cockpit.example", "resource": "https://cockpit.example/mcp"}
     async with open_house(tmp_path / "data", **public) as house:
-        told = await house.authority.endpoints.register(
+        told = await house.authority.registrations.register(
             HttpRequest("POST", "::1", body=b'{"redirect_uris": ["https://client.example/callback"]}')
         )
         client_id = told.body.decode().split('"client_id":"')[1].split('"')[0]
