@@ -11,6 +11,7 @@ import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk import sending
+from cockpit.desk.groups import bracket
 from cockpit.desk.sending import Sender
 from cockpit.model.events import Notice, OrderChanged
 from cockpit.model.identity import Caller, Scope
@@ -24,6 +25,7 @@ from cockpit.model.orders import (
     Order,
     OrderId,
     OrderRef,
+    OrderRequest,
     OrderState,
     Replaced,
     Side,
@@ -118,6 +120,7 @@ def failing(desk: Desk, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseE
     [
         (lambda desk, _: desk.switch.lower(TradingState.KILLED, "test"), "KILL_SWITCH"),
         (lambda desk, _: desk.switch.lower(TradingState.HALTED, "test"), "HALTED"),
+        (lambda desk, _: desk.switch.lower(TradingState.REDUCE_ONLY, "test"), "REDUCE_ONLY"),
         (lambda desk, _: desk.grants.grants.clear(), "GRANT_ENDED"),
         (lambda desk, grant: changed(desk, grant, scopes=frozenset(Scope) - {Scope.WRITE_ORDERS}), "SCOPE_MISSING"),
         (lambda desk, grant: changed(desk, grant, scopes=frozenset({Scope.WRITE_ORDERS})), None),
@@ -156,6 +159,69 @@ async def test_what_is_no_group_is_not_sent_as_one(desk: Desk, claude: Caller) -
     ended = await desk.sender.submit_linked((order,))
     assert ended.state is OrderState.REFUSED
     assert ended.reason.startswith("CAPABILITY_UNAVAILABLE: ")
+
+
+async def leaving_group(desk: Desk, caller: Caller) -> tuple[Order, ...]:
+    """Return a bracket that is durable and about to be sent."""
+    price = await desk.touch("BRVO", Side.BUY)
+    target, stop = ((price * Decimal(share)).quantize(Decimal("0.1")) for share in ("1.02", "0.98"))
+    wanted = bracket(market("BRVO"), target, stop, None)
+    orders = await desk.orders.place_group(desk.admitted(caller), wanted, "key-group-1")
+    moves = [(one, replace(one, state=OrderState.SENDING, version=one.version + 1)) for one in orders]
+    async with desk.book.alone(orders[0].order_id):
+        return await desk.book.move_all(moves, [])
+
+
+async def test_a_group_leaves_in_one_message(desk: Desk, claude: Caller) -> None:
+    orders = await leaving_group(desk, claude)
+    head = await desk.sender.submit_linked(orders)
+    assert (head.order_id, head.state) == (orders[0].order_id, OrderState.FILLED)
+    assert [now(desk, one).state for one in orders[1:]] == [OrderState.WORKING] * 2
+
+
+@pytest.mark.parametrize("why", ["HALTED", "CANCELLED_BEFORE_SENT"])
+async def test_a_group_that_may_not_leave_is_refused_as_a_whole(desk: Desk, claude: Caller, why: str) -> None:
+    orders = await leaving_group(desk, claude)
+    if why == "HALTED":
+        desk.switch.lower(TradingState.HALTED, "test")
+    else:
+        await desk.sender.cancel(orders[2])
+    await desk.sender.submit_linked(orders)
+    assert {now(desk, one).state for one in orders} == {OrderState.REFUSED}
+    assert {now(desk, one).reason.split(":")[0] for one in orders} == {why}
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
+async def test_in_reduce_only_nothing_leaves_unless_somebody_judged_that_it_only_reduces(
+    desk: Desk, claude: Caller
+) -> None:
+    rests = await working(desk, claude)
+    asked = await desk.orders.modify(desk.admitted(claude), rests.order_id, Decimal(6), None)
+    alone, group = await leaving(desk, claude), await leaving_group(desk, claude)
+    desk.switch.lower(TradingState.REDUCE_ONLY, "test")
+    for ended in (await desk.sender.submit(alone), await desk.sender.submit_linked(group)):
+        assert ended.state is OrderState.REFUSED
+        assert ended.reason.startswith("REDUCE_ONLY: ")
+    assert (await desk.sender.replace(asked)).request == rests.request
+
+
+async def test_a_cancel_that_the_broker_took_on_the_way_is_not_asked_again(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, broker = await leaving(desk, claude), desk.connections.need("paper").broker
+    cancelled: list[OrderRef] = []
+
+    async def takes(reference: OrderRef) -> None:
+        cancelled.append(reference)
+
+    async def arrives(reference: OrderRef, request: OrderRequest) -> None:
+        await desk.sender.cancel(order)
+        desk.sender.sink()(Acknowledged(reference, order.changed_at))
+
+    monkeypatch.setattr(broker, "cancel", takes)
+    monkeypatch.setattr(broker, "submit", arrives)
+    assert (await desk.sender.submit(order)).state is OrderState.WORKING
+    assert cancelled == [order.reference]
 
 
 async def test_a_change_that_is_refused_at_the_last_look_leaves_the_order_and_says_why(
@@ -327,11 +393,12 @@ async def test_what_can_not_be_resolved_is_refused_and_stays(
     for order_id, state, code in (
         (lost.order_id, OrderState.FILLED, "BAD_ARGUMENTS"),
         (rests.order_id, OrderState.CANCELLED, "ALREADY_DECIDED"),
-        (OrderId("o-none"), OrderState.CANCELLED, "ORDER_UNKNOWN"),
+        (OrderId("o-" + 60 * "x"), OrderState.CANCELLED, "ORDER_UNKNOWN"),
     ):
         answer = await desk.sender.resolve(order_id, state, "ann")
         assert isinstance(answer, Refusal)
         assert answer.code == code
+        assert len(answer.details.get("order_id", 40 * "x")) == 40
     for error in (StoreUnavailable, StoreBusy):
         sick.append(error)
         answer = await desk.sender.resolve(lost.order_id, OrderState.CANCELLED, "ann")
