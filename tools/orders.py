@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -115,6 +115,9 @@ async def preview_order(call: Call, asked: OrderArguments) -> Served[PreviewResu
     return Served(result, symbol=risk.symbol, summary=safe(result.order))
 
 
+_FIXED_BY_PREVIEW: Final = frozenset({"time_in_force", "outside_hours"})
+
+
 class PlaceArguments(Arguments):
     """A previewed order, or all the terms of one."""
 
@@ -137,7 +140,7 @@ class PlaceArguments(Arguments):
         terms = (self.symbol, self.side, self.quantity, self.order_type)
         prices = (self.limit_price, self.stop_price, self.trail_amount, self.trail_percent)
         if self.preview_id is not None:
-            if any(term is not None for term in (*terms, *prices)):
+            if any(term is not None for term in (*terms, *prices)) or self.model_fields_set & _FIXED_BY_PREVIEW:
                 raise ValueError("give preview_id or the terms, not both")
         elif any(term is None for term in terms):
             raise ValueError("give preview_id, or symbol, side, quantity and order_type")

@@ -192,18 +192,39 @@ class Book:
         or not the disk took it. Memory moves then too, the write is made up for later, and StoreUnavailable or
         StoreBusy is raised all the same so that somebody can be told.
         """
-        changes, entries = self._unwritten.writes(before, order, executions, audit)
         try:
-            await self._store.commit([*changes, *writes], entries)
+            await self._commit(before, order, executions, writes, audit)
         except (StoreUnavailable, StoreBusy):
             if even_if_not_durable:
-                self._unwritten.keep(before, order, executions, audit)
+                self._unwritten.keep(before, order, executions, writes, audit)
                 self.on_ahead()
                 self._accept(order, executions)
             raise
         self._unwritten.written(order.order_id)
         self._accept(order, executions)
         return order
+
+    async def _commit(
+        self,
+        before: Order,
+        order: Order,
+        executions: Mapping[str, Execution],
+        writes: Sequence[Write],
+        audit: Sequence[AuditEntry],
+    ) -> None:
+        changes, entries = self._unwritten.writes(before, order, executions, audit)
+        try:
+            await self._store.commit([*changes, *writes], entries)
+        except WriteConflict:
+            if not await self._stands_elsewhere(order.order_id):
+                raise
+            changes, entries = self._unwritten.writes(before, order, executions, audit)
+            await self._store.commit([*changes, *writes], entries)
+
+    async def _stands_elsewhere(self, order_id: OrderId) -> bool:
+        """Whether the database is further than was believed, because a write that seemed to fail had reached it."""
+        stored = await self._store.rows(records.SELECT_ONE, (order_id,))
+        return bool(stored) and self._unwritten.stands_at(order_id, stored[0]["version"])
 
     async def write_late(self) -> None:
         """Write what could not be written when it happened; raises StoreUnavailable or StoreBusy where it still can't."""
@@ -216,9 +237,7 @@ class Book:
                 try:
                     await self._store.commit(changes, entries)
                 except WriteConflict:
-                    # A write that seemed to fail had reached the disk after all.
-                    stored = await self._store.rows(records.SELECT_ONE, (order_id,))
-                    self._unwritten.stands_at(order_id, stored[0]["version"])
+                    await self._stands_elsewhere(order_id)
                     continue
                 self._unwritten.written(order_id)
 
@@ -249,7 +268,8 @@ class Book:
         except (StoreUnavailable, StoreBusy):
             if even_if_not_durable:
                 for place, (before, after) in enumerate(moves):
-                    self._unwritten.keep(before, after, {}, audit if place == 0 else ())
+                    first = place == 0
+                    self._unwritten.keep(before, after, {}, writes if first else (), audit if first else ())
                 self.on_ahead()
                 self._accept_all(moves)
             raise

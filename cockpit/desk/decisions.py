@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Final
 
 from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
-from cockpit.desk.connections import Connections
+from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.deadlines import Deadlines
 from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
@@ -32,6 +33,11 @@ from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
+log = logging.getLogger(__name__)
+
+_TOLD_WITHIN: Final = 0.5
+"""Seconds that the record beside a cancel may take; the audit has it in any case."""
+_CHANGEABLE: Final = frozenset({OrderState.WORKING, OrderState.PARTLY_FILLED})
 _EXPIRY_STEP: Final = 0.2
 """Seconds by which an expiry may be late; a decision after its time is refused all the same."""
 
@@ -125,51 +131,57 @@ class Decisions:
         by: str,
         still: Still,
     ) -> Order | Refusal:
-        async with AsyncExitStack() as held:
-            await held.enter_async_context(self._book.alone(order_id))
-            orders = self._together(order_id)
-            refusal = self._undecided(orders, version)
-            if refusal is not None:
-                return refusal
-            head = orders[0]
-            connection = self._connections.get(head.connection)
-            if connection is not None:
-                await held.enter_async_context(self._observer.turn(connection))
+        orders = self._together(order_id)
+        refusal = self._undecided(orders, version)
+        if refusal is not None:
+            return refusal
+        head = orders[0]
+        connection = self._connections.get(head.connection)
+        if connection is None:
+            return refuse("CONNECTION_UNKNOWN", connection=head.connection)
+        async with self._observer.turn(connection):
             asked = wanted_of(orders) if head.proposed is None else Wanted.alone(head.proposed)
             sends = edited(asked, quantity, limit)
             if isinstance(sends, Refusal):
                 return sends
             if sends.legs[0].request.quantity <= head.filled:
                 return refuse("BAD_QUANTITY", "That much is filled already.", filled=head.filled)
-            judged = await self._judge(head, sends)
+            judged = await self._judge(connection, orders, sends)
             if isinstance(judged, Refusal):
                 return judged
             refusal = still(judged)
             if refusal is not None:
                 return refusal
-            now = self._clock.now()
-            if head.decide_by is not None and self._deadlines.over(head.order_id, head.changed_at, head.decide_by):
-                return refuse("APPROVAL_EXPIRED")
-            moves = [
-                (one, _approved(one, leg.request, found, now))
-                for one, leg, found in zip(orders, sends.legs, judged.each_checks(), strict=True)
-            ]
-            entries = [
-                order_entry(
-                    after,
-                    "order.approved",
-                    "",
-                    by=by,
-                    asked=(before.proposed or before.request).words(),
-                    sends=(after.proposed or after.request).words(),
-                    hash=sends.fingerprint(),
-                )
-                for before, after in moves
-            ]
-            try:
-                orders = await self._book.move_all(moves, entries, writes=_sendings(moves, judged))
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
+            # The orders were free meanwhile: facts about them, and cancels, never wait for prices.
+            async with self._book.alone(order_id):
+                refusal = self._undecided(self._together(order_id), head.version)
+                if refusal is not None:
+                    return refusal
+                now = self._clock.now()
+                if head.decide_by is not None and self._deadlines.over(head.order_id, head.changed_at, head.decide_by):
+                    return refuse("APPROVAL_EXPIRED")
+                moves = [
+                    (one, _approved(one, leg.request, found, now))
+                    for one, leg, found in zip(orders, sends.legs, judged.each_checks(), strict=True)
+                ]
+                entries = [
+                    order_entry(
+                        after,
+                        "order.approved",
+                        "",
+                        by=by,
+                        asked=(before.proposed or before.request).words(),
+                        sends=(after.proposed or after.request).words(),
+                        hash=sends.fingerprint(),
+                    )
+                    for before, after in moves
+                ]
+                try:
+                    orders = await self._book.move_all(moves, entries, writes=_sendings(moves, judged))
+                except StoreUnavailable:
+                    return refuse("AUDIT_UNAVAILABLE")
+                except StoreBusy:
+                    return refuse("BUSY")
         return await self._send(orders, judged.opens())
 
     async def _send(self, orders: Sequence[Order], opens: Sequence[bool]) -> Order:
@@ -198,23 +210,42 @@ class Decisions:
         )
 
     async def cancel(self, order_id: OrderId, by: str) -> Order | Refusal:
-        """Cancel any order."""
+        """Cancel any order. The cancel of one at the broker waits for nothing here, neither disk nor decision."""
         order = await self._book.find(order_id)
         if order is None:
             return refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40))
         if order.state in DONE:
             return refuse("ORDER_DONE", state=order.state)
+        if order.state in AT_BROKER:
+            return await self._undisturbed.do(self._cancel_at_broker(order, by))
         try:
             return await self._orders.cancel_as(order, by)
-        except StoreUnavailable:
-            return await self._sender.cancel(order)
+        except (StoreUnavailable, StoreBusy):
+            says, event, code = "Withdrawn before it was sent.", "order.withdrawn", "CANCELLED_BEFORE_SENT"
+            ending = self._end_wait(order_id, OrderState.CANCELLED, says, event, code, by, anyway=True)
+            return await self._undisturbed.do(ending)
+
+    async def _cancel_at_broker(self, order: Order, by: str) -> Order:
+        self._book.note(order_entry(order, "order.cancel_asked", "", by=by))
+        after = await self._sender.cancel(order)
+        if after.state not in DONE:
+            with suppress(StoreUnavailable, StoreBusy, TimeoutError, Refused):
+                async with asyncio.timeout(_TOLD_WITHIN):
+                    after = await self._orders.mark_cancel_asked(order.order_id, by)
+        return after
 
     async def cancel_all(self, by: str) -> list[Order]:
-        """Reject what waits and cancel what works, all at once; a cancel goes out even when it can't be recorded."""
-        await self.void_waiting("CANCELLED_BEFORE_SENT", by)
+        """Cancel what works and reject what waits, all at once; return what became of what worked.
+
+        A cancel goes out even when it can't be recorded. What is still open afterwards is told with the rest.
+        """
         working = [order for order in self._book.open() if order.state in AT_BROKER]
-        results = await asyncio.gather(*(self.cancel(order.order_id, by) for order in working), return_exceptions=True)
-        return [result for result in results if isinstance(result, Order)]
+        cancels = asyncio.gather(*(self.cancel(order.order_id, by) for order in working), return_exceptions=True)
+        _, ended = await asyncio.gather(self.void_waiting("CANCELLED_BEFORE_SENT", by), cancels)
+        for order, one in zip(working, ended, strict=True):
+            if isinstance(one, BaseException):
+                log.error("the cancel of %s broke off", order.order_id, exc_info=one)
+        return [self._book.get(order.order_id) or order for order in working]
 
     async def void_waiting(self, code: str, by: str, grant_id: GrantId | None = None) -> int:
         """End every wait for the operator or the client, or those of one grant, and return how many.
@@ -297,28 +328,40 @@ class Decisions:
             return refuse("ALREADY_DECIDED", state=order.state)
         if version is not None and version != order.version:
             return refuse("VERSION_CHANGED", looked_at=version, now=order.version)
+        if order.proposed is not None and order.state not in _CHANGEABLE:
+            return refuse("ORDER_BUSY", "What became of the order isn't known; its change waits.", state=order.state)
         return None
 
-    async def _judge(self, order: Order, wanted: Wanted) -> JudgedTogether | Refusal:
-        connection = self._connections.get(order.connection)
-        if connection is None:
-            return refuse("CONNECTION_UNKNOWN", connection=order.connection)
+    async def _judge(self, connection: Connection, orders: Sequence[Order], wanted: Wanted) -> JudgedTogether | Refusal:
         try:
-            judging = judge_together(self._observer, connection, wanted, but=order.order_id)
+            judging = judge_together(self._observer, connection, wanted, but=orders[0].order_id)
             together = await self._sender.unless_killed(judging)
         except Refused as refused:
             return refused.refusal
         refusal = together.refusal()
         if refusal is not None:
             return refusal
+        refusal = self._in_the_way(orders)
+        if refusal is not None:
+            return refusal
         limit = together.head.policy.max_drift
-        for one, asked in zip(together.judged, self._book.together(order), strict=True):
+        for one, asked in zip(together.judged, orders, strict=True):
             request = one.request
             moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
             bound = request.limit_price is not None or asked.role in EXITS
             if not bound and moved is not None and moved > limit:
                 return refuse("PRICE_MOVED", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
         return together
+
+    def _in_the_way(self, orders: Sequence[Order]) -> Refusal | None:
+        """Refuse an order to a target while others of its symbol work: together they would overshoot."""
+        for order in orders:
+            if order.to_target:
+                others = self._orders.closing.at_broker(order.connection, order.request.symbol)
+                if others:
+                    names = ", ".join(one.order_id for one in others[:10])
+                    return refuse("ORDERS_IN_THE_WAY", symbol=order.request.symbol, orders=names)
+        return None
 
     async def _end_wait(
         self,

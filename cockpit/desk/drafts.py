@@ -16,7 +16,7 @@ from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
 from cockpit.model.orders import DONE, OPEN, GroupId, Order, OrderId, OrderRef, OrderRequest, OrderState
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 from cockpit.settings.approval import Do
 from cockpit.store.audit import AuditEntry
 
@@ -58,6 +58,7 @@ def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, rand
             role=leg.role,
             expected_position=leg.expected_position,
             shadow_of=admitted.shadow_of,
+            to_target=leg.to_target,
         )
         for name, leg, judged, checks in found
     )
@@ -71,6 +72,14 @@ def under_rule(orders: tuple[Order, ...], verdict: Verdict, confirm_seconds: int
         return orders
     until = orders[0].made_at + timedelta(seconds=confirm_seconds)
     return (replace(orders[0], decide_by=None, confirm_by=until), *orders[1:])
+
+
+def under_rule_anew(order: Order, verdict: Verdict, confirm_seconds: int) -> Order:
+    """Return an order that waits with riskier terms as the rule for those wants it; what a rule wanted before stays."""
+    after = replace(order, rule=verdict.rule, reason=verdict_words(verdict))
+    if verdict.do is not Do.CONFIRM or order.unconfirmed:
+        return after
+    return replace(after, decide_by=None, confirm_by=order.changed_at + timedelta(seconds=confirm_seconds))
 
 
 def asked_entry(order: Order, verdict: Verdict) -> AuditEntry:
@@ -127,6 +136,18 @@ def proposed(order: Order, request: OrderRequest, judged: Judged, ask_seconds: i
         decide_by=None if ask_seconds is None else now + timedelta(seconds=ask_seconds),
         asked_at_price=judged.seen.touch(request.side),
         reason=order.reason if ask_seconds is None else CHANGE_WAITS,
+    )
+
+
+def cancel_asked(order: Order, by: str, now: datetime) -> Order:
+    """Return an order at the broker whose cancel somebody asked for; a change that waits for the operator is void."""
+    return replace(
+        order,
+        version=order.version + 1,
+        changed_at=now,
+        reason=safe(f"cancel asked by {by}"),
+        decide_by=None,
+        proposed=None if order.waits else order.proposed,
     )
 
 

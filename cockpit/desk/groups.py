@@ -35,6 +35,8 @@ class Leg:
     role: Role
     expected_position: Decimal | None = None
     """What is held while the order is made from it; None where it wasn't made from a position."""
+    to_target: bool = False
+    """It brings what is held to a target, which no other order may move meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,11 @@ class Wanted:
     """The touch at the preview that is placed with it."""
 
     @classmethod
-    def alone(cls, request: OrderRequest, expected_position: Decimal | None = None) -> Wanted:
+    def alone(
+        cls, request: OrderRequest, expected_position: Decimal | None = None, *, to_target: bool = False
+    ) -> Wanted:
         """Return a single order."""
-        return cls(None, (Leg(request, Role.SINGLE, expected_position),))
+        return cls(None, (Leg(request, Role.SINGLE, expected_position, to_target),))
 
     def fingerprint(self) -> str:
         """Return one canonical hash: that of the request for an order alone, else over everything in the group."""
@@ -71,7 +75,7 @@ def wanted_of(orders: Sequence[Order]) -> Wanted:
     """Return what a waiting group, or an order alone, asks for."""
     return Wanted(
         orders[0].linkage if len(orders) > 1 else None,
-        tuple(Leg(one.request, one.role, one.expected_position) for one in orders),
+        tuple(Leg(one.request, one.role, one.expected_position, one.to_target) for one in orders),
     )
 
 
@@ -247,28 +251,3 @@ def _oco_fault(first: OrderRequest, second: OrderRequest) -> Refusal | None:
     if first == second:
         return refuse("BRACKET_INCONSISTENT", "The two orders are the same.")
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What an order is judged on top of: others of its group that would be sent with it."""
-
-    filled: tuple[OrderRequest, ...] = ()
-    """As if filled: the entry of an exit."""
-    working: tuple[tuple[OrderRequest, Decimal], ...] = ()
-    """As if working, each with the value that it may open."""
-
-    def position(self, symbol: str) -> Decimal:
-        """Return the quantity that is held on top."""
-        return sum((one.side.sign * one.quantity for one in self.filled if one.symbol == symbol), ZERO)
-
-    def committed(self, symbol: str, side: Side) -> Decimal:
-        """Return the quantity of that side that may fill on top."""
-        return sum((one.quantity for one, _ in self.working if one.symbol == symbol and one.side is side), ZERO)
-
-    def value(self) -> Decimal:
-        """Return the buying power that is spoken for on top."""
-        return sum((value for _, value in self.working), ZERO)
-
-
-ALONE: Final = Beside()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -18,11 +18,13 @@ from cockpit.desk.connections import Connection
 from cockpit.desk.drafts import (
     asked_entry,
     asked_otherwise,
+    cancel_asked,
     changed_request,
     need_changeable,
     new_orders,
     proposed,
     under_rule,
+    under_rule_anew,
     withdrawn,
 )
 from cockpit.desk.gate import Admitted
@@ -43,6 +45,7 @@ from cockpit.model.identity import ClientName
 from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
 from cockpit.model.orders import (
+    AT_BROKER,
     DONE,
     Linkage,
     Order,
@@ -213,13 +216,11 @@ class OrderDesk:
         return await self._undisturbed.do(self._modify(admitted, order_id, given))
 
     async def _modify(self, admitted: Admitted, order_id: OrderId, given: dict[str, Decimal]) -> Order:
-        order = await self._own(admitted, order_id)
-        async with AsyncExitStack() as held:
-            await held.enter_async_context(self._book.alone(order_id))
-            order = self._book.get(order_id) or order
+        await self._own(admitted, order_id)
+        async with self._observer.turn(admitted.connection):
+            order = await self._own(admitted, order_id)
             need_changeable(order)
             request = changed_request(order, given)
-            await held.enter_async_context(self._observer.turn(admitted.connection))
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
             _need_passed(judged)
             lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
@@ -227,24 +228,39 @@ class OrderDesk:
             if not lowers:
                 alone = JudgedTogether(Wanted.alone(request), (judged,))
                 verdict = self._verdict(order.client, admitted.connection, alone)
-            if order.state is OrderState.PENDING:
-                after = asked_otherwise(order, request, judged, self._clock.now())
-                return await self._book.move(order, after, [order_entry(after, "order.ask_changed", "")])
-            if not lowers:
-                self._need_room(admitted.grant.client)
-            ask_seconds = None if lowers else judged.policy.approval_seconds
-            after = proposed(order, request, judged, ask_seconds, self._clock.now())
-            if not lowers:
-                after = replace(after, rule=verdict.rule)
-            event, rule = (
-                ("order.change_sent", "lowers risk") if lowers else ("order.change_asked", verdict.rule or "ask")
-            )
-            after = await self._book.move(order, after, [order_entry(after, event, "", to=request.words(), rule=rule)])
-        if lowers:
+                if order.state is not OrderState.PENDING:
+                    self._need_room(admitted.grant.client)
+            # The order was free meanwhile: facts about it, and cancels, never wait for prices.
+            async with self._book.alone(order_id):
+                if self._book.get(order_id) != order:
+                    raise Refused(refuse("ORDER_BUSY", "It moved on while its change was checked; ask again."))
+                after, event, rule = self._changed(order, request, judged, lowers, verdict)
+                entry = order_entry(after, event, "", to=request.words(), rule=rule)
+                after = await self._book.move(order, after, [entry])
+        if after.state is OrderState.PENDING:
+            may_release = after.waits and not lowers
+        elif lowers:
             return await self._sender.replace(after, opens=False)
-        if verdict.do is Do.APPROVE:
+        else:
+            may_release = True
+        if may_release and verdict.do is Do.APPROVE:
             await self.release(after)
         return self._book.get(order_id) or after
+
+    def _changed(
+        self, order: Order, request: OrderRequest, judged: Judged, lowers: bool, verdict: Verdict
+    ) -> tuple[Order, str, str]:
+        """Return the order with its change, what the audit calls that, and the rule that it went by."""
+        now = self._clock.now()
+        if order.state is OrderState.PENDING:
+            after = asked_otherwise(order, request, judged, now)
+            if not lowers:
+                after = under_rule_anew(after, verdict, self._approval.confirm_seconds)
+            return after, "order.ask_changed", after.rule or "ask"
+        if lowers:
+            return proposed(order, request, judged, None, now), "order.change_sent", "lowers risk"
+        after = proposed(order, request, judged, judged.policy.approval_seconds, now)
+        return replace(after, rule=verdict.rule), "order.change_asked", verdict.rule or "ask"
 
     async def cancel(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Cancel an own order, or withdraw one that still waits."""
@@ -260,19 +276,20 @@ class OrderDesk:
             order = self._book.get(order.order_id) or order
             if order.state in DONE:
                 return order
-            now = self._clock.now()
             if order.state is OrderState.PENDING:
                 return await self._withdraw(order, by)
-            after = replace(
-                order,
-                version=order.version + 1,
-                changed_at=now,
-                reason=safe(f"cancel asked by {by}"),
-                decide_by=None,
-                proposed=None if order.waits else order.proposed,
-            )
+            after = cancel_asked(order, by, self._clock.now())
             order = await self._book.move(order, after, [order_entry(after, "order.cancel_asked", "", by=by)])
         return await self._sender.cancel(order)
+
+    async def mark_cancel_asked(self, order_id: OrderId, by: str) -> Order:
+        """Keep with an order at the broker that somebody asked to cancel it; a change that waits is withdrawn."""
+        async with self._book.alone(order_id):
+            order = self._book.get(order_id)
+            if order is None or order.state not in AT_BROKER:
+                raise Refused(refuse("ORDER_DONE"))
+            after = cancel_asked(order, by, self._clock.now())
+            return await self._book.move(order, after, [order_entry(after, "order.cancel_noted", "", by=by)])
 
     async def _withdraw(self, order: Order, by: str) -> Order:
         """End a wait by whoever asked for it; the orders of a group go together."""

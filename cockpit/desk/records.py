@@ -36,7 +36,7 @@ _COLUMNS: Final = (
     "order_id, reference, version, client, grant_id, connection, symbol, side, quantity, order_type, limit_price, "
     "time_in_force, state, filled, average_price, fees, reason, checks, made_at, changed_at, decide_by, proposed, "
     "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position, "
-    "rule, confirm_by, shadow_of"
+    "rule, confirm_by, shadow_of, to_target"
 )
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 
@@ -162,6 +162,7 @@ def order_of(row: sqlite3.Row) -> Order:
         row["rule"],
         None if row["confirm_by"] is None else from_micros(row["confirm_by"]),
         row["shadow_of"],
+        bool(row["to_target"]),
     )
 
 
@@ -216,6 +217,7 @@ def _row(order: Order) -> tuple[object, ...]:
         order.rule,
         _time(order.confirm_by),
         order.shadow_of,
+        int(order.to_target),
     )
 
 

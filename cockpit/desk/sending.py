@@ -254,6 +254,7 @@ class Sender:
                     log.exception("a broker's facts could not be applied: %s", facts)
                     says = safe(f"A broker's message was not understood: {facts[0].reference}")
                     self._publish(Notice(self._clock.now(), says, True))
+                    await self._ask_about(facts[0].reference)
         finally:
             late.cancel()
             if self._book.is_ahead:
@@ -380,6 +381,13 @@ class Sender:
             for one in before:
                 self._called_off.pop(one.order_id, None)
             return self._now(order)
+
+    async def _ask_about(self, reference: OrderRef) -> None:
+        """Have the broker's books say what facts that could not be applied were to say."""
+        with suppress(StoreUnavailable, StoreBusy):
+            order = await self._book.of_reference(reference)
+            if order is not None:
+                self.on_unsure(order.connection)
 
     async def _apply(self, facts: list[BrokerFact]) -> None:
         order = await self._book.of_reference(facts[0].reference)

@@ -17,6 +17,8 @@ class _Late:
     """The order's version in the database."""
     order: Order
     executions: dict[str, Execution] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+    """What goes beside the order, such as that the broker has acknowledged it."""
     audit: list[AuditEntry] = field(default_factory=list)
 
 
@@ -43,15 +45,21 @@ class Unwritten:
         writes = [records.update_order(after, late.version)] if after.version != late.version else []
         fills = {**late.executions, **executions}
         writes.extend(records.insert_execution(after.connection, one) for one in fills.values())
-        return writes, [*late.audit, *audit]
+        return [*writes, *late.writes], [*late.audit, *audit]
 
     def keep(
-        self, before: Order, after: Order, executions: Mapping[str, Execution], audit: Sequence[AuditEntry]
+        self,
+        before: Order,
+        after: Order,
+        executions: Mapping[str, Execution],
+        writes: Sequence[Write],
+        audit: Sequence[AuditEntry],
     ) -> None:
         """Remember a change that could not be written."""
         late = self._late.setdefault(before.order_id, _Late(before.version, before))
         late.order = after
         late.executions.update(executions)
+        late.writes.extend(writes)
         late.audit.extend(audit)
 
     def newest(self, order_id: OrderId) -> Order | None:
@@ -59,9 +67,20 @@ class Unwritten:
         late = self._late.get(order_id)
         return None if late is None else late.order
 
-    def stands_at(self, order_id: OrderId, version: int) -> None:
-        """Correct what the database was believed to hold."""
-        self._late[order_id].version = version
+    def stands_at(self, order_id: OrderId, version: int) -> bool:
+        """Correct what the database was believed to hold; False where it was right, or nothing is late.
+
+        A write that seemed to fail may have reached the disk after all. One that did was whole.
+        """
+        late = self._late.get(order_id)
+        if late is None or late.version == version:
+            return False
+        late.version = version
+        if late.order.version == version:
+            late.executions.clear()
+            late.writes.clear()
+            late.audit.clear()
+        return True
 
     def written(self, order_id: OrderId) -> None:
         """Forget an order: the database has caught up."""

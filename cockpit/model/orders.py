@@ -208,6 +208,10 @@ class Order:
     """Until when its client has to confirm it before the operator is asked."""
     shadow_of: str = ""
     """The client's own connection, where the order goes to a paper one instead."""
+    to_target: bool = False
+    """Made to bring a position to a target: sent only while no other order of its symbol works."""
+    unit_worth: Decimal | None = None
+    """Worst-case value of one as it was judged last, in the account's currency; None where nobody judged it."""
 
     @property
     def left(self) -> Decimal:
