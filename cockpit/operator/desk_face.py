@@ -338,18 +338,16 @@ class OperatorFace:
         return _order_answer(await self._rooms.decisions.cancel(OrderId(given["order_id"]), by))
 
     async def _cancel_all(self, given: dict[str, str], by: str) -> Answer:
-        cancelled = await self._rooms.decisions.cancel_all(by)
-        return Done(f"{len(cancelled)} orders cancelled.", {"cancelled": [order.order_id for order in cancelled]})
-
-    async def _list_keys(self, given: dict[str, str], by: str) -> Answer:
-        return self._letting_in.list_keys()
-
-
-def _wanted(given: dict[str, str], name: str) -> Wanted:
-    lives = given.get("for")
-    return Wanted(
-        given.get(name), given.get("scope"), given.get("connection"), None if lives is None else duration(lives)
-    )
+        asked = await self._rooms.decisions.cancel_all(by)
+        ended = [order.order_id for order in asked if order.state in DONE]
+        still = [
+            f"{order.order_id} ({order.request.words()}, {order.state})" for order in asked if order.state not in DONE
+        ]
+        left = f" Still open: {'; '.join(still)}." if still else ""
+        return Done(
+            f"{len(ended)} orders ended.{left}",
+            {"cancelled": ended, "open": [order.order_id for order in asked if order.state not in DONE]},
+        )
 
 
 def _maybe_decimal(text: str | None) -> Decimal | None:
