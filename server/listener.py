@@ -83,6 +83,7 @@ async def serve(
     ``tls`` gives the context of each new connection; without it they are plain. ``failed`` is called if nobody can be
     let in any more.
     """
+    taken.setblocking(False)
     connections = Connections(_MOST_CONNECTIONS) if connections is None else connections
     # A client that closes its connection calls its request off (2026-07-28); without this it would go on unseen.
     runner = web.AppRunner(app, handle_signals=False, handler_cancellation=True, shutdown_timeout=_STOP_SECONDS)
