@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
-from cockpit.desk.grouped import linked_now, on_entry, on_top, with_group
-from cockpit.desk.groups import ALONE, EXITS, Beside, may_still_fill
+from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
-from cockpit.desk.risk import Exposure, Linked, Seen, evaluate, worst_notional
+from cockpit.desk.risk import Linked, Seen, evaluate, worst_notional
+from cockpit.desk.surroundings import Neighbour, Place, Surroundings, linked_now, of_others, own_price, with_group
 from cockpit.desk.switch import Switch
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
@@ -23,14 +23,16 @@ from cockpit.model.clock import Clock
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
-from cockpit.model.orders import AT_BROKER, OPEN, Order, OrderId, OrderRequest, OrderState, Side
+from cockpit.model.orders import AT_BROKER, OPEN, BrokerOrder, Order, OrderId, OrderRequest, OrderState, Side
 from cockpit.model.quotes import Interval
 from cockpit.model.refusals import Refused
 from cockpit.settings.policy import PolicySettings
 
-_NOT_YET_COUNTED = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
-"""States in which a broker's buying power may not know the order. It may not know a change under way either."""
+T = TypeVar("T")
+
 _VOLUME_DAYS: Final = 20
+_LOOKS: Final = 3
+"""How often an account is looked at again because own orders moved meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,25 @@ class Judged:
     policy: PolicySettings
     """The limits that it was judged by."""
 
+    @property
+    def unit_worth(self) -> Decimal | None:
+        """Return the worst-case value of one, in the account's currency; None where that isn't known."""
+        if self.notional is None or self.seen.to_account is None or not self.request.quantity:
+            return None
+        return self.notional * self.seen.to_account / self.request.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What the broker and our book say of an account; None where the broker didn't answer."""
+
+    open: list[Order]
+    """Own orders that have not ended, waiting ones too."""
+    neighbours: tuple[Neighbour, ...]
+    """What may still fill, own and others', the judged order among it."""
+    balances: Balances | None
+    positions: Sequence[Position] | None
+
 
 class Observer:
     """Looks at market, account and our own orders, and runs the checks on what it saw."""
@@ -55,7 +76,9 @@ class Observer:
         self._oversight = oversight
         self._turns: dict[str, asyncio.Lock] = {}
         self._volumes: dict[tuple[str, str], tuple[date, Decimal | None]] = {}
-        self._multipliers: dict[tuple[str, str], Decimal] = {}
+        self._instruments: dict[tuple[str, str], Instrument] = {}
+        self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
+        """Returns the open orders in a connection's account that no cockpit sent."""
 
     async def judge(
         self,
@@ -63,7 +86,7 @@ class Observer:
         request: OrderRequest,
         *,
         but: OrderId | None = None,
-        beside: Beside = ALONE,
+        earlier: Sequence[Order] = (),
         client: str = "",
         scopes: frozenset[Scope] | None = None,
         linked: Linked | None = None,
@@ -71,9 +94,9 @@ class Observer:
     ) -> Judged:
         """Gather fresh facts and run every check. ``but`` is an order that must not count against itself.
 
-        ``beside`` are orders that would be sent with it and count as if they had been; ``linked`` says what the order
-        is within its group. ``client`` is who asks, where the order isn't known yet. ``previewed_at`` is the touch
-        at the preview that is placed.
+        ``earlier`` are orders of its group that would be sent before it: they count as if they were being sent.
+        ``linked`` says what the order is within a group that is decided on. ``client`` is who asks, where the order
+        isn't known yet. ``previewed_at`` is the touch at the preview that is placed.
 
         What the broker doesn't answer is missing to the checks, which refuse for it.
         """
@@ -81,27 +104,73 @@ class Observer:
         instrument = await market.resolve(request.symbol)
         request = replace(request, symbol=instrument.symbol)
         order = None if but is None else self._book.get(but)
-        group = () if order is None else self._book.known_of_group(order.group_id) or (order,)
         client = client if order is None else order.client
         policy = self._oversight.limits.policy(connection, client)
-        # A group that is decided on has one order's id for all of them; what changes is looked at by the decision.
-        before = order.request if order is not None and linked is None else None
-        seen = await self._see(connection, market, instrument, order, group, policy)
-        if order is not None and linked is None and order.linkage is not None:
+        decided = {} if order is None else {one.order_id: one for one in self._book.together(order)}
+        before = None
+        if linked is not None:
+            place = Place(linked.linkage, linked.role, frozenset(one.order_id for one in earlier))
+        elif order is not None:
+            # A change, or an order alone: a group that is decided on says what each order in it is.
+            before, group = order.request, self._book.known_of_group(order.group_id)
+            place = Place(order.linkage, order.role, frozenset(one.order_id for one in group) - {order.order_id})
             linked = linked_now(order, group)
-            beside = on_entry(order, group) if beside is ALONE else beside
-        seen = on_top(await self._remember(connection, market, request, seen, order, group, client), beside)
-        others = [one for _, one in linked.others] if linked is not None and order is None else []
-        seen = replace(
-            seen,
+        else:
+            place = Place()
+        quote = await _answer(market.quote(instrument))
+        account = await self._account(connection, market, policy)
+        session = await _answer(market.clock())
+        sent_before = tuple(Neighbour(one, may_still_fill(one, earlier), one.unit_worth) for one in earlier)
+        others = tuple(one for one in account.neighbours if one.order.order_id not in decided)
+        held = {one.symbol: one.quantity for one in account.positions or ()}
+        around = Surroundings(held, (*others, *sent_before), place)
+        waiting = [one for one in account.open if one.order_id not in decided]
+        status, balances = connection.broker.status(), account.balances
+        marks = None if balances is None else self._oversight.take_equity(connection, balances)
+        in_flight = around.in_flight()
+        if in_flight is not None and order is not None:
+            in_flight -= _given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
+        positions, symbol = account.positions, instrument.symbol
+        seen = Seen(
+            self._clock.now(),
+            self._switch.state,
+            connection.settings.mode,
+            status.mode,
+            status.link,
+            connection.settings.trade,
+            connection.broker.can,
+            instrument,
+            quote,
+            balances,
+            around.position(symbol),
+            around.committed(symbol, Side.BUY),
+            around.committed(symbol, Side.SELL),
+            in_flight,
+            held=positions is not None,
             client=client,
             scopes=scopes,
-            linked=linked,
+            account=status.account,
+            account_named=connection.settings.account,
+            unknown_orders=sum(1 for one in waiting if one.state is OrderState.UNKNOWN),
             before=before,
+            is_new=order is None,
             previewed_at=previewed_at,
-            activity=seen.activity and with_group(seen.activity, len(others), beside.value()),
-            open_orders=(seen.open_orders or 0) + len(others),
-            open_of_symbol=(seen.open_of_symbol or 0) + sum(1 for one in others if one.symbol == request.symbol),
+            linked=linked,
+            session=session,
+            average_volume=await self._average_volume(connection, market, instrument),
+            to_account=Decimal(1) if balances is not None and balances.currency == instrument.currency else None,
+            elsewhere=None
+            if balances is None or positions is None
+            else around.elsewhere(symbol, positions, balances.currency),
+            day_start=None if marks is None else marks.day_start,
+            high_water=None if marks is None else marks.high_water,
+            activity=with_group(
+                self._oversight.activity(connection.name, client, request, decided), client, request, earlier
+            ),
+            resting=around.resting(),
+            open_orders=len(waiting) + len(earlier),
+            open_of_symbol=sum(1 for one in (*waiting, *earlier) if one.request.symbol == symbol),
+            latches=self._oversight.latches.holding(connection.name, client),
         )
         return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy), policy)
 
@@ -120,147 +189,57 @@ class Observer:
         """Return what is left of a client's limits, from memory."""
         return self._oversight.left(connection, client, len(self._open_of(connection)))
 
-    async def _see(
-        self,
-        connection: Connection,
-        market: Market,
-        instrument: Instrument,
-        judged: Order | None,
-        group: Sequence[Order],
-        policy: PolicySettings,
-    ) -> Seen:
-        symbol = instrument.symbol
-        try:
-            quote = await market.quote(instrument)
-        except Refused:
-            quote = None
+    async def _account(self, connection: Connection, market: Market, policy: PolicySettings) -> _Account:
+        """Look at our own orders and at what the broker holds, and look again where orders moved meanwhile."""
+        found = await self._look(connection, market, policy)
+        for _ in range(_LOOKS - 1):
+            if self._open_of(connection) == found.open:
+                break
+            found = await self._look(connection, market, policy)
+        return found
+
+    async def _look(self, connection: Connection, market: Market, policy: PolicySettings) -> _Account:
+        """Look at our own orders first: what fills before the broker answers counts twice then, never not at all."""
+        orders = self._open_of(connection)
+        still = self._may_fill(connection, orders)
         try:
             balances = await connection.ask(connection.broker.balances())
             positions = await connection.ask(connection.broker.positions())
         except Refused:
             balances, positions = None, None
-        try:
-            session = await market.clock()
-        except Refused:
-            session = None
-        status = connection.broker.status()
-        held = sum((one.quantity for one in positions or () if one.symbol == symbol), ZERO)
-        but = None if judged is None else judged.order_id
-        ours = {one.order_id for one in group}
-        buys = sells = in_flight = ZERO
-        resting: list[Order] = []
-        for order in self._open_of(connection):
-            if order.state not in AT_BROKER:
-                continue
-            if order.order_id == but:
-                # The broker's buying power is already without this order, which is about to be other than it is.
-                if order.state not in _NOT_YET_COUNTED:
-                    in_flight -= _opens(order, held) * _price(order) * instrument.multiplier
-                continue
-            is_counted = order.state not in _NOT_YET_COUNTED and len(order.terms) == 1
-            if not is_counted and order.role not in EXITS:
-                in_flight += _value(order, policy.market_margin) * await self._multiplier(connection, market, order)
-            if order.order_id not in ours:
-                resting.append(order)
-            if order.request.symbol == symbol:
-                still = may_still_fill(order, self._book.known_of_group(order.group_id))
-                if order.request.side is Side.BUY:
-                    buys += still
-                else:
-                    sells += still
-        return Seen(
-            self._clock.now(),
-            self._switch.state,
-            connection.settings.mode,
-            status.mode,
-            status.link,
-            connection.settings.trade,
-            connection.broker.can,
-            instrument,
-            quote,
-            balances,
-            held,
-            buys,
-            sells,
-            in_flight,
-            held=positions is not None,
-            account=status.account,
-            account_named=connection.settings.account,
-            session=session,
-            resting=tuple(resting),
-            to_account=Decimal(1) if balances is not None and balances.currency == instrument.currency else None,
-            elsewhere=await self._elsewhere(connection, market, symbol, balances, positions, policy),
-        )
+        currency = None if balances is None else balances.currency
+        neighbours = [
+            Neighbour(one, most, await self._unit(connection, market, one, policy, currency)) for one, most in still
+        ]
+        return _Account(orders, tuple(neighbours), balances, positions)
 
-    async def _remember(
-        self,
-        connection: Connection,
-        market: Market,
-        request: OrderRequest,
-        seen: Seen,
-        order: Order | None,
-        group: Sequence[Order],
-        client: str,
-    ) -> Seen:
-        """Add what is known of the past, and of what is open."""
-        marks = None
-        if seen.balances is not None:
-            marks = self._oversight.take_equity(connection, seen.balances)
-        ours = {one.order_id for one in group}
-        others = [one for one in self._open_of(connection) if one.order_id not in ours]
-        return replace(
-            seen,
-            is_new=order is None,
-            unknown_orders=sum(1 for one in others if one.state is OrderState.UNKNOWN),
-            average_volume=await self._average_volume(connection, market, seen.instrument),
-            day_start=None if marks is None else marks.day_start,
-            high_water=None if marks is None else marks.high_water,
-            activity=self._oversight.activity(connection.name, client, request, ours),
-            open_orders=len(others),
-            open_of_symbol=sum(1 for one in others if one.request.symbol == request.symbol),
-            latches=self._oversight.latches.holding(connection.name, client),
-        )
+    def _may_fill(self, connection: Connection, orders: Sequence[Order]) -> list[tuple[Order, Decimal]]:
+        """Return what may still fill of our own orders, and of those in the account that no cockpit sent."""
+        ours = [
+            (one, may_still_fill(one, self._book.known_of_group(one.group_id)))
+            for one in orders
+            if one.state in AT_BROKER
+        ]
+        now = self._clock.now()
+        theirs = [of_others(connection.name, one, now) for one in self.foreign(connection.name)]
+        return [*ours, *((one, one.may_fill) for one in theirs)]
 
     def _open_of(self, connection: Connection) -> list[Order]:
         return [one for one in self._book.open() if one.connection == connection.name and one.state in OPEN]
 
-    async def _elsewhere(
-        self,
-        connection: Connection,
-        market: Market,
-        symbol: str,
-        balances: Balances | None,
-        positions: Sequence[Position] | None,
-        policy: PolicySettings,
-    ) -> tuple[Exposure, ...] | None:
-        if balances is None or positions is None:
-            return None
-        found = {
-            one.symbol: Exposure(one.symbol, one.market_value if one.currency == balances.currency else None)
-            for one in positions
-            if one.symbol != symbol and one.quantity
-        }
-        for order in self._open_of(connection):
-            name = order.request.symbol
-            if name == symbol or order.state not in AT_BROKER:
-                continue
-            still = may_still_fill(order, self._book.known_of_group(order.group_id))
-            worth = (
-                still * _price(order) * (1 + policy.market_margin) * await self._multiplier(connection, market, order)
-            )
-            known = found.get(name, Exposure(name, ZERO))
-            is_buy = order.request.side is Side.BUY
-            found[name] = (
-                replace(known, buys=known.buys + worth) if is_buy else replace(known, sells=known.sells + worth)
-            )
-        return tuple(found.values())
-
-    async def _multiplier(self, connection: Connection, market: Market, order: Order) -> Decimal:
+    async def _unit(
+        self, connection: Connection, market: Market, order: Order, policy: PolicySettings, currency: str | None
+    ) -> Decimal | None:
+        """Return the worst-case value of one, in the account's currency: as it was judged, or by the order's own price."""
+        price = own_price(order)
+        if order.unit_worth is not None or price is None:
+            return order.unit_worth
         key = (connection.name, order.request.symbol)
-        found = self._multipliers.get(key)
-        if found is None:
-            found = self._multipliers[key] = (await market.resolve(order.request.symbol)).multiplier
-        return found
+        instrument = self._instruments.get(key) or await _answer(market.resolve(order.request.symbol))
+        if instrument is None or instrument.currency != currency:
+            return None
+        self._instruments[key] = instrument
+        return price * (1 + policy.market_margin) * instrument.multiplier
 
     async def _average_volume(self, connection: Connection, market: Market, instrument: Instrument) -> Decimal | None:
         """Return the average of the last days' volumes, asked for once a day."""
@@ -278,16 +257,17 @@ class Observer:
         return average
 
 
-def _price(order: Order) -> Decimal:
-    prices = (one.limit_price or one.stop_price for one in order.terms)
-    return max(price or order.asked_at_price or ZERO for price in prices)
+async def _answer(asked: Awaitable[T]) -> T | None:
+    """Return a broker's answer, or None where there is none."""
+    try:
+        return await asked
+    except Refused:
+        return None
 
 
-def _opens(order: Order, held: Decimal) -> Decimal:
-    """Return what of an order would open or grow a position of ``held``: the part that a broker keeps money for."""
+def _given_back(order: Order, held: Decimal, instrument: Instrument) -> Decimal:
+    """Return the buying power that a broker keeps for an order which is about to be other than it is."""
+    if not Neighbour(order, ZERO).is_counted or order.state not in AT_BROKER:
+        return ZERO
     closable = max(ZERO, -held * order.request.side.sign)
-    return max(ZERO, order.left - closable)
-
-
-def _value(order: Order, margin: Decimal) -> Decimal:
-    return order.may_fill * _price(order) * (1 + margin)
+    return max(ZERO, order.left - closable) * (own_price(order) or ZERO) * instrument.multiplier

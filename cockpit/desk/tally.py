@@ -130,7 +130,7 @@ class Tally:
 
     def identical(self, client: str, request: OrderRequest, now: datetime) -> int:
         """Return how many orders alike the client asked for within the last seconds, refused ones too."""
-        return _count(self._asked.get(_alike(client, request)), now, IDENTICAL_SECONDS, None)
+        return _count(self._asked.get(alike(client, request)), now, IDENTICAL_SECONDS, None)
 
     def repeated(self, client: str, symbol: str, side: Side, now: datetime, since: datetime | None) -> int:
         """Return how many of a client's orders in a symbol and side filled within the last minutes."""
@@ -150,8 +150,8 @@ class Tally:
 
     def _count_in(self, order: Order) -> None:
         if order.version == 1 or order.order_id not in self._shares:
-            alike = self._asked.setdefault(_alike(order.client, order.request), deque(maxlen=_KEPT))
-            _note(alike, order.made_at, order.order_id)
+            moments = self._asked.setdefault(alike(order.client, order.request), deque(maxlen=_KEPT))
+            _note(moments, order.made_at, order.order_id)
         share = _share(order)
         self._shares[order.order_id] = share
         self._add(share, 1)
@@ -193,7 +193,8 @@ def _share(order: Order) -> _Share:
     return _Share(order.client, order.connection, 1, worth, cancelled, int(order.filled > ZERO))
 
 
-def _alike(client: str, request: OrderRequest) -> _Alike:
+def alike(client: str, request: OrderRequest) -> _Alike:
+    """Return what orders of a client have in common that count as the same thing asked for again."""
     prices = (request.limit_price, request.stop_price, request.trail_amount, request.trail_percent)
     return (client, request.symbol, request.side, request.quantity, *prices)
 

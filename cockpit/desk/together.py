@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cockpit.desk.connections import Connection
-from cockpit.desk.groups import ALONE, Beside, Wanted, inconsistency, told_together, whole_of
+from cockpit.desk.groups import Wanted, inconsistency, told_together, whole_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.risk import Linked, refusal_of
+from cockpit.desk.surroundings import provisional
 from cockpit.model.checks import CheckResult
 from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO
-from cockpit.model.orders import Linkage, OrderId, Role
+from cockpit.model.orders import Linkage, Order, OrderId
 from cockpit.model.refusals import Refusal, refuse
 
 
@@ -78,18 +79,20 @@ async def judge_together(
 ) -> JudgedTogether:
     """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
     judged: list[Judged] = []
+    earlier: list[Order] = []
     for place, leg in enumerate(wanted.legs):
         one = await observer.judge(
             connection,
             leg.request,
             but=but,
-            beside=_beside(wanted, judged),
+            earlier=earlier,
             client=client,
             scopes=scopes,
             linked=_linked(wanted, place),
             previewed_at=None if place else wanted.previewed_at,
         )
         judged.append(one)
+        earlier.append(provisional(connection.name, client, wanted, place, one.request, one.unit_worth, one.seen.now))
     whole = whole_of(wanted)
     as_one = None if whole is None else await observer.judge(connection, whole, but=but, client=client, scopes=scopes)
     return JudgedTogether(wanted, tuple(judged), as_one)
@@ -100,19 +103,3 @@ def _linked(wanted: Wanted, place: int) -> Linked | None:
         return None
     others = tuple((leg.role, leg.request) for at, leg in enumerate(wanted.legs) if at != place)
     return Linked(wanted.linkage, wanted.legs[place].role, others)
-
-
-def _beside(wanted: Wanted, earlier: list[Judged]) -> Beside:
-    if not earlier:
-        return ALONE
-    if wanted.linkage is Linkage.BRACKET and wanted.legs[0].role is Role.ENTRY:
-        return Beside(filled=(earlier[0].request,))
-    if wanted.linkage is Linkage.OCO:
-        return ALONE
-    return Beside(working=tuple((one.request, _may_open(one)) for one in earlier))
-
-
-def _may_open(judged: Judged) -> Decimal:
-    if judged.notional is None:
-        return ZERO
-    return judged.notional * judged.seen.opening(judged.request) / judged.request.quantity

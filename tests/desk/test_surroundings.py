@@ -7,16 +7,22 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cockpit.desk.groups import Leg, Wanted, basket, split
 from cockpit.desk.risk import Seen
+from cockpit.model.accounts import Position
 from cockpit.model.events import OrderChanged
 from cockpit.model.identity import Caller
-from cockpit.model.orders import AT_BROKER, Order, OrderRef, OrderRequest, OrderState, Side
-from cockpit.model.refusals import Refusal
+from cockpit.model.money import ZERO
+from cockpit.model.orders import AT_BROKER, Executed, Execution, Order, OrderRef, OrderRequest, OrderState, Role, Side
+from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
-from tests.desk.desks import Desk, limit, market, open_desk, place
+from tests.desk.desks import NOON, Desk, limit, market, open_desk, place
 from tests.desk.risk_scenes import failed, order, resting, seen, sell
 
 CENT = Decimal("0.01")
@@ -118,3 +124,166 @@ def test_what_may_fill_is_the_larger_of_both_terms_less_what_has_filled() -> Non
     for quantity, most in (("10", 9), ("2", 3)):
         assert replace(working, proposed=order(quantity, "100")).may_fill == most
     assert replace(working, proposed=order("10", "100"), decide_by=working.made_at).may_fill == 3
+
+
+@pytest.mark.parametrize("question", ["quote", "balances", "positions", "clock"])
+async def test_a_fill_while_the_account_is_looked_at_makes_nothing_sellable_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """The fill comes right after the broker's answer to one question, before the next is asked."""
+    async with open_desk(tmp_path, settings=under(allow_short=False)) as desk:
+        claude = desk.grants.give("claude")
+        await sent(desk, claude, market(quantity="10"), "key-buy-0001")
+        price = await off(desk, "1.01", Side.SELL)
+        selling = await sent(desk, claude, limit(price, quantity="10", side=Side.SELL), "key-sell-0001")
+        broker = desk.connections.need("paper").broker
+        held, told = broker.positions, list[Executed]()
+
+        async def positions() -> list[Position]:
+            return [replace(one, quantity=ZERO) if told else one for one in await held()]
+
+        monkeypatch.setattr(broker, "positions", positions)
+        asked = getattr(broker, question)
+
+        async def answer_then_fill(*of: object) -> object:
+            answer = await asked(*of)
+            if not told:
+                fill = Execution("x-1", selling.reference, "ALFA", Side.SELL, Decimal(10), price, ZERO, NOON)
+                told.append(Executed(fill.reference, fill.at, fill))
+                desk.sender.sink()(told[0])
+                await desk.sender.settled()
+            return answer
+
+        monkeypatch.setattr(broker, question, answer_then_fill)
+        _, refused = await look(desk, market(quantity="10", side=Side.SELL))
+        assert told
+        assert "SHORT_NOT_ALLOWED" in refused
+
+
+async def test_an_account_is_looked_at_again_where_own_orders_moved_meanwhile(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice at most: an account in which something always moves is judged all the same, as the stricter one."""
+    buying = await sent(desk, claude, limit(await off(desk, "0.99"), quantity="10"), "key-buy-0001")
+    broker = desk.connections.need("paper").broker
+    asked, moves, looks = broker.positions, 1, 0
+
+    async def positions() -> object:
+        nonlocal looks
+        looks += 1
+        if looks <= moves:
+            fill = Execution(
+                f"x-{looks}-{moves}", buying.reference, "ALFA", Side.BUY, Decimal(1), Decimal(100), ZERO, NOON
+            )
+            desk.sender.sink()(Executed(fill.reference, NOON, fill))
+            await desk.sender.settled()
+        return await asked()
+
+    monkeypatch.setattr(broker, "positions", positions)
+    around, _ = await look(desk, market())
+    assert (looks, around.committed_buy) == (2, 9)
+    looks, moves = 0, 99
+    around, _ = await look(desk, market())
+    assert (looks, around.committed_buy) == (3, 7)
+
+
+async def ask(desk: Desk, caller: Caller, wanted: Wanted, key: str = "key-group-1") -> tuple[Order, ...] | Refusal:
+    try:
+        return await desk.orders.place_group(desk.admitted(caller), wanted, key)
+    except Refused as refused:
+        return refused.refusal
+
+
+def together(*requests: OrderRequest) -> Wanted:
+    return basket([Leg(one, Role.LEG) for one in requests])
+
+
+@pytest.mark.parametrize("limit_of", ["max_gross", "max_net"])
+async def test_a_basket_over_many_symbols_counts_as_a_whole(tmp_path: Path, limit_of: str) -> None:
+    policy = {limit_of: "0.3", "max_quantity": 100_000, "max_volume_share": 1, "max_daily_notional": 10_000_000}
+    async with open_desk(tmp_path, settings=under(**policy)) as desk:
+        claude = desk.grants.give("claude")
+        equity = (await desk.connections.need("paper").broker.balances()).equity
+        legs = [
+            market(symbol, str((equity * Decimal("0.2") / await desk.touch(symbol, Side.BUY)).to_integral_value()))
+            for symbol in ("ALFA", "BRVO")
+        ]
+        answer = await ask(desk, claude, together(*legs))
+        assert isinstance(answer, Refusal)
+        assert answer.code == limit_of.upper()
+        assert not isinstance(await ask(desk, claude, together(legs[0], market("BRVO"))), Refusal)
+
+
+async def test_orders_of_a_basket_do_not_trade_with_each_other(desk: Desk, claude: Caller) -> None:
+    await sent(desk, claude, market(quantity="5"), "key-buy-0001")
+    bid = await desk.touch("ALFA", Side.SELL)
+    answer = await ask(desk, claude, together(limit(bid), limit(bid, side=Side.SELL)))
+    assert isinstance(answer, Refusal)
+    assert answer.code == "SELF_CROSS"
+
+
+async def test_orders_alike_of_one_basket_are_duplicates_and_the_parts_of_a_split_are_not(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under(max_identical=2)) as desk:
+        claude = desk.grants.give("claude")
+        answer = await ask(desk, claude, together(*[market()] * 3))
+        assert isinstance(answer, Refusal)
+        assert answer.code == "DUPLICATE_ORDER"
+        parts = split(market(quantity="20"), Decimal(5))
+        assert isinstance(parts, Wanted)
+        assert not isinstance(await ask(desk, claude, parts), Refusal)
+
+
+_LEGS = st.lists(
+    st.tuples(
+        st.sampled_from(["ALFA", "BRVO"]), st.sampled_from(Side), st.integers(1, 30), st.sampled_from([None, -1, 0, 1])
+    ),
+    min_size=2,
+    max_size=4,
+)
+_TIGHT = st.fixed_dictionaries(
+    {
+        "max_identical": st.integers(1, 3),
+        "max_position": st.integers(10, 60),
+        "max_gross": st.sampled_from(["0.02", "0.05", "2"]),
+        "max_net": st.sampled_from(["0.01", "0.03", "2"]),
+        "max_daily_notional": st.sampled_from([5_000, 12_000, 1_000_000]),
+        "max_daily_orders": st.integers(1, 5),
+        "max_open_orders": st.integers(1, 5),
+        "max_open_orders_per_symbol": st.integers(1, 3),
+        "buying_power_share": st.sampled_from(["0.05", "0.5"]),
+        "allow_short": st.booleans(),
+    }
+)
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@given(_LEGS, _TIGHT)
+def test_a_group_passes_only_if_its_orders_one_by_one_would(
+    tmp_path_factory: pytest.TempPathFactory,
+    legs: list[tuple[str, Side, int, int | None]],
+    limits: dict[str, object],
+) -> None:
+    """One by one: each is asked for and sent before the next, none filling before all are there."""
+
+    async def run(folder: Path) -> None:
+        requests: list[OrderRequest] = []
+        async with open_desk(folder / "group", settings=under(**limits)) as desk:
+            for symbol, side, quantity, ticks in legs:
+                if ticks is None:
+                    requests.append(market(symbol, str(quantity), side))
+                    continue
+                price = await desk.touch(symbol, side) + ticks * CENT * 10
+                requests.append(limit(price, symbol, str(quantity), side))
+            answer = await ask(desk, desk.grants.give("claude"), together(*requests))
+        if isinstance(answer, Refusal):
+            return
+        async with open_desk(folder / "single", settings=under(**limits)) as desk:
+            claude = desk.grants.give("claude")
+            for place, request in enumerate(requests):
+                (made,) = await desk.orders.place_group(
+                    desk.admitted(claude), Wanted.alone(request), f"key-single-{place}"
+                )
+                after = replace(made, version=2, state=OrderState.SENDING, decide_by=None)
+                await desk.book.move(made, after, ())
+
+    asyncio.run(run(tmp_path_factory.mktemp("groups")))
