@@ -384,10 +384,13 @@ class Sender:
 
     async def _ask_about(self, reference: OrderRef) -> None:
         """Have the broker's books say what facts that could not be applied were to say."""
-        with suppress(StoreUnavailable, StoreBusy):
+        try:
             order = await self._book.of_reference(reference)
-            if order is not None:
-                self.on_unsure(order.connection)
+        except Exception:  # what could not be applied may be what can't be read; the facts behind it go on
+            log.exception("nobody can say whose facts they were: %s", reference)
+            return
+        if order is not None:
+            self.on_unsure(order.connection)
 
     async def _apply(self, facts: list[BrokerFact]) -> None:
         order = await self._book.of_reference(facts[0].reference)
