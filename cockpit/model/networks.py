@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -35,6 +36,7 @@ def plain_address(text: str) -> str | None:
     return str(mapped or address)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def place_of(address: str) -> str:
     """Return what limits count as one place: an IPv4 address, and of IPv6 the /64 that one customer is given."""
     if ":" not in address:

@@ -26,6 +26,7 @@ def waits(room: WaitingRoom, address: str) -> bool:
 
 
 def test_T15_all_of_a_64_of_ipv6_wait_in_one_line():
+    """One customer's network opens a page from each of its IPv6 addresses."""
     room = WaitingRoom(50, 3, lambda size: bytes(size))
     assert sum(waits(room, f"2001:db8:1:2::{number:x}") for number in range(20)) == 3
     assert room.is_full_for("2001:db8:1:2:ffff::1")
@@ -34,5 +35,6 @@ def test_T15_all_of_a_64_of_ipv6_wait_in_one_line():
 
 
 def test_T15_all_together_have_a_limit_too():
+    """A flood of pages comes from two hundred addresses."""
     room = WaitingRoom(50, 3, lambda size: bytes(size))
     assert sum(waits(room, f"203.0.{number}.1") for number in range(200)) == 50

@@ -57,6 +57,7 @@ async def test_a_program_that_asks_too_often_gets_an_error_of_oauth(
 async def test_T07_a_browser_that_asks_too_often_gets_a_page_with_every_header_of_a_page(
     tmp_path: Path, kind: str, path: str
 ) -> None:
+    """The page that says no more is put into a frame."""
     async with whole(tmp_path / "data", **two_each(kind), SERVER__PUBLIC_URL="https://desk.example") as client:
         answer = await third(client, "GET", path)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -140,6 +141,7 @@ async def test_the_address_that_a_trusted_proxy_tells_is_the_one_on_the_screen_a
 
 
 async def test_T78_headers_of_a_proxy_never_change_issuer_or_addresses(tmp_path: Path) -> None:
+    """A trusted proxy hands on headers that name another host, port and protocol."""
     async with whole(tmp_path / "data", **PROXY, SERVER__PUBLIC_URL="https://desk.example") as client:
         client.headers = FROM | {
             "X-Forwarded-Host": "evil.example",

@@ -58,6 +58,7 @@ def post(headers: str, body: str = PING) -> str:
     ],
 )
 async def test_T79_what_can_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_answered(sent):
+    """Another request hides behind one whose length two servers would read differently, in thirty ways."""
     async with house() as here, raw(here.port) as line:
         line.send(sent + SMUGGLED)
         answered = await line.rest()
@@ -80,6 +81,7 @@ async def test_T79_what_can_be_read_in_two_ways_is_refused_and_nothing_behind_it
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "CONNECT"])
 async def test_T79_a_target_that_is_no_path_of_ours_reaches_nothing(method, target):
+    """The request line names a whole address, another host, a port or a star."""
     async with house() as here, raw(here.port) as line:
         line.send(f"{method} {target} HTTP/1.1\n{HOST}{AUTH}Connection: close\n\n")
         answered = await line.rest()
@@ -106,6 +108,7 @@ async def test_T79_a_target_that_is_no_path_of_ours_reaches_nothing(method, targ
 )
 @pytest.mark.parametrize("path", ["/mcp", "/oauth/token", "/oauth/register", "/.well-known/oauth-authorization-server"])
 async def test_T75_another_name_or_another_sites_page_is_refused_before_authentication(headers, status, path):
+    """The Host header is missing, doubled or another's, or a page of another site calls."""
     async with house() as here, raw(here.port) as line:
         line.send(f"POST {path} HTTP/1.1\n{headers}Connection: close\nContent-Length: 0\n\n")
         answered = await line.rest()
