@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from cockpit.app.wiring import Cockpit, running
-from cockpit.model.clock import SystemClock
+from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.trading import Mode
 from cockpit.operator.acts import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
@@ -63,7 +63,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, toml: str = "", *, live: str = "") -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, toml: str = "", *, live: str = "", clock: Clock | None = None
+) -> AsyncIterator[House]:
     """Start a cockpit on the settings and a free port; ``live`` names a connection whose settings say real money."""
     (folder / "cockpit.toml").write_text(toml)
     settings = load(Given(config=folder / "cockpit.toml", data_dir=folder / "data"), {})
@@ -71,5 +73,8 @@ async def open_house(folder: Path, toml: str = "", *, live: str = "") -> AsyncIt
         real = settings.connections[live].model_copy(update={"mode": Mode.LIVE})
         settings = settings.model_copy(update={"connections": {**settings.connections, live: real}})
     taken = socket.create_server(("127.0.0.1", 0))
-    async with running(settings, taken, SystemClock(), asyncio.Event()) as cockpit, aiohttp.ClientSession() as http:
+    async with (
+        running(settings, taken, clock or SystemClock(), asyncio.Event()) as cockpit,
+        aiohttp.ClientSession() as http,
+    ):
         yield House(cockpit, http)

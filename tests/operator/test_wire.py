@@ -201,3 +201,18 @@ def test_what_is_no_look_is_refused(line: bytes) -> None:
     _, read = decode_request(line, "socket")
     assert isinstance(read, Refusal)
     assert read.code == "BAD_ACT_ARGUMENTS"
+
+
+def test_the_code_of_an_authenticator_goes_beside_the_arguments_and_never_into_words() -> None:
+    command = Command("resume", {}, "socket", "123 456")
+    assert decode_request(encode_command(command, "1"), "socket") == ("1", command)
+    assert "123 456" not in repr(command)
+    assert b"totp" not in encode_command(Command("resume"), "1")
+
+
+@pytest.mark.parametrize("code", [123456, None, ["123456"], "1" * 41])
+def test_a_code_that_is_none_is_refused(code: object) -> None:
+    line = orjson.dumps({"id": "1", "act": "resume", "arguments": {}, "totp": code})
+    refused = decode_request(line, "socket")[1]
+    assert isinstance(refused, Refusal)
+    assert refused.code == "BAD_ACT_ARGUMENTS"
