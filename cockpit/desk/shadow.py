@@ -20,7 +20,7 @@ OFF: Final = "off"
 
 
 class Shadows:
-    """Which client's orders go where. Without a word of the operator, what the settings say holds."""
+    """Which client's orders go where: where the operator says, but a shadow of the settings stays one."""
 
     def __init__(self, settings: Mapping[str, str], store: Store, clock: Clock) -> None:
         self._settings = {client.casefold(): connection for client, connection in settings.items() if connection}
@@ -36,11 +36,22 @@ class Shadows:
     def of(self, client: str) -> str:
         """Return the connection that gets a client's orders; empty where its own does."""
         key = client.casefold()
-        return self._said.get(key, self._settings.get(key, ""))
+        return self._said.get(key) or self._settings.get(key, "")
+
+    def may_lift(self, client: str) -> Refusal | None:
+        """Refuse where the settings give a client its shadow: what is set at run time never exceeds the file."""
+        shadow = self._settings.get(client.casefold(), "")
+        return refuse("SHADOW_IN_FILE", shadow=shadow) if shadow else None
 
     async def set(self, client: str, connection: str, by: str) -> Refusal | None:
-        """Send a client's orders to a paper connection, at once; or, with an empty name, to its own once that is durable."""
+        """Send a client's orders to a paper connection, at once; or, with an empty name, to its own once that is durable.
+
+        A shadow that the settings give is lifted there alone.
+        """
         key, now = client.casefold(), self._clock.now()
+        refusal = None if connection else self.may_lift(client)
+        if refusal is not None:
+            return refusal
         if connection:
             self._said[key] = connection
         write = Write(

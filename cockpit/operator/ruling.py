@@ -57,6 +57,8 @@ class Ruling:
                 return self._unknown_connection(name)
             if found.settings.mode is not Mode.PAPER:
                 return refuse("NOT_PAPER", connection=name)
+        elif (fixed := rooms.shadows.may_lift(client)) is not None:
+            return fixed
         refusal = await rooms.shadows.set(client, "" if name == OFF else name, by)
         voided = await self._void(client, by)
         if refusal is not None:

@@ -17,14 +17,32 @@ from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, market, open_desk, place
 
 
-async def test_what_the_operator_says_wins_over_the_settings_and_stays(desk: Desk) -> None:
-    shadows = Shadows({"Claude": "paper"}, desk.store, desk.clock)
-    assert shadows.of("claude") == "paper"
-    assert await shadows.set("claude", "", "test") is None
-    again = Shadows({"Claude": "paper"}, desk.store, desk.clock)
+async def test_what_the_operator_says_stays(desk: Desk) -> None:
+    shadows = Shadows({}, desk.store, desk.clock)
+    assert await shadows.set("claude", "paper", "test") is None
+    assert shadows.of("Claude") == "paper"
+    again = Shadows({}, desk.store, desk.clock)
     await again.load()
-    assert again.of("Claude") == ""
+    assert again.of("Claude") == "paper"
     assert again.of("other") == ""
+    assert await again.set("claude", "", "test") is None
+    assert again.of("claude") == ""
+
+
+async def test_a_shadow_of_the_settings_is_never_lifted_at_run_time(desk: Desk) -> None:
+    before = Shadows({}, desk.store, desk.clock)
+    await before.set("claude", "", "test")
+    # What was said before the file said otherwise doesn't hold against it.
+    shadows = Shadows({"Claude": "paper"}, desk.store, desk.clock)
+    await shadows.load()
+    assert shadows.of("claude") == "paper"
+    refused = await shadows.set("claude", "", "test")
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.details["shadow"]) == ("SHADOW_IN_FILE", "paper")
+    assert await shadows.set("claude", "ghost", "test") is None
+    assert shadows.of("claude") == "ghost"
+    assert isinstance(await shadows.set("claude", "", "test"), Refusal)
+    assert shadows.of("claude") == "ghost"
 
 
 async def test_a_shadow_falls_at_once_and_lifts_only_once_that_is_written(

@@ -105,6 +105,16 @@ async def test_a_shadow_sends_orders_to_paper_at_once_and_voids_what_waited(tmp_
         assert ended["state"] == "refused"
 
 
+async def test_a_shadow_of_the_file_is_not_lifted_and_what_waits_goes_on_waiting(tmp_path: Path) -> None:
+    async with open_house(tmp_path, f'{TWO}[clients.script]\nshadow = "ghost"\n') as house:
+        order = await house.order(await house.key(), 1)
+        answer = await house.act("client.shadow", client="script", connection="off")
+        assert isinstance(answer, Refusal)
+        assert answer.code == "SHADOW_IN_FILE"
+        (pending,) = (await house.done("pending"))["orders"]
+        assert (pending["order_id"], pending["connection"]) == (order["order_id"], "ghost")
+
+
 async def test_a_shadow_needs_a_known_client_and_a_paper_connection(tmp_path: Path) -> None:
     async with open_house(tmp_path, TWO, live="ghost") as house:
         await house.key()
