@@ -101,16 +101,23 @@ def limits() -> str:
 
 
 def cases() -> str:
-    """Every numbered test of a security case: its docstring says what is tried, its name what happens."""
+    """Every numbered test of a security case that says by its docstring what is tried; its name says what happens."""
     rows = []
     for path in sorted(TESTS.rglob("test_*.py")):
         where = path.relative_to(TESTS.parent).as_posix()
         for test in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found = _CASE.fullmatch(test.name) if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) else None
-            if found is not None:
-                tried = " ".join((ast.get_docstring(test) or "").split())  # type: ignore[arg-type]
+            tried = found and ast.get_docstring(test)  # type: ignore[arg-type]
+            if found and tried:
                 happens = found[2].replace("_", " ")
-                rows.append((found[1], tried, f"{happens[0].upper()}{happens[1:]}.", f"[{path.stem[5:]}](../{where})"))
+                rows.append(
+                    (
+                        found[1],
+                        " ".join(tried.split()),
+                        f"{happens[0].upper()}{happens[1:]}.",
+                        f"[{path.stem[5:]}](../{where})",
+                    )
+                )
     return table(("case", "what is tried", "what happens", "test"), sorted(rows, key=lambda row: row[0]))
 
 

@@ -31,9 +31,8 @@ from tests.oauth.outside import READS, Answer, ManualClock, Outside, code_of
 TRADES = READS | {Scope.READ_ORDERS, Scope.WRITE_ORDERS}
 
 _LIMITED = ("register", "authorize", "wait", "token", "revoke", "metadata", "bad_tokens")
-_ROOMY = "[oauth]\nmax_waiting_per_address = 50\n[server.limits]\n" + "".join(
-    f"{what}_{whom} = 1_000_000\n" for what in _LIMITED for whom in ("each", "all")
-)
+_ROOMY = "[server.limits]\n" + "".join(f"{what}_{whom} = 1_000_000\n" for what in _LIMITED for whom in ("each", "all"))
+_ROOMY_OAUTH = "[oauth]\nmax_waiting_per_address = 50\n"
 """Bounds that stand in the way of every case but the one about them, on a clock that stands still."""
 
 
@@ -160,12 +159,18 @@ class RecordingBroker(PaperBroker):
 
 @asynccontextmanager
 async def open_site(
-    folder: Path, clock: ManualClock | None = None, *, port: int = 0, settings: str = "", roomy: bool = True
+    folder: Path,
+    clock: ManualClock | None = None,
+    *,
+    port: int = 0,
+    settings: str = "",
+    oauth: str = "",
+    roomy: bool = True,
 ) -> AsyncIterator[Site]:
     """Start a cockpit in ``folder``; entering it again over the same folder and port is a restart."""
     clock = clock or ManualClock()
     config = folder.parent / f"{folder.name}.toml"
-    config.write_text((_ROOMY if roomy else "") + settings)
+    config.write_text((_ROOMY_OAUTH + oauth + _ROOMY if roomy else "") + settings)
     brokers: dict[str, RecordingBroker] = {}
 
     def broker(name: str, section: ConnectionSettings, store: Store, passed: Clock) -> RecordingBroker:

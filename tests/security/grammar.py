@@ -1,0 +1,122 @@
+"""What the fuzz sends: good requests of every kind, with a few things dropped, changed, doubled or added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hypothesis import strategies as st
+
+from tests.oauth.outside import CHALLENGE, REDIRECT, VERIFIER
+
+CLIENTS: Final = ("public", "post", "basic")
+"""Clients that were let in: without a secret, with one in the body, with one in the header."""
+
+PIECES: Final = (
+    "$CODE", "$OLD_CODE", "$REFRESH", "$OLD_REFRESH", "$ACCESS", "$CLIENT", "$OTHER", "$SECRET", "$RESOURCE", "$KEY",
+)  # fmt: skip
+"""Stand for what is real at the moment when the request is sent."""
+
+NAMES: Final = (
+    "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
+    "resource", "response_mode", "request", "request_uri", "prompt", "grant_type", "code", "code_verifier",
+    "refresh_token", "client_secret", "client_assertion", "client_assertion_type", "token", "token_type_hint",
+    "username", "iss", "x", "", "é",
+)  # fmt: skip
+
+_VALUES: Final = (
+    *PIECES, "code", "token", "none", "authorization_code", "refresh_token", "client_credentials", "password", "S256",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "plain", "query", "fragment", "read:market",
+    "read:market write:orders", "offline_access", "openid", REDIRECT, CHALLENGE, VERIFIER, "http://127.0.0.1:1/callback",
+    "http://[::1]:1/callback", "cursor://x/y", "https://evil.example/callback", "https://client.example/callback/..",
+    "javascript:alert(1)", "https://evil.example/client.json", '"', "\\", "\x00", "\r\nSet-Cookie: a=b", "é", "\ud800",
+    "\u202e", "%", "%2e", "=&", "a" * 300, "a" * 5000, "", " ", "../../x", "[]", "{}", "-1", "eyJhbGciOiJub25lIn0.e30.",
+)  # fmt: skip
+
+_VALUE: Final = st.one_of(st.sampled_from(_VALUES), st.sampled_from(_VALUES), st.text(max_size=8))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is done to a good request."""
+
+    how: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, before the pieces are put in."""
+
+    what: str
+    """``authorize``, ``wait``, ``code``, ``refresh``, ``other grant``, ``revoke``, ``register`` or ``metadata``."""
+    who: str
+    changes: tuple[Change, ...]
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    junk: bytes
+    """Put behind the body."""
+
+
+_CHANGE: Final = st.builds(
+    Change, st.sampled_from(("drop", "set", "set", "twice", "add")), st.sampled_from(NAMES), _VALUE
+)
+_CHANGES: Final = st.one_of(
+    st.just(()),
+    st.just(()),
+    st.tuples(_CHANGE),
+    st.lists(_CHANGE, min_size=1, max_size=4).map(tuple),
+)
+_WHAT: Final = st.sampled_from(
+    ("authorize",) * 6 + ("wait",) * 2 + ("code",) * 4 + ("refresh",) * 4 + ("other grant",)
+    + ("revoke",) * 2 + ("register",) * 3 + ("metadata",) * 2
+)  # fmt: skip
+_METHOD: Final = st.sampled_from(("",) * 54 + ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""Mostly the right one."""
+_HEADERS: Final = st.sampled_from(
+    ((),) * 60
+    + (
+        (("Content-Type", "application/json"),),
+        (("Content-Type", "multipart/form-data"),),
+        (("Content-Type", "application/x-www-form-urlencoded; charset=utf-16"),),
+        (("Content-Type", "\xff"),),
+        (("Content-Encoding", "gzip"),),
+        (("Content-Encoding", "deflate"),),
+        (("Authorization", "Basic /////w=="),),
+        (("Authorization", "Basic YTpi"),),
+        (("Authorization", "Basic"),),
+        (("Authorization", "Bearer x"),),
+        (("Authorization", "Digest x"), ("Authorization", "Basic YTpi")),
+        (("Cookie", "cockpit_bind=x; a=b; =; ;;"),),
+        (("Cookie", "cockpit_bind=" + "A" * 43),),
+        (("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Host", "evil.example")),
+        (("Forwarded", 'for="[::1'),),
+        (("Accept", "text/html"),),
+        (("Range", "bytes=0-1"),),
+        (("If-None-Match", "*"),),
+        (("Expect", "100-continue"),),
+        (("Upgrade", "websocket"), ("Connection", "Upgrade")),
+    )
+)
+_JUNK: Final = st.one_of(st.just(b""), st.just(b""), st.just(b""), st.just(b""), st.binary(max_size=12))
+
+REQUESTS: Final = st.builds(Asked, _WHAT, st.sampled_from(CLIENTS), _CHANGES, _METHOD, _HEADERS, _JUNK)
+
+
+def applied(good: list[tuple[str, str]], changes: tuple[Change, ...]) -> list[tuple[str, str]]:
+    """Return the parameters after the changes; a change of what isn't there adds it."""
+    pairs = list(good)
+    for change in changes:
+        present = [number for number, (name, _) in enumerate(pairs) if name == change.name]
+        if change.how == "drop" and not present:
+            pairs = pairs[1:]
+        elif change.how == "drop":
+            del pairs[present[0]]
+        elif change.how == "set" and present:
+            pairs[present[0]] = (change.name, change.value)
+        elif change.how == "twice" and present:
+            pairs.append((change.name, pairs[present[0]][1]))
+        else:
+            pairs.append((change.name, change.value))
+    return pairs
