@@ -13,7 +13,7 @@ help:
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
 	@echo "make soak    kill it at every step of the order path, with every fault of a broker; some minutes"
 	@echo "make check   style, types and the floors of the house"
-	@echo "make mutants plant faults in risk checks and order life and tell which no test notices (minutes)"
+	@echo "make mutants plant faults in risk checks, order path and paper engine; tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
 	@echo "make pictures  make the picture of the README anew"
@@ -50,10 +50,21 @@ check: $(DONE)
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
+PAPER_ENGINE := $(patsubst %,cockpit/brokers/paper/%.py,\
+	engine turn matching linking margin fees faults book bars events rules)
+PAPER_TESTS := $(patsubst %,tests/brokers/paper/test_%.py,\
+	engine_boundaries engine linked stops splits margin fees bars)
+
 mutants: $(DONE)
-	@$(BIN)/python -m tests.mutants cockpit/desk/risk -- \
-		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py
-	@$(BIN)/python -m tests.mutants cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py
+	@unnoticed=0; plant() { $(BIN)/python -m tests.mutants "$$@" || unnoticed=1; }; \
+	plant cockpit/desk/risk -- \
+		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py; \
+	plant cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py; \
+	plant cockpit/desk/sending.py -- tests/desk/test_sending_boundaries.py tests/desk/test_called_off.py; \
+	plant cockpit/desk/decisions.py -- \
+		tests/desk/test_decisions_boundaries.py tests/desk/test_decisions.py tests/desk/test_called_off.py; \
+	plant $(PAPER_ENGINE) -- $(PAPER_TESTS); \
+	exit $$unnoticed
 
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls

@@ -1,4 +1,4 @@
-"""Plants faults and tells which of them no test notices.
+"""Plants faults and tells which of them no test notices, but for those that `explained` says nobody could.
 
     python -m tests.mutants [--jobs N] CODE... -- TEST...
 
@@ -11,12 +11,14 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -24,6 +26,7 @@ from typing import Final
 import hypothesis
 import pytest
 
+from tests.mutants.explained import EXPLAINED
 from tests.mutants.plant import Fault, faults
 
 _PATIENCE: Final = 4
@@ -81,7 +84,8 @@ def _passes(file: Path, unharmed: Fault, tests: Sequence[str]) -> bool:
 
 def _warm_up(files: Sequence[Path], tests: Sequence[str]) -> None:
     """Import what every run needs and no fault can be in: everything but the house from the lowest changed floor up."""
-    pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *tests])
+    with redirect_stdout(io.StringIO()):
+        pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *tests])
     changed = [".".join(file.with_suffix("").parts) for file in files]
     lower = [floor for floor in _FLOORS if not any(name.startswith(floor) for name in changed)]
     lowest = min((_FLOORS.index(floor) for floor in _FLOORS if floor not in lower), default=len(_FLOORS))
@@ -105,7 +109,7 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
     began, total = time.monotonic(), len(waiting)
     running: dict[int, tuple[Path, Fault]] = {}
     survived: list[tuple[Path, Fault]] = []
-    endless = 0
+    endless = explained = 0
     waiting.reverse()
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -114,14 +118,19 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
         child, status = os.wait()
         file, fault = running.pop(child)
         endless += os.waitstatus_to_exitcode(status) == -signal.SIGALRM
-        if os.waitstatus_to_exitcode(status) == 0:
+        noticed = os.waitstatus_to_exitcode(status) != 0
+        if (str(file), fault.what) in EXPLAINED:
+            explained += 1
+            if noticed:
+                print(f"{file}:{fault.line}: {fault.what}: explained, but noticed", flush=True)
+        elif not noticed:
             survived.append((file, fault))
             print(f"{file}:{fault.line}: {fault.what}", flush=True)
     if not _passes(files[0], unharmed, tests):
         print("the tests fail without any fault by now: something was changed meanwhile, and nothing is shown")
         return 2
     took = f"{time.monotonic() - began:.0f} s"
-    print(f"{total} faults, {len(survived)} unnoticed, {endless} noticed by a test that did not end, {took}")
+    print(f"{total} faults, {len(survived)} unnoticed, {explained} explained, {endless} stopped as endless, {took}")
     return int(bool(survived))
 
 
