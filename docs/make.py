@@ -19,7 +19,7 @@ from typing import Final
 from cockpit.desk.risk import CHECKS
 from cockpit.desk.risk.verdicts import Check
 from cockpit.model.refusals import REFUSALS
-from cockpit.operator.acts import ACTS, Act, Argument, Danger
+from cockpit.operator.acts import ACTS, Act, Argument, Danger, TotpDue
 from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
 
@@ -46,7 +46,7 @@ def commands() -> str:
     """Every command that belongs to an act, with its arguments."""
     parts = []
     for act in ACTS.values():
-        parts.append(f"### `cockpit {_usage(act)}`\n\n{act.help}.{_danger(act)}\n")
+        parts.append(f"### `cockpit {_usage(act)}`\n\n{act.help}.{_danger(act)}{_totp(act)}\n")
         if act.arguments:
             rows = [(f"`{_spelled(argument)}`", argument.help) for argument in act.arguments]
             parts.append(table(("argument", "what it is"), rows))
@@ -171,6 +171,15 @@ def _danger(act: Act) -> str:
     asks = f"Asks you to type {act.word}" if act.word else "Asks back"
     only = f" where {' or '.join(_risk(one) for one in act.adds_risk_with)}" if act.adds_risk_with else ""
     return f" {asks}{only}, unless `--yes`."
+
+
+def _totp(act: Act) -> str:
+    if act.totp is TotpDue.ALWAYS:
+        return " Takes a code of the authenticator that is enrolled."
+    if act.danger is Danger.SAFE or act.totp is TotpDue.OVER_SOCKET:
+        return ""
+    writes = ", for scopes that write" if act.totp is TotpDue.FOR_WRITES else ""
+    return f" Takes a code at the screen too{writes}."
 
 
 def _risk(adds: str) -> str:
