@@ -57,10 +57,11 @@ class Consent:
             return self._pages.message(200, "Ready")
         try:
             registration = await self._asking_client(request, parameters)
+            if isinstance(registration, HttpAnswer):
+                return registration
+            alike = await records.alike(self._state.store, registration) if registration.kind is Kind.DCR else 0
         except (StoreBusy, StoreUnavailable):
             return self._unavailable()
-        if isinstance(registration, HttpAnswer):
-            return registration
         decision = deciding_for(self._state, registration)
         try:
             grant = decision.get_consent_grant(asking(self._state, parameters))
@@ -74,7 +75,7 @@ class Consent:
         if not self._state.room.has_room(safe(request.address, 64)):
             return self._full(request)
         asked = scopes_of(grant.request.scope or "")
-        return self._let_wait(request, parameters, registration, grant.redirect_uri or "", asked)
+        return self._let_wait(request, parameters, registration, grant.redirect_uri or "", asked, alike)
 
     async def wait(self, request: HttpRequest, request_id: str) -> HttpAnswer:
         """Answer the page's question whether the operator has decided; only to the browser that began."""
@@ -141,6 +142,7 @@ class Consent:
         registration: Registration,
         redirect_uri: str,
         asked: frozenset[Scope],
+        alike: int,
     ) -> HttpAnswer:
         state, now = self._state, self._state.clock.now()
         bind = self._bind(request)
@@ -160,6 +162,7 @@ class Consent:
             redirect_host=shown_host(redirect_uri),
             unfetched=_unfetched(registration),
             changed=registration.changed,
+            alike=alike,
         )
         note = entry(
             now, "asked", "wait", client_id=shown.client_id, host=shown.host, address=shown.address,

@@ -13,6 +13,7 @@ from cockpit.model.identity import ClientName, Grant, GrantId, Scope, TimedScope
 from cockpit.model.text import Safe, safe
 from cockpit.store.database import Store
 from cockpit.store.times import from_micros
+from oauth.redirects import shown_hosts
 from oauth.refresh import Presented, TokenState
 
 
@@ -135,6 +136,19 @@ async def registration(store: Store, client_id: str) -> Registration | None:
     """Load one registration."""
     rows = await store.rows("SELECT * FROM oauth_clients WHERE client_id = ?", (client_id,))
     return _registration(rows[0]) if rows else None
+
+
+async def alike(store: Store, one: Registration) -> int:
+    """Count the other registrations that claim the same name for the same hosts.
+
+    Hosted clients register anew at every connect, and some twice at a time; none of that makes them other clients.
+    """
+    rows = await store.rows(
+        "SELECT redirect_uris FROM oauth_clients WHERE kind = 'dcr' AND claimed_name = ? AND client_id <> ?",
+        (one.claimed_name, one.client_id),
+    )
+    hosts = shown_hosts(one.redirect_uris)
+    return sum(shown_hosts(json.loads(row["redirect_uris"])) == hosts for row in rows)
 
 
 async def code(store: Store, code_hash: bytes) -> CodeRow | None:

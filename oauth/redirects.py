@@ -60,6 +60,11 @@ def shown_host(uri: str) -> Safe:
     return safe(parts.netloc, 100)
 
 
+def shown_hosts(uris: Iterable[str]) -> frozenset[Safe]:
+    """Return every host that codes of a client may go to."""
+    return frozenset(map(shown_host, uris))
+
+
 def is_local(uri: str) -> bool:
     """Whether the code goes to a program on the browser's own computer."""
     parts = _split(uri)

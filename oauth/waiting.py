@@ -40,6 +40,8 @@ class WaitingClient:
     """Nothing but its client_id is known yet: its document is read once its code was typed."""
     changed: bool = False
     """It says other things of itself than when it was let in before."""
+    alike: int = 0
+    """How many other registrations claim its name for the same hosts."""
 
 
 class Stage(StrEnum):

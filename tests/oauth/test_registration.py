@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oauth.registration import BadRegistration, read_registration
-from tests.oauth.house import REDIRECT, House, open_house
+from tests.oauth.house import REDIRECT, House, open_house, tokens_of
+from tests.oauth.internet import Internet
 
 CURSOR = [
     "cursor://anysphere.cursor-mcp/oauth/callback",
@@ -130,6 +131,67 @@ async def test_a_flood_drops_the_oldest_without_approval_and_no_other(tmp_path: 
         assert {approved, waiting} <= kept
         assert oldest not in kept
         assert len(kept) <= 7
+
+
+async def test_a_registration_that_nobody_approves_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    async with open_house(tmp_path / "data", ask_seconds=1800, unapproved_hours=1) as house:
+        approved, tokens = await house.connect()
+        revoked, _ = await house.connect("revoked")
+        await house.authority.revoke_client("revoked", "operator")
+        forgotten = (await house.register())["client_id"]
+        house.clock.go(3000)
+        waiting, young = [(await house.register())["client_id"] for _ in range(2)]
+        await house.authorize(waiting)
+        house.clock.go(601)
+        await house.authority.sweep()
+        kept = {row["client_id"] for row in await house.store.rows("SELECT client_id FROM oauth_clients")}
+        assert kept == {approved, revoked, waiting, young}
+        assert (await house.authorize(forgotten)).status == 400
+        house.clock.go(1700)
+        await house.authorize(waiting)
+        house.clock.go(1400)
+        await house.authority.sweep()
+        kept = {row["client_id"] for row in await house.store.rows("SELECT client_id FROM oauth_clients")}
+        assert kept == {approved, revoked, waiting}, "its browser waits, though it is old enough"
+        assert house.lives(tokens_of(await house.refresh(approved, tokens.refresh)).access)
+
+
+async def test_descriptions_and_registrations_share_one_bound(tmp_path: Path, internet: Internet) -> None:
+    async with (
+        internet.fetcher() as fetch,
+        open_house(tmp_path / "data", fetch=fetch, max_unapproved_clients=3, ask_seconds=30) as house,
+    ):
+        first = (await house.register())["client_id"]
+        for number in range(6):
+            house.clock.go(31)
+            await house.authority.sweep()
+            url = f"https://claude.ai/oauth/{number}"
+            internet.publish(url, {"client_id": url, "client_name": "Claude", "redirect_uris": [REDIRECT]})
+            assert (await house.authorize(url)).status == 200
+        kept = {row["client_id"] for row in await house.store.rows("SELECT client_id FROM oauth_clients")}
+        assert first not in kept
+        assert kept == {f"https://claude.ai/oauth/{number}" for number in (3, 4, 5)}
+
+
+async def test_a_flood_pushes_out_no_client_that_has_a_grant(tmp_path: Path, internet: Internet) -> None:
+    url = "https://claude.ai/oauth/x"
+    document = {"client_id": url, "client_name": "Claude", "redirect_uris": [REDIRECT]}
+    internet.publish(url, document)
+    async with (
+        internet.fetcher() as fetch,
+        open_house(tmp_path / "data", fetch=fetch, max_unapproved_clients=2, ask_seconds=30) as house,
+    ):
+        tokens = tokens_of(await house.redeem(url, await house.code(url, "claude")))
+        internet.publish(url, document | {"client_name": "Changed"})
+        house.clock.go(86_401)
+        await house.authorize(url)
+        for _ in range(5):
+            house.clock.go(31)
+            await house.authority.sweep()
+            await house.register()
+        house.clock.go(90_000)
+        await house.authority.sweep()
+        assert house.lives(tokens_of(await house.refresh(url, tokens.refresh)).access)
 
 
 @given(st.binary(max_size=200))
