@@ -113,6 +113,11 @@ async def test_a_look_shows_an_order_alone_and_a_group_whole(desk: Desk, claude:
     assert isinstance(look, Look)
     assert (look.order, look.legs) == (orders[0], orders)
     assert look.judged.request == orders[0].request
+    legs = [Leg(market(each), Role.LEG) for each in ("ALFA", "BRVO")]
+    orders = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-group-2")
+    look = await desk.decisions.look(orders[0].order_id)
+    assert isinstance(look, Look)
+    assert look.legs == orders
 
 
 async def test_a_look_shows_how_far_the_price_moved_and_what_is_filled(
