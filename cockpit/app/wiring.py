@@ -149,9 +149,11 @@ async def running(
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()
         presence = Presence(settings.approval, clock, switch.halt, feed.publish)
+        budgets = Budgets(settings.budget, clock)
         orders = OrderDesk(
-            book, observer, sender, Keys(store), undisturbed, settings.approval, clock, rulebook=rulebook
-        )
+            book, observer, sender, Keys(store), undisturbed, settings.approval, clock, rulebook=rulebook,
+            budgets=budgets,
+        )  # fmt: skip
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
         orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
         await mark_waiting(book, clock)
@@ -165,7 +167,6 @@ async def running(
         if switch.state is TradingState.KILLED and settings.kill.cancel_orders:
             # What a kill could not take off the brokers' books before the stop is taken off now.
             tasks.once(decisions.withdrawing.withdraw("start"))
-        budgets = Budgets(settings.budget, clock)
         gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish, shadows.of)
         desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))
         challenge = Challenge.at(origin)
@@ -215,7 +216,12 @@ async def running(
         limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
         door = Door(authority.check, challenge, addresses, Networks(settings.server.allowed_clients), limits)
         app = build_app(
-            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
+            transport,
+            door,
+            policy,
+            lambda: switch.state.lower(),
+            oauth_routes(authority, addresses, limits),
+            settings.server.max_requests_open,
         )
         connections_kept = WebConnections(settings.server.max_connections)
         tls = certificate.context if certificate else None

@@ -42,6 +42,16 @@ class Budgets:
         """Take one new or changed order; return 0, or the seconds until there is one."""
         return self._take(self._orders, client, self._settings.orders_per_minute / 60, self._settings.order_burst)
 
+    def take_rest_of_group(self, client: ClientName, legs: int) -> float:
+        """Take the other orders of a group whose first one was taken; return 0, or the seconds until all are there.
+
+        A group never needs more than a full bucket, or it could never be asked for.
+        """
+        rest = min(legs, self._settings.order_burst) - 1
+        if rest < 1:
+            return 0.0
+        return self._take(self._orders, client, self._settings.orders_per_minute / 60, self._settings.order_burst, rest)
+
     def left(self, client: ClientName) -> Left:
         """Return what is left now, without taking any."""
         calls = self._level(self._calls, client, self._settings.calls_per_second, self._settings.burst)
@@ -54,14 +64,16 @@ class Budgets:
             return float(burst)
         return min(float(burst), bucket.level + (self._clock.monotonic() - bucket.at) * rate)
 
-    def _take(self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int) -> float:
+    def _take(
+        self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int, count: int = 1
+    ) -> float:
         level = self._level(buckets, client, rate, burst)
-        short = 1.0 - level
+        short = count - level
         if short > 0:
             return short / rate
         bucket = buckets.get(client)
         if bucket is None:
-            buckets[client] = _Bucket(level - 1, self._clock.monotonic())
+            buckets[client] = _Bucket(level - count, self._clock.monotonic())
         else:
-            bucket.level, bucket.at = level - 1, self._clock.monotonic()
+            bucket.level, bucket.at = level - count, self._clock.monotonic()
         return 0.0

@@ -15,7 +15,7 @@ from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished, Event, Outcome
-from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, effective
+from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, effective, scope_text
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Mode, TradingState
@@ -213,11 +213,11 @@ class Gate:
         # Refused calls cost as much to record as others, so they take from the budget too.
         wait = self._budgets.take_call(grant.client)
         if wait:
-            return _slow_down(wait)
+            return slow_down(wait)
         if rule is None:
             return refuse("UNKNOWN_TOOL", tool=safe(name, 64))
         if rule.scope is not None and rule.scope not in scopes:
-            return refuse("SCOPE_MISSING", tool=rule.name, scope=rule.scope)
+            return refuse("SCOPE_MISSING", tool=rule.name, scope=rule.scope, held=scope_text(scopes))
         if self._switch.state is TradingState.KILLED:
             return refuse("KILL_SWITCH")
         if rule.is_order and self._switch.state is TradingState.HALTED:
@@ -226,7 +226,7 @@ class Gate:
             return refuse("AUDIT_UNAVAILABLE")
         wait = self._budgets.take_order(grant.client) if rule.is_order else 0.0
         if wait:
-            return _slow_down(wait)
+            return slow_down(wait)
         shadow = self._shadow(grant.client)
         if not shadow or shadow == connection.name:
             return Admitted(caller, grant, scopes, connection)
@@ -308,8 +308,9 @@ class Gate:
         return safe(f"{summary} · {more} more before") if more else summary
 
 
-def _slow_down(seconds: float) -> Refusal:
-    return refuse("RATE_LIMITED", f"Too many calls; wait {seconds:.1f} s.", seconds=f"{seconds:.1f}")
+def slow_down(seconds: float, why: str = "Too many calls") -> Refusal:
+    """Refuse a call for which there is no budget yet."""
+    return refuse("RATE_LIMITED", f"{why}; wait {seconds:.1f} s.", seconds=f"{seconds:.1f}")
 
 
 def _told(result: Served[Any] | Refusal | None, ended: str) -> tuple[Outcome, str, str, str, Safe]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from cockpit.desk.approvals import lowers_risk, room_to_ask
 from cockpit.desk.book import Book, Fill
+from cockpit.desk.budgets import Budgets
 from cockpit.desk.closing import Closing
 from cockpit.desk.confirming import confirm
 from cockpit.desk.connections import Connection
@@ -27,7 +28,7 @@ from cockpit.desk.drafts import (
     under_rule_anew,
     withdrawn,
 )
-from cockpit.desk.gate import Admitted
+from cockpit.desk.gate import Admitted, slow_down
 from cockpit.desk.groups import Wanted, lacking
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Judged, Observer
@@ -75,7 +76,9 @@ class OrderDesk:
         clock: Clock,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
         rulebook: Rulebook | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
+        """``budgets`` are those from which the gate took one order for each call; a group takes one for each leg."""
         self._book = book
         self._observer = observer
         self._sender = sender
@@ -86,6 +89,7 @@ class OrderDesk:
         self._randomness = randomness
         self._previews = Previews(clock)
         self._rulebook = rulebook
+        self._budgets = budgets
         self.closing = Closing(book)
         self.release: Callable[[Order], Awaitable[None]] = _nobody
         """Takes an order that a rule approves, once it is durable, and approves it the operator's way."""
@@ -164,6 +168,7 @@ class OrderDesk:
                 wanted = await make()
                 _need_capable(connection, wanted)
                 self._need_room(client)
+                self._need_budget(client, wanted)
                 together = await judge_together(
                     self._observer, connection, wanted, client=client, scopes=admitted.scopes
                 )
@@ -354,6 +359,11 @@ class OrderDesk:
         refusal = room_to_ask(client, [*self._book.waiting(), *self._book.unconfirmed()], self._approval)
         if refusal is not None:
             raise Refused(refusal)
+
+    def _need_budget(self, client: ClientName, wanted: Wanted) -> None:
+        wait = 0.0 if self._budgets is None else self._budgets.take_rest_of_group(client, len(wanted.legs))
+        if wait:
+            raise Refused(slow_down(wait, "These are more orders than the budget has now"))
 
     async def _own(self, admitted: Admitted, order_id: OrderId) -> Order:
         order = await self.get(admitted, order_id)

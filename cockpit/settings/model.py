@@ -146,7 +146,12 @@ class BudgetSettings(_Section):
     calls_per_second: float = Field(default=50, gt=0, le=100_000, description="Steady rate of calls.")
     burst: int = Field(default=200, ge=1, le=1_000_000, description="Calls at once before the rate counts.")
     orders_per_minute: float = Field(default=20, gt=0, le=10_000, description="Steady rate of new and changed orders.")
-    order_burst: int = Field(default=5, ge=1, le=1000, description="Orders at once before the rate counts.")
+    order_burst: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Orders at once before the rate counts; a group takes one for each leg.",
+    )
 
 
 class KillSettings(_Section):

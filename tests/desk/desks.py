@@ -187,14 +187,16 @@ async def open_desk(
             rulebook = Rulebook(approval.rules, store, clock)
             await rulebook.load()
             presence = Presence(approval, clock, switch.halt, events.append)
-            orders = OrderDesk(book, observer, sender, Keys(store), undisturbed, approval, clock, rulebook=rulebook)
+            budgets = Budgets(budget or BudgetSettings(order_burst=1000), clock)
+            orders = OrderDesk(
+                book, observer, sender, Keys(store), undisturbed, approval, clock, rulebook=rulebook, budgets=budgets
+            )
             decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, events.append)
             orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
             await mark_waiting(book, clock)
             if switch.state is TradingState.KILLED:
                 await decisions.void_waiting("KILL_SWITCH", "start")
             await decisions.reconcile()
-            budgets = Budgets(budget or BudgetSettings(), clock)
             gate = Gate(grants, connections, switch, budgets, store, clock, events.append, shadows.of)
             yield Desk(
                 store, clock, grants, connections, switch, book, sender, orders, decisions, gate, budgets, observer,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk.closing import How
+from cockpit.desk.gate import Admitted, Rule, Served
 from cockpit.desk.groups import (
     Leg,
     Wanted,
@@ -28,7 +29,7 @@ from cockpit.desk.groups import (
     worth,
 )
 from cockpit.desk.together import judge_together
-from cockpit.model.identity import Caller
+from cockpit.model.identity import Caller, Scope
 from cockpit.model.orders import (
     Linkage,
     Order,
@@ -42,7 +43,7 @@ from cockpit.model.orders import (
 )
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.trading import TradingState
-from cockpit.settings.model import ApprovalSettings, ConnectionSettings
+from cockpit.settings.model import ApprovalSettings, BudgetSettings, ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, HandClock, limit, market, open_desk, place
@@ -60,6 +61,17 @@ async def around(desk: Desk, quantity: str = "4") -> Wanted:
 
 def two(first: OrderRequest, second: OrderRequest) -> Wanted:
     return basket([Leg(first, Role.LEG), Leg(second, Role.LEG)])
+
+
+async def called(desk: Desk, caller: Caller, wanted: Wanted, key: str) -> Refusal | None:
+    """Ask for orders by a call through the gate; why not."""
+
+    async def tool(admitted: Admitted) -> Served[None]:
+        await desk.orders.place_group(admitted, wanted, key)
+        return Served(None)
+
+    answer = await desk.gate.run(caller, Rule("tool", Scope.WRITE_ORDERS, is_order=True), "tool", {}, tool)
+    return answer if isinstance(answer, Refusal) else None
 
 
 async def ask(desk: Desk, caller: Caller, wanted: Wanted, key: str = KEY) -> tuple[Order, ...]:
@@ -618,3 +630,35 @@ def test_groups_of_other_orders_have_other_fingerprints() -> None:
     seen = {each.fingerprint() for each in (two(one, one), two(one, other), two(other, one), Wanted.alone(one))}
     assert len(seen) == 4
     assert Wanted.alone(one).fingerprint() == one.fingerprint()
+
+
+async def test_a_group_takes_one_order_of_the_budget_for_each_leg_and_nothing_where_they_are_too_many(
+    tmp_path: Path,
+) -> None:
+    budget = BudgetSettings(orders_per_minute=60, order_burst=5)
+    async with open_desk(tmp_path / "data", budget=budget) as desk:
+        claude = desk.grants.give("claude")
+        wanted = await around(desk)
+        assert await called(desk, claude, wanted, "key-group-1") is None
+        assert desk.budgets.left(claude.grant.client).orders == 2
+        refused = await called(desk, claude, await around(desk), "key-group-2")
+        assert refused is not None
+        assert (refused.code, refused.details["seconds"]) == ("RATE_LIMITED", "1.0")
+        assert len(desk.book.open()) == 3
+        # The same key again is no new order and takes nothing but its call.
+        desk.clock.pass_time(60)
+        assert await called(desk, claude, wanted, "key-group-1") is None
+        assert desk.budgets.left(claude.grant.client).orders == 4
+
+
+async def test_a_group_of_more_legs_than_the_budget_ever_has_takes_all_of_it(tmp_path: Path) -> None:
+    budget = BudgetSettings(orders_per_minute=60, order_burst=2)
+    async with open_desk(tmp_path / "data", budget=budget) as desk:
+        claude = desk.grants.give("claude")
+        parts = split(market(quantity="9"), Decimal(3))
+        assert isinstance(parts, Wanted)
+        assert await called(desk, claude, parts, "key-group-1") is None
+        assert desk.budgets.left(claude.grant.client).orders == 0
+        refused = await called(desk, claude, Wanted.alone(market()), "key-group-2")
+        assert refused is not None
+        assert refused.code == "RATE_LIMITED"
