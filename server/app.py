@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from cockpit.model.identity import ClientName
 from server.door import Door
 from server.guard import Guard, Policy
 from server.transport.transport import Transport
@@ -18,20 +20,32 @@ def build_app(
     policy: Policy,
     state: Callable[[], str],
     routes: Iterable[web.AbstractRouteDef] = (),
+    max_requests_open: int = 150,
 ) -> web.Application:
     """Put the host's door together.
 
     ``state`` is what ``/healthz`` tells: one word, no secret. ``routes`` are those of the authorization server; they come
-    before authentication but behind the guard. The application closes the transport when it shuts down.
+    before authentication but behind the guard. ``max_requests_open`` is what one client may have open at a time, so
+    that its streams don't take all connections. The application closes the transport when it shuts down.
     """
     app = web.Application(client_max_size=policy.max_body_bytes)
     Guard(policy).install(app)
+    open_requests: Counter[ClientName] = Counter()
 
     async def mcp(request: web.Request) -> web.StreamResponse:
         caller = door.identify(request)
         if isinstance(caller, web.Response):
             return caller
-        return await transport.serve(request, caller)
+        client = caller.grant.client
+        if open_requests[client] >= max_requests_open:
+            return json_response(dumps({"error": "too_many_requests"}), 429, {"Retry-After": "5"})
+        open_requests[client] += 1
+        try:
+            return await transport.serve(request, caller)
+        finally:
+            open_requests[client] -= 1
+            if not open_requests[client]:
+                del open_requests[client]
 
     async def health(_: web.Request) -> web.Response:
         return json_response(dumps({"status": "ok", "state": state()}))

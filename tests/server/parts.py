@@ -185,6 +185,7 @@ async def house(
     public: str = "https://cockpit.example",
     failed: Callable[[], None] | None = None,
     tls: Callable[[], SSLContext] | None = None,
+    most_open: int = 150,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -199,7 +200,7 @@ async def house(
     async with Transport(tools, clock, challenge, about, limits, turn_away) as transport:
         policy = Policy.of(public, ("desk.lan",), origins, max_body)
         way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
-        app = build_app(transport, way, policy, lambda: "running", routes)
+        app = build_app(transport, way, policy, lambda: "running", routes, most_open)
         async with serve(app, taken, connections, tls, failed) as port:
             yield House(port, tools, door, clock, transport, turned_away)
 

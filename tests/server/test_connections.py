@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
@@ -12,7 +13,8 @@ from server import connections as connections_module
 from server import oauth_routes
 from server.connections import Connections, Patience
 from server.transport import wire
-from tests.server.parts import House, house
+from tests.server.parts import House, Wire, house
+from tests.server.parts import wire as wire_of
 from tests.server.raw import Raw, raw, until
 
 HEALTH = "GET /healthz HTTP/1.1\nHost: 127.0.0.1\n\n"
@@ -193,6 +195,33 @@ async def test_a_request_that_runs_never_gives_way():
         for line in (first, second):
             status, _, body = await line.answer()
             assert status == 200, body
+
+
+async def _status(who: Wire) -> int:
+    async with who.legacy("ping") as answer:
+        return answer.status
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_one_client_can_not_take_all_places_with_its_streams(era):
+    async with house(most_open=3) as here, wire_of(here) as ann, wire_of(here, "ben") as ben, AsyncExitStack() as open_:
+        for _ in range(3):
+            if era == "legacy":
+                session = await ann.initialize()
+                stream = ann.http.get(here.url, headers=ann.auth | {"Mcp-Session-Id": session})
+            else:
+                stream = ann.modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+            answer = await open_.enter_async_context(stream)
+            assert answer.content_type == "text/event-stream"
+        async with ann.legacy("ping") as answer:
+            assert answer.status == 429
+            assert answer.headers["Retry-After"] == "5"
+        async with ben.legacy("ping") as answer:
+            assert answer.status == 200
+        await open_.aclose()
+        async with asyncio.timeout(10):
+            while await _status(ann) != 200:
+                pass
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
+import pexpect
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -191,6 +193,19 @@ def test_a_pair_that_can_not_be_used_is_told_by_its_setting(pair: Pair, spoil, s
         Certificate(pair.cert, pair.key, lambda: 0.0)
     assert says in caught.value.sentence
     assert caught.value.mend
+
+
+def test_a_locked_key_does_not_ask_at_the_terminal(pair: Pair) -> None:
+    _locked_key(pair)
+    script = (
+        "import sys; from pathlib import Path; from server.tls import BadCertificate, Certificate\n"
+        "try: Certificate(Path(sys.argv[1]), Path(sys.argv[2]), lambda: 0.0)\n"
+        "except BadCertificate as bad: print(bad)"
+    )
+    terminal = pexpect.spawn(sys.executable, ["-c", script, str(pair.cert), str(pair.key)], timeout=20)
+    terminal.expect(pexpect.EOF)
+    assert b"no pair of certificate and unencrypted key" in terminal.before
+    assert b"pass phrase" not in terminal.before
 
 
 def test_a_key_that_the_group_may_read_is_taken(pair: Pair) -> None:
