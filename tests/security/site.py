@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.where import Given
 from cockpit.store.database import Store
 from oauth.authority import Authority
+from server.fetching import DocumentFetcher
 from server.listener import bind, port_of
 from tests.oauth.outside import READS, Answer, ManualClock, Outside, code_of
 
@@ -166,6 +167,7 @@ async def open_site(
     settings: str = "",
     oauth: str = "",
     roomy: bool = True,
+    fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
 ) -> AsyncIterator[Site]:
     """Start a cockpit in ``folder``; entering it again over the same folder and port is a restart."""
     clock = clock or ManualClock()
@@ -181,7 +183,7 @@ async def open_site(
         taken = bind("127.0.0.1", port)
         stack.callback(taken.close)
         read = load(Given(data_dir=folder, port=0, config=config), {})
-        cockpit = await stack.enter_async_context(running(read, taken, clock, asyncio.Event(), broker))
+        cockpit = await stack.enter_async_context(running(read, taken, clock, asyncio.Event(), broker, fetcher))
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, auto_decompress=False))
         events: list[Event] = []
