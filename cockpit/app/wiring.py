@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
@@ -53,6 +54,7 @@ from server.app import build_app
 from server.connections import Connections as WebConnections
 from server.control import ControlSocket
 from server.door import Challenge, Door
+from server.fetching import DocumentFetcher
 from server.guard import Policy
 from server.limits import Kind, Rate
 from server.limits import Limits as RequestLimits
@@ -93,7 +95,12 @@ class Cockpit:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, taken: socket.socket, clock: Clock, stopping: asyncio.Event, brokers: BrokerMaker = PaperBroker
+    settings: Settings,
+    taken: socket.socket,
+    clock: Clock,
+    stopping: asyncio.Event,
+    brokers: BrokerMaker = PaperBroker,
+    fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
@@ -109,8 +116,9 @@ async def running(
         store.on_recovery = lambda: feed.publish(Notice(clock.now(), safe("The database can be written again."), False))
         switch = Switch(store, settings.data_dir, clock, feed.publish)
         await switch.load()
+        fetch = await stack.enter_async_context(fetcher())
         authority = await stack.enter_async_context(
-            Authority(_authority_config(settings, origin), store, clock, store.keys, feed.publish)
+            Authority(_authority_config(settings, origin), store, clock, store.keys, feed.publish, fetch=fetch)
         )
         if switch.state is TradingState.KILLED:
             # What the kill could not write before the stop is ended now, before anybody can knock.
@@ -136,13 +144,16 @@ async def running(
         )
         await oversight.load(connections)
         feed.listen(oversight.happened)
+        sender.latched = oversight.latches.holding
         observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()
         presence = Presence(settings.approval, clock, switch.halt, feed.publish)
+        budgets = Budgets(settings.budget, clock)
         orders = OrderDesk(
-            book, observer, sender, Keys(store), undisturbed, settings.approval, clock, rulebook=rulebook
-        )
+            book, observer, sender, Keys(store), undisturbed, settings.approval, clock, rulebook=rulebook,
+            budgets=budgets,
+        )  # fmt: skip
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
         orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
         await mark_waiting(book, clock)
@@ -156,7 +167,6 @@ async def running(
         if switch.state is TradingState.KILLED and settings.kill.cancel_orders:
             # What a kill could not take off the brokers' books before the stop is taken off now.
             tasks.once(decisions.withdrawing.withdraw("start"))
-        budgets = Budgets(settings.budget, clock)
         gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish, shadows.of)
         desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))
         challenge = Challenge.at(origin)
@@ -206,7 +216,12 @@ async def running(
         limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
         door = Door(authority.check, challenge, addresses, Networks(settings.server.allowed_clients), limits)
         app = build_app(
-            transport, door, policy, lambda: switch.state.lower(), oauth_routes(authority, addresses, limits)
+            transport,
+            door,
+            policy,
+            lambda: switch.state.lower(),
+            oauth_routes(authority, addresses, limits),
+            settings.server.max_requests_open,
         )
         connections_kept = WebConnections(settings.server.max_connections)
         tls = certificate.context if certificate else None
@@ -313,9 +328,17 @@ def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
         access_seconds=section.access_seconds,
         refresh_days=section.refresh_days,
         code_seconds=section.code_seconds,
+        stale_seconds=section.stale_seconds,
+        service_seconds=section.service_seconds,
+        mint_days=section.mint_days,
+        key_days=section.key_days,
+        rotate_days=section.rotate_days,
         ask_seconds=section.ask_seconds,
         max_waiting=section.max_waiting,
         max_waiting_per_address=section.max_waiting_per_address,
         max_unapproved_clients=section.max_unapproved_clients,
+        unapproved_hours=section.unapproved_client_hours,
+        document_hosts=frozenset(section.client_hosts),
+        clients=static_clients(section.clients),
         scopes_by_connection={name: one.scopes for name, one in settings.connections.items()},
     )
