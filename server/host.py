@@ -35,6 +35,6 @@ class ToolHost(Protocol):
     async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
         """Pass the gate and run the tool. Never raises but for cancellation; each call is in the audit before this
         returns. A refusal with code ``GRANT_ENDED`` or ``KILL_SWITCH`` means 401, ``SCOPE_MISSING`` of an OAuth
-        grant means 403 with a challenge whose scope stands in ``details["scope"]``.
+        grant means 403 with a challenge for what stands in ``details["held"]`` and ``details["scope"]``.
         """
         ...

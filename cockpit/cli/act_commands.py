@@ -37,6 +37,8 @@ from cockpit.settings.where import SOCKET_NAME, Given, data_folder
 
 _GROUPS: Final = {
     "key": "API keys: for scripts that can't show a browser.",
+    "token": "Signed tokens, and the key that signs them.",
+    "service": "Services: programs that get their tokens for a secret of their own.",
     "totp": "Codes of an authenticator, for what adds risk.",
     "audit": "The record of every call and decision.",
 }

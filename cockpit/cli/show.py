@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,18 +16,30 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         *("order_id", "state", "client", "connection", "symbol", "side", "quantity", "limit_price", "filled"),
         *("average_price", "why", "decide_by"),
     ),
-    "clients": ("name", "request_id", "client_id", "host", "address", "asked", "scopes", "connection", "last_used"),
-    "key.list": ("name", "client_id", "scopes", "connection", "expires_at", "last_used", "suspended"),
+    "clients": (
+        *("name", "request_id", "grant_id", "via", "host", "address", "asked", "scopes", "timed", "connection"),
+        *("made_at", "made_by", "last_used", "last_address", "expires_at"),
+    ),
+    "key.list": (
+        *("name", "begins", "scopes", "connection", "made_at", "made_by", "last_used", "last_address", "expires_at"),
+        "suspended",
+    ),
+    "service.list": (
+        *("name", "client_id", "scopes", "connection", "made_at", "made_by", "last_used", "last_address", "expires_at"),
+    ),
     "audit.tail": _AUDIT,
     "audit.search": _AUDIT,
 }
 """What people need of the longer lists, by act or by name of the list; ``--json`` has everything."""
 _GAP: Final = "  "
+_LONGEST_LINE: Final = 4096
+"""Characters of a line: a signed token has some 800, and is shown once."""
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?\+00:00")
 
 
 def in_words(act: Act, done: Done) -> str:
     """Say what was done, or show what was asked for."""
-    said = "\n".join(safe(line, 500) for line in done.says.split("\n"))
+    said = "\n".join(safe(line, _LONGEST_LINE) for line in done.says.split("\n"))
     if act.changes:
         return "\n".join(part for part in (said, _secret(done)) if part)
     return "\n\n".join(part for part in (said, *_tables(act.name, done.data)) if part)
@@ -87,7 +100,8 @@ def _cell(value: object) -> str:
         return safe(" ".join(_cell(part) for part in value) or "-", MAX_CELL)
     if isinstance(value, dict):
         return safe(", ".join(f"{name} {_cell(part)}" for name, part in value.items()) or "-", MAX_CELL)
-    return safe(str(value), MAX_CELL)
+    # A table is read, not parsed: a time in it has whole seconds.
+    return safe(_MOMENT.sub(r"\1 \2Z", str(value)), MAX_CELL)
 
 
 def _is_number(value: object) -> bool:

@@ -148,6 +148,7 @@ SCOPES = Act(
         _need("client", "Name or id of the client"),
         _may("add", "Scope to add, repeatable", Kind.SCOPES),
         _may("drop", "Scope to take away, repeatable", Kind.SCOPES),
+        _may("for", "After which the added scopes fall away by themselves, such as 30m", Kind.DURATION),
     ),
     when=When.CLIENT,
     adds_risk_with=("add",),
@@ -157,9 +158,29 @@ REVOKE = Act(
     "client.revoke",
     "revoke",
     "End every authority of a client, at once",
-    arguments=(_need("client", "Name or id of the client"),),
+    arguments=(_need("client", "Name or id of the client, or the id of one of its grants"),),
     key="x",
     when=When.CLIENT,
+)
+REVOKE_ALL = Act(
+    "client.revoke_all",
+    "revoke-all",
+    "End every authority for good, keys and services too; nothing is stopped",
+    when=When.COMMAND_LINE,
+)
+EXPIRE = Act(
+    "client.expire",
+    "expire",
+    "Set how long a client stays let in from now on",
+    Danger.TWO_STEPS,
+    (
+        _need("client", "Name or id of the client, or the id of one of its grants"),
+        _may("for", "How long, such as 30m, 8h or 7d", Kind.DURATION),
+        _may("longer", "Needed where that is later than it would have ended", Kind.FLAG),
+    ),
+    when=When.COMMAND_LINE,
+    adds_risk_with=("longer",),
+    totp=TotpDue.FOR_RISK,
 )
 ORDERS = Act("orders", "orders", "List orders", changes=False, key="o")
 POSITIONS = Act("positions", "positions", "List positions and balances", changes=False, key="p")
@@ -374,6 +395,49 @@ TOTP_REMOVE = Act(
     when=When.COMMAND_LINE,
     totp=TotpDue.ALWAYS,
 )
+TOKEN_MINT = Act(
+    "token.mint",
+    "token mint",
+    "Sign a token for a program that can only send a header; it is shown once",
+    Danger.TWO_STEPS,
+    (
+        Argument("name", Kind.TEXT, "Name of the client that will use it"),
+        Argument("connection", Kind.TEXT, "Connection to bind it to; without: the only one"),
+        Argument("scope", Kind.SCOPES, "Scope to grant, repeatable"),
+        Argument("ttl", Kind.NUMBER, "Seconds that it lives; without: oauth.mint_days"),
+    ),
+    when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_WRITES,
+)
+TOKEN_ROTATE = Act(
+    "token.rotate",
+    "token rotate",
+    "Sign tokens with a new key; those of the one before pass until they end",
+    arguments=(_may("at_once", "Let no token of the one before pass: clients refresh, minted tokens end", Kind.FLAG),),
+    when=When.COMMAND_LINE,
+)
+SERVICE_CREATE = Act(
+    "service.create",
+    "service create",
+    "Make a client that gets tokens for its own secret, which is shown once",
+    Danger.TWO_STEPS,
+    (
+        Argument("name", Kind.TEXT, "Name of the client"),
+        Argument("connection", Kind.TEXT, "Connection to bind it to; without: the only one"),
+        Argument("scope", Kind.SCOPES, "Scope to grant, repeatable"),
+        Argument("for", Kind.DURATION, "How long it lives"),
+    ),
+    when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_WRITES,
+)
+SERVICE_LIST = Act("service.list", "service list", "List services", changes=False, when=When.COMMAND_LINE)
+SERVICE_REVOKE = Act(
+    "service.revoke",
+    "service revoke",
+    "End a service and its tokens",
+    arguments=(_need("name", "Name or id of the service"),),
+    when=When.COMMAND_LINE,
+)
 AUDIT_TAIL = Act(
     "audit.tail",
     "audit tail",
@@ -444,7 +508,9 @@ ACTS: Final[Mapping[str, Act]] = {
         DENY_CLIENT,
         CLIENTS,
         SCOPES,
+        EXPIRE,
         REVOKE,
+        REVOKE_ALL,
         ROUTE,
         SHADOW,
         ORDERS,
@@ -469,6 +535,11 @@ ACTS: Final[Mapping[str, Act]] = {
         KEY_LIST,
         KEY_ENABLE,
         KEY_REVOKE,
+        TOKEN_MINT,
+        TOKEN_ROTATE,
+        SERVICE_CREATE,
+        SERVICE_LIST,
+        SERVICE_REVOKE,
         TOTP_STATUS,
         TOTP_ENROLL,
         TOTP_CONFIRM,

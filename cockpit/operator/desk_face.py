@@ -14,7 +14,7 @@ from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import position_change, worth
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
-from cockpit.model.events import CallFinished, Event
+from cockpit.model.events import Event
 from cockpit.model.identity import Grant, Scope
 from cockpit.model.money import plain
 from cockpit.model.orders import DONE, Order, OrderId
@@ -27,13 +27,16 @@ from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.enrolling import Enrolling
 from cockpit.operator.feed import FeedSubscription
+from cockpit.operator.granting import Granting
 from cockpit.operator.guarding import Guard
-from cockpit.operator.letting_in import LettingIn, Wanted, pending_of
+from cockpit.operator.letting_in import LettingIn, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
+from cockpit.operator.programs import Programs
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.ruling import Ruling
 from cockpit.operator.stopping import Stopping
+from cockpit.operator.terms import wanted
 from cockpit.operator.view import (
     ClientTicket,
     ClientView,
@@ -46,7 +49,7 @@ from cockpit.operator.view import (
     PresenceView,
     Snapshot,
 )
-from cockpit.operator.wire import arguments_of, decimal, duration, number
+from cockpit.operator.wire import arguments_of, decimal, number
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ class OperatorFace:
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
         limiting, ruling = Limiting(rooms), Ruling(rooms)
+        granting, programs = Granting(rooms), Programs(rooms)
         self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)
         enrolling = Enrolling(rooms.totp, urlsplit(url).hostname or "")
         self._handlers: dict[str, Handler] = {
@@ -85,10 +89,10 @@ class OperatorFace:
             "positions": self._show_positions,
             "client.approve": self._approve_client,
             "client.deny": lambda given, by: self._letting_in.deny(given["code"], by),
-            "client.scopes": lambda given, by: self._letting_in.change_scopes(
-                given["client"], given.get("add"), given.get("drop"), by
-            ),
-            "client.revoke": lambda given, by: self._letting_in.revoke(given["client"], by),
+            "client.scopes": granting.scopes,
+            "client.expire": granting.expire,
+            "client.revoke": granting.revoke,
+            "client.revoke_all": granting.revoke_all,
             "order.approve": self._approve_order,
             "order.deny": self._deny_order,
             "order.cancel": self._cancel_order,
@@ -109,10 +113,15 @@ class OperatorFace:
             "limits": limiting.show,
             "limits.set": limiting.set,
             "latch.release": limiting.release,
-            "key.create": lambda given, by: self._letting_in.create_key(_wanted(given, "name"), by),
-            "key.list": self._list_keys,
-            "key.enable": lambda given, by: self._letting_in.enable_key(given["name"], by),
-            "key.revoke": lambda given, by: self._letting_in.revoke_key(given["name"], by),
+            "key.create": programs.create_key,
+            "key.list": programs.list_keys,
+            "key.enable": programs.enable_key,
+            "key.revoke": programs.revoke_key,
+            "token.mint": programs.mint,
+            "token.rotate": programs.rotate,
+            "service.create": programs.create_service,
+            "service.list": programs.list_services,
+            "service.revoke": programs.revoke_service,
             "totp.status": enrolling.status,
             "totp.enroll": enrolling.enroll,
             "totp.confirm": enrolling.confirm,
@@ -217,7 +226,7 @@ class OperatorFace:
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         """Select the one request whose browser shows the code."""
-        return self._letting_in.ticket(code)
+        return await self._letting_in.ticket(code)
 
     async def watch_accounts(self) -> None:
         """Keep positions, balances and links of the snapshot young, for ever."""
@@ -241,8 +250,7 @@ class OperatorFace:
         self._version += 1
 
     def _happened(self, event: Event) -> None:
-        if isinstance(event, CallFinished):
-            self._counter.count(event)
+        self._counter.count(event)
         self._version += 1
 
     def _build(self) -> Snapshot:
@@ -299,6 +307,9 @@ class OperatorFace:
             tally.denied,
             grant.suspended,
             self._rooms.shadows.of(grant.client),
+            grant.made_by,
+            authority.last_address(grant.grant_id),
+            tuple((one.scope, one.until) for one in grant.timed),
         )
 
     async def _status(self, given: dict[str, str], by: str) -> Answer:
@@ -318,7 +329,7 @@ class OperatorFace:
         return listing.positions(self.snapshot())
 
     async def _approve_client(self, given: dict[str, str], by: str) -> Answer:
-        return await self._letting_in.approve(given["code"], _wanted(given, "as"), by)
+        return await self._letting_in.approve(given["code"], wanted(given, "as"), by)
 
     async def _approve_order(self, given: dict[str, str], by: str) -> Answer:
         version = given.get("version")

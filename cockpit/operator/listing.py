@@ -50,6 +50,8 @@ def pending(snapshot: Snapshot) -> Done:
         {
             "request_id": one.request_id,
             "name": one.claimed_name,
+            "unfetched": one.unfetched,
+            "flagged": one.flagged,
             "host": one.host,
             "address": one.address,
             "asked": list(one.asked),
@@ -74,12 +76,17 @@ def clients(snapshot: Snapshot) -> Done:
     """The clients that were let in."""
     rows = [
         {
+            "grant_id": one.grant_id,
             "client_id": one.client_id,
             "name": one.client,
             "host": one.host,
             "via": one.via,
             "scopes": list(one.scopes),
+            "timed": {scope: _iso(until) for scope, until in one.timed},
             "connection": one.connection,
+            "made_at": _iso(one.made_at),
+            "made_by": one.made_by,
+            "last_address": one.last_address,
             "last_used": None if one.last_used is None else _iso(one.last_used),
             "expires_at": None if one.expires_at is None else _iso(one.expires_at),
             "calls": one.calls,

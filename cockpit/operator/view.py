@@ -44,6 +44,10 @@ class PendingClient:
     asked: tuple[Scope, ...]
     asked_at: datetime
     decide_by: datetime
+    unfetched: bool = False
+    """Its client_id is the address of its description, which nobody has fetched: it has not said its name yet."""
+    flagged: bool = False
+    """Its name claims a product that has other hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,12 @@ class ClientView:
     suspended: bool
     shadow: str = ""
     """The paper connection that gets its orders, where it isn't its own."""
+    made_by: str = ""
+    """Through which of the operator's doors it was made: ``screen`` or ``socket``."""
+    last_address: str = ""
+    """From where it was used last."""
+    timed: tuple[tuple[Scope, datetime], ...] = ()
+    """Those of its scopes that fall away by themselves, each with when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +214,8 @@ class ClientTicket:
     preselected: tuple[Scope, ...]
     """The asked scopes that only read; writes are never among them."""
     warnings: tuple[Safe, ...]
+    alike: int = 0
+    """How many other registrations claim its name for the same hosts: hosted clients register anew at every connect."""
 
 
 @dataclass(frozen=True, slots=True)

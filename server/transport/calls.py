@@ -22,7 +22,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from multidict import CIMultiDictProxy
 from pydantic import ValidationError
 
-from cockpit.model.identity import Caller, Via
+from cockpit.model.identity import Caller, Via, effective, scope_text
 from cockpit.model.refusals import Refusal, refuse
 from server.door import CHALLENGE_HEADER, Challenge
 from server.host import ToolAnswer, ToolHost
@@ -175,7 +175,7 @@ class ToolCalls:
         if refusal.code in _DEAD:
             return await self._denied(exchange, request_id, answer, 401, self._challenge.unauthorized("invalid_token"))
         if refusal.code == "SCOPE_MISSING" and exchange.caller.grant.via is Via.OAUTH:
-            challenge = self._challenge.insufficient(refusal.details.get("scope", ""))
+            challenge = self._challenge.insufficient(_union(exchange.caller, refusal))
             return await self._denied(exchange, request_id, answer, 403, challenge)
         if refusal.code == "UNKNOWN_TOOL":
             # A protocol error, not a tool's: 2025-11-25 and 2026-07-28, tools, "Error Handling".
@@ -205,6 +205,16 @@ class ToolCalls:
         with contextlib.suppress(ConnectionError):
             return await exchange.finish(error_body(request_id, error))
         raise problem
+
+
+def _union(caller: Caller, refusal: Refusal) -> str:
+    """Return what to ask for: what is needed beside all that the token has, because the new one replaces it.
+
+    2026-07-28, authorization, "Scope Challenge Handling"; RFC 6750, 3.1.
+    """
+    grant, narrowed = caller.grant, caller.narrowed
+    held = refusal.details.get("held", scope_text(effective(grant, narrowed, grant.scopes)))
+    return " ".join(dict.fromkeys([*held.split(), *refusal.details.get("scope", "").split()]))
 
 
 def _without_token(meta: Any) -> Any:

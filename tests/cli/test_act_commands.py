@@ -15,7 +15,7 @@ from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET
 
 EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot", "latch": "daily_loss:paper"}
 EXAMPLES |= {"limit": "max_notional", "value": "500", "connection": "off", "state": "cancelled"}
-RISKY = {"client.scopes": ["--add", "write:orders"], "limits.set": ["--raise"]}
+RISKY = {"client.scopes": ["--add", "write:orders"], "client.expire": ["--longer"], "limits.set": ["--raise"]}
 
 
 def example(act: Act) -> list[str]:
