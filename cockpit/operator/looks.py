@@ -49,6 +49,11 @@ async def look(face: Face, at: Look) -> Answer:
     return order if isinstance(order, Refusal) else order_words(order)
 
 
+def times(alike: int) -> str:
+    """Say how often a program has registered; nothing where it did so once."""
+    return f" (registered {alike + 1} times for the same hosts)" if alike else ""
+
+
 def client_words(ticket: ClientTicket) -> Done:
     """Say who asks: first what it can't invent, then what it claims."""
     asks = ticket.request
@@ -57,7 +62,7 @@ def client_words(ticket: ClientTicket) -> Done:
         f"host      {asks.host}",
         f"redirect  {ticket.redirect_uri}",
         f"address   {asks.address}",
-        f"claims    {asks.claimed_name}",
+        f"claims    {asks.claimed_name}{times(ticket.alike)}",
         f"name      {ticket.suggested_name}, {known} (--as gives it another)",
         f"asks for  {scope_text(frozenset(asks.asked)) or 'nothing'}",
         f"gets      {scope_text(frozenset(ticket.preselected)) or 'nothing'} unless --scope says otherwise",
@@ -74,6 +79,7 @@ def client_words(ticket: ClientTicket) -> Done:
         "asked": list(asks.asked),
         "preselected": list(ticket.preselected),
         "warnings": list(ticket.warnings),
+        "alike": ticket.alike,
     }
     return Done("\n".join(lines), data)
 

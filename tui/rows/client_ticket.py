@@ -39,7 +39,11 @@ def client_ticket_rows(
     lines.append(
         _fact(
             "calls itself",
-            [Span(f"“{request.claimed_name}”", "claim"), Span("  its own claim, proves nothing", "wait")],
+            [
+                Span(f"“{request.claimed_name}”", "claim"),
+                Span("  its own claim, proves nothing", "wait"),
+                Span(f", registered {form.ticket.alike + 1} times" if form.ticket.alike else "", "dim"),
+            ],
             width,
         )
     )

@@ -9,7 +9,7 @@ from cockpit.operator.view import ClientView, PendingClient, PendingOrder, Snaps
 from tui.cells import Line, Span, clip, heading, left, right, wrap
 from tui.rows.limit_rows import side_limit_rows
 from tui.rows.order_ticket import order_ticket_rows
-from tui.rows.waiting_row import currency_of
+from tui.rows.waiting_row import claim, currency_of
 from tui.state import ScreenState
 from tui.words import ago, amount, gain, money
 
@@ -46,7 +46,7 @@ def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int) 
 def _client(chosen: PendingClient, now: datetime, width: int) -> list[Line]:
     facts = (
         ("host", chosen.host, "strong"),
-        ("calls itself", f"“{chosen.claimed_name}”", "claim"),
+        ("calls itself", claim(chosen), "claim"),
         ("from", chosen.address, ""),
     )
     lines = [heading([Span(" CLIENT", "title"), Span(" wants to be let in", "dim")], (), width), Line()]

@@ -85,12 +85,19 @@ def _time_cells(bar_cells: int) -> int:
 def _said(item: Waiting, currency: str) -> tuple[str, str, str, str, str]:
     """Return kind, who, what, worth and the role of what."""
     if isinstance(item, PendingClient):
-        return "CLIENT", item.host, f"“{item.claimed_name}” {wish(item.asked)}", "", ""
+        return "CLIENT", item.host, f"{claim(item)} {wish(item.asked)}", "", ""
     request = item.order.proposed or item.order.request
     kind = "CHANGE" if item.order.proposed else (item.order.linkage or "group").upper() if item.legs else "ORDER"
     what = group_shape(item.legs) if item.legs else order_words(request)
     worth = f"≈{money(item.notional, currency)}" if item.notional is not None else "≈?"
     return kind, item.order.client, what, worth, "buy" if request.side == "buy" else "sell"
+
+
+def claim(item: PendingClient) -> str:
+    """Say what a client calls itself, and where it can't be what it says."""
+    if item.unfetched:
+        return "not fetched yet"
+    return f"“{item.claimed_name}”" + (" NOT ITS HOST" if item.flagged else "")
 
 
 def wish(asked: tuple[Scope, ...]) -> str:
