@@ -66,7 +66,7 @@ def _shown_once(says: str, codes: tuple[str, ...]) -> Done:
     half = len(codes) // 2
     pairs = zip(codes[:half], codes[half:], strict=True)
     rows = [f"  {left}    {right}" for left, right in pairs]
-    told = "Backup codes, each good for one use where a code is asked for. They are shown only now: write them down."
+    told = "Backup codes, each good for one use. They are shown only now: write them down."
     return Done("\n".join([says, told, *rows]), {"backup_codes": list(codes)})
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,6 +184,22 @@ async def test_what_was_used_stays_used_over_a_restart(desk: Desk) -> None:
         assert await totp.check(phone.code(desk.clock.now()), "screen", "resume") is None
 
 
+async def test_a_host_that_dies_right_after_its_answer_has_not_forgotten_it(desk: Desk, tmp_path: Path) -> None:
+    async with desk.open() as totp:
+        phone, backups = await enrol(totp, desk)
+        code = phone.code(desk.clock.now())
+        assert await totp.check(code, "screen", "resume") is None
+        assert await totp.check(backups[0], "screen", "resume") is None
+        for _ in range(5):
+            await totp.check(WRONG, "socket", "resume")
+        left = Desk(tmp_path / "left", desk.clock)
+        shutil.copytree(desk.folder, left.folder, ignore=shutil.ignore_patterns("cockpit.lock"))
+    async with left.open() as totp:
+        assert code_of(await totp.check(code, "screen", "resume")) == "TOTP_USED"
+        assert code_of(await totp.check(backups[0], "screen", "resume")) == "TOTP_WRONG"
+        assert totp.standing("socket").paused_seconds == 30
+
+
 async def test_a_clock_that_is_set_back_makes_no_code_good_again(desk: Desk) -> None:
     async with desk.open() as totp:
         phone, backups = await enrol(totp, desk)
@@ -253,8 +270,8 @@ async def test_thousand_guesses_at_once_try_five(desk: Desk) -> None:
 
 async def test_ten_backup_codes_are_good_once_each_however_they_are_typed(desk: Desk) -> None:
     async with desk.open() as totp:
-        _, backups = await enrol(totp, desk)
-        assert len(set(backups)) == BACKUP_CODES
+        phone, backups = await enrol(totp, desk)
+        assert (len(set(backups)), len(phone.secret.replace(" ", ""))) == (10, 32)
         spelled = [backups[0], backups[1].upper(), backups[2].replace("-", ""), f" {backups[3]} ", *backups[4:]]
         for left, code in enumerate(reversed(spelled)):
             assert totp.standing("screen").backup_codes_left == BACKUP_CODES - left

@@ -195,7 +195,9 @@ async def test_a_new_authenticator_and_a_removal_take_a_code_of_the_old_one(tmp_
         begun = done(await at.act("totp.enroll", new[0]))
         done(await at.act("key.create", at.code(), name="bot", scope=WRITES))
         at.secret = begun["secret"]
-        done(await at.act("totp.confirm", code=at.code()))
+        finished = await at.act("totp.confirm", code=at.code())
+        assert isinstance(finished, Done)
+        assert max(len(row) for row in finished.says.splitlines()) < 80
         assert code_of(await at.act("totp.remove", new[1])) == "TOTP_WRONG"
         assert code_of(await at.act("totp.remove", at.code(), lost="yes")) == "BAD_ACT_ARGUMENTS"
         done(await at.act("totp.remove", at.code()))
