@@ -137,7 +137,7 @@ class Connection(web.RequestHandler):
 
 
 class Connections:
-    """The places. Give way before a new one: ``make_room``."""
+    """The places that there are, and who has one."""
 
     def __init__(self, most: int, patience: Patience | None = None) -> None:
         self.patience = Patience() if patience is None else patience
@@ -165,8 +165,10 @@ class Connections:
 
     def make_room(self) -> bool:
         """Let somebody idle go if all places are taken. False where nobody is idle."""
-        if len(self) < self._most:
-            return True
+        return len(self) < self._most or self.give_way()
+
+    def give_way(self) -> bool:
+        """Let somebody idle go. False where nobody is."""
         crowd = Counter(connection.place for connection in self._open)
         crowd.update(place for place, _ in self._opening.values())
         idle = [one for one in self._open if one.is_idle and one not in self._leaving]

@@ -123,10 +123,12 @@ async def _accept(
     while True:
         try:
             accepted, peer = await loop.sock_accept(taken)
+        except ConnectionError:
+            continue  # it was gone before it was taken
         except OSError as problem:
             # Mostly out of file descriptors: an idle connection gives one back.
             log.warning("a connection can't be taken: %s", problem.strerror or problem)
-            connections.make_room()
+            connections.give_way()
             await asyncio.sleep(_PAUSE_SECONDS)
             continue
         if connections.make_room():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from contextlib import AsyncExitStack
 
@@ -10,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from server import connections as connections_module
-from server import oauth_routes
+from server import listener, oauth_routes
 from server.connections import Connections, Patience
 from server.transport import wire
 from tests.server.parts import House, Wire, house
@@ -262,6 +263,34 @@ async def test_a_flood_of_connections_does_not_keep_a_client_out():
         assert len(places) <= 20
         for line in lines:
             await line.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()])
+async def test_a_connection_that_can_not_be_taken_keeps_the_next_out_for_a_moment_at_most(monkeypatch, trouble):
+    monkeypatch.setattr(listener, "_PAUSE_SECONDS", 0)
+    loop, places = asyncio.get_running_loop(), Connections(10)
+    take, troubles = loop.sock_accept, []
+
+    async def accept(sock):
+        taken, peer = await take(sock)
+        if troubles:
+            taken.close()
+            raise troubles.pop()
+        return taken, peer
+
+    monkeypatch.setattr(loop, "sock_accept", accept)
+    async with house(connections=places) as here, raw(here.port) as idle:
+        await served(idle)
+        await until(lambda: all(one.is_idle for one in places._open))
+        troubles.append(trouble)
+        async with raw(here.port) as lost:
+            assert await lost.rest() == b""
+        async with raw(here.port) as third:
+            await served(third)
+        if isinstance(trouble, ConnectionAbortedError):
+            await served(idle)
+        else:
+            assert await idle.rest() == b""  # it gave its descriptor back
 
 
 async def test_a_listener_that_can_take_nobody_any_more_says_so(monkeypatch):
