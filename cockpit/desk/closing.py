@@ -92,6 +92,14 @@ class Closing:
         held = (await _held(connection)).get(request.symbol, ZERO)
         return held != ZERO and request.side is _closes(held) and quantity <= self._free(connection, held, order)
 
+    async def need_within(self, order: Order, connection: Connection, request: OrderRequest) -> None:
+        """Raise Refused where a change makes an order that was made from what is held larger than closes it."""
+        if order.expected_position is None or request.quantity <= order.request.quantity:
+            return
+        if not await self.closes(order, connection, request.quantity - order.filled):
+            says = "It was made from what is held; so much of it, with what else is open, would open a position."
+            raise Refused(refuse("BAD_QUANTITY", says, asked=request.quantity))
+
     def _free(self, connection: Connection, held: Decimal, order: Order) -> Decimal:
         """Return what of a position no other order than this one, and those of its group, may close."""
         rivals = (

@@ -226,6 +226,7 @@ class OrderDesk:
             order = await self._own(admitted, order_id)
             need_changeable(order)
             request = changed_request(order, given)
+            await self.closing.need_within(order, admitted.connection, request)
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
             _need_passed(judged)
             lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)

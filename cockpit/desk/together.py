@@ -63,8 +63,13 @@ class JudgedTogether:
             return refusal
         for leg, one in zip(self.wanted.legs, self.judged, strict=True):
             held = one.seen.position
-            if leg.expected_position is not None and held != leg.expected_position:
+            if leg.expected_position is None:
+                continue
+            if held != leg.expected_position:
                 return refuse("POSITION_CHANGED", symbol=leg.request.symbol, then=leg.expected_position, now=held)
+            if leg.request.quantity <= -held * leg.request.side.sign and one.seen.opening(leg.request) > ZERO:
+                says = "Other open orders close it too; this one would open a position."
+                return refuse("POSITION_CHANGED", says, symbol=leg.request.symbol, held=held)
         return None
 
 

@@ -63,6 +63,16 @@ def two(first: OrderRequest, second: OrderRequest) -> Wanted:
     return basket([Leg(first, Role.LEG), Leg(second, Role.LEG)])
 
 
+async def close(desk: Desk, caller: Caller, quantity: str, key: str, how: How = MARKET) -> Order:
+    """Ask to close so much of what is held of ALFA."""
+    connection = desk.connections.need("paper")
+
+    async def made() -> Wanted:
+        return await desk.orders.closing.of_position(connection, "ALFA", Decimal(quantity), how)
+
+    return (await desk.orders.ask(desk.admitted(caller), f"close {quantity}", key, made))[0]
+
+
 async def called(desk: Desk, caller: Caller, wanted: Wanted, key: str) -> Refusal | None:
     """Ask for orders by a call through the gate; why not."""
 
@@ -662,3 +672,42 @@ async def test_a_group_of_more_legs_than_the_budget_ever_has_takes_all_of_it(tmp
         refused = await called(desk, claude, Wanted.alone(market()), "key-group-2")
         assert refused is not None
         assert refused.code == "RATE_LIMITED"
+
+
+async def test_a_waiting_close_grows_to_what_is_held_and_no_further(desk: Desk, claude: Caller) -> None:
+    await approve(desk, await place(desk, claude, market(quantity="10"), "key-00000001"))
+    first = await close(desk, claude, "3", "key-00000002")
+    second = await close(desk, claude, "4", "key-00000003")
+    changed = await desk.orders.modify(desk.admitted(claude), first.order_id, Decimal(6), None)
+    assert (changed.state, changed.request.quantity) == (OrderState.PENDING, 6)
+    with pytest.raises(Refused) as refused:
+        await desk.orders.modify(desk.admitted(claude), first.order_id, Decimal(7), None)
+    assert refused.value.refusal.code == "BAD_QUANTITY"
+    smaller = await desk.orders.modify(desk.admitted(claude), second.order_id, Decimal(1), None)
+    assert smaller.request.quantity == 1
+    assert (await desk.orders.modify(desk.admitted(claude), first.order_id, Decimal(9), None)).request.quantity == 9
+
+
+async def test_a_working_close_grows_to_what_is_held_and_no_further(desk: Desk, claude: Caller) -> None:
+    await approve(desk, await place(desk, claude, market(quantity="10"), "key-00000001"))
+    above = (await desk.touch("ALFA", Side.SELL) * Decimal("1.02")).quantize(Decimal("0.01"))
+    resting = await close(desk, claude, "3", "key-00000002", How(OrderType.LIMIT, above, TimeInForce.DAY))
+    assert (await approve(desk, resting)).state is OrderState.WORKING
+    with pytest.raises(Refused) as refused:
+        await desk.orders.modify(desk.admitted(claude), resting.order_id, Decimal(11), None)
+    assert refused.value.refusal.code == "BAD_QUANTITY"
+    asked = await desk.orders.modify(desk.admitted(claude), resting.order_id, Decimal(10), None)
+    assert asked.proposed is not None
+
+
+async def test_a_close_is_not_sent_while_another_order_closes_the_same(desk: Desk, claude: Caller) -> None:
+    await approve(desk, await place(desk, claude, market(quantity="10"), "key-00000001"))
+    closes = await close(desk, claude, "10", "key-00000002")
+    above = (await desk.touch("ALFA", Side.SELL) * Decimal("1.02")).quantize(Decimal("0.01"))
+    await approve(desk, await place(desk, claude, limit(above, quantity="1", side=Side.SELL), "key-00000003"))
+    refused = await desk.decisions.approve(closes.order_id, None, None, None, "test")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "POSITION_CHANGED"
+    sent = await desk.decisions.approve(closes.order_id, None, Decimal(9), None, "test")
+    assert isinstance(sent, Order)
+    assert sent.state is OrderState.FILLED
