@@ -126,9 +126,9 @@ class Totp:
                 return refuse("TOTP_SECRET_GONE")
             if not self._store.writable:
                 return refuse("AUDIT_UNAVAILABLE", "The database can't be written, so no code can be used up.")
-            left = self._pause_left(face)
-            if left > 0:
-                return refuse("TOTP_PAUSED", seconds=math.ceil(left))
+            left = math.ceil(self._pause_left(face))
+            if left:
+                return refuse("TOTP_PAUSED", f"Too many wrong codes; none is tried for another {left} s.", seconds=left)
             now, typed = self._clock.now(), folded(code)
             step = matching_step(secret, typed, now)
             if step is not None and step <= enrolled.last_step:
