@@ -30,7 +30,8 @@ def server_metadata(config: AuthorityConfig) -> Mapping[str, object]:
         "revocation_endpoint_auth_signing_alg_values_supported": [*ALGORITHMS],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "client_id_metadata_document_supported": True,
+        # A host that may not reach any document sends its clients to the registration.
+        "client_id_metadata_document_supported": bool(config.document_hosts),
     }
 
 

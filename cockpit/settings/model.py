@@ -60,7 +60,7 @@ class OAuthSettings(_Section):
     client_hosts: tuple[HostName, ...] = Field(
         default=DOCUMENT_HOSTS,
         description="Hosts whose documents about clients (CIMD) are fetched at once; those of other hosts only after the"
-        " operator has typed their code.",
+        " operator has typed their code. Empty: no documents are offered, and clients register.",
     )
     clients: dict[ClientKey, StaticClientSettings] = Field(default_factory=dict)
 

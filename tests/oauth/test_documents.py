@@ -125,6 +125,24 @@ async def test_a_stranger_that_is_turned_away_is_not_sent_anywhere(connected: Ho
     assert internet.asked == []
 
 
+async def test_a_stranger_is_one_again_when_its_document_is_too_old(connected: House, internet: Internet) -> None:
+    internet.publish(STRANGER, document(STRANGER))
+    first = await connected.authorize(STRANGER, redirect_uri=THEIRS)
+    waiting = connected.authority.by_code(code_of(first))
+    assert waiting is not None
+    await connected.authority.examine(waiting.request_id)
+    await connected.approve(first, "stranger")
+    await connected.authorize(STRANGER, redirect_uri=THEIRS)
+    assert not connected.authority.waiting()[-1].unfetched
+    connected.clock.go(86_401)
+    page = await connected.authorize(STRANGER, redirect_uri=THEIRS)
+    (waiting,) = connected.authority.waiting()
+    assert (waiting.unfetched, internet.asked) == (True, [STRANGER])
+    assert await connected.authority.deny(waiting.request_id, "operator") is None
+    ended = await connected.get(wait_of(page))
+    assert (ended.status, "Location" in ended.headers) == (403, False)
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"response_type": "token"}, {"scope": "trade:orders"}, {"code_challenge": None}, {"resource": "https://evil/"}],
