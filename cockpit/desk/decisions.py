@@ -189,7 +189,7 @@ class Decisions:
         head = orders[0]
         if head.proposed is not None:
             return await self._sender.replace(head, opens=opens[0])
-        if head.linkage in AT_THE_BROKER and len(orders) > 1:
+        if head.linkage in AT_THE_BROKER:
             return await self._sender.submit_linked(orders, opens=any(opens))
         failed: Exception | None = None
         for one, may_open in zip(orders, opens, strict=True):
@@ -203,7 +203,7 @@ class Decisions:
 
     async def deny(self, order_id: OrderId, reason: str, by: str) -> Order | Refusal:
         """Reject a waiting order, or its change, with the operator's words."""
-        words = safe(reason, 200) or Safe("")
+        words = safe(reason)
         says = f"REJECTED_BY_OPERATOR: {words}" if words else "REJECTED_BY_OPERATOR"
         return await self._undisturbed.do(
             self._end_wait(order_id, OrderState.REFUSED, says, "order.denied", "REJECTED_BY_OPERATOR", by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,19 +12,21 @@ from pathlib import Path
 import pytest
 
 from cockpit.desk.decisions import Look
-from cockpit.desk.groups import Leg, Wanted, basket, bracket
+from cockpit.desk.groups import Leg, Wanted, basket, bracket, oco
 from cockpit.model.identity import Caller
 from cockpit.model.orders import (
     Executed,
     Execution,
     Order,
     OrderId,
+    OrderRef,
     OrderState,
     Role,
     Side,
 )
 from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings, PolicySettings
 from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
@@ -140,7 +143,9 @@ async def test_what_is_not_there_can_not_be_looked_at_nor_cancelled(desk: Desk, 
     answer = await desk.decisions.look(OrderId("o-" + 60 * "x"))
     assert isinstance(answer, Refusal)
     assert (answer.code, len(answer.details["order_id"])) == ("ORDER_UNKNOWN", 40)
-    assert code(await desk.decisions.cancel(OrderId("o-none"), "test")) == "ORDER_UNKNOWN"
+    answer = await desk.decisions.cancel(OrderId("o-" + 60 * "x"), "test")
+    assert isinstance(answer, Refusal)
+    assert (answer.code, len(answer.details["order_id"])) == ("ORDER_UNKNOWN", 40)
     ended = await approved(desk, await place(desk, claude, market()))
     assert ended.state is OrderState.FILLED
     assert code(await desk.decisions.cancel(ended.order_id, "test")) == "ORDER_DONE"
@@ -273,6 +278,45 @@ async def test_the_exits_of_a_bracket_are_not_stopped_by_the_price(
         await approved(desk, orders[0])
 
 
+async def test_a_pair_goes_to_the_broker_in_one_message_and_a_basket_one_by_one(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await approved(desk, await place(desk, claude, market(quantity="3"), "key-00000001"))
+    sent: list[str] = []
+    broker = desk.connections.need("paper").broker
+
+    def watch(name: str) -> None:
+        send = getattr(broker, name)
+
+        async def watched(*what: object) -> None:
+            sent.append(name)
+            await send(*what)
+
+        monkeypatch.setattr(broker, name, watched)
+
+    watch("submit")
+    watch("submit_linked")
+    exits = [limit(await far(desk, share), quantity="3", side=Side.SELL) for share in ("1.01", "1.02")]
+    pair = await desk.orders.place_group(desk.admitted(claude), oco(exits[0], exits[1]), "key-group-1")
+    await approved(desk, pair[0])
+    assert sent == ["submit_linked"]
+    legs = [Leg(market(each), Role.LEG) for each in ("BRVO", "CHRL")]
+    orders = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-group-2")
+    await approved(desk, orders[0])
+    assert sent == ["submit_linked", "submit", "submit"]
+
+
+async def test_a_group_of_which_one_order_opens_does_not_leave_in_reduce_only(desk: Desk, claude: Caller) -> None:
+    orders = await desk.orders.place_group(desk.admitted(claude), await around(desk), "key-group-1")
+
+    def lowered(together: object) -> None:
+        desk.switch.lower(TradingState.REDUCE_ONLY, "test")
+
+    await desk.decisions.approve(orders[0].order_id, None, None, None, "test", still=lowered)
+    assert {now(desk, one).state for one in orders} == {OrderState.REFUSED}
+    assert await desk.connections.need("paper").broker.orders() == ()
+
+
 async def test_what_was_held_before_each_order_of_a_basket_is_kept(desk: Desk, claude: Caller) -> None:
     await approved(desk, await place(desk, claude, market(quantity="3"), "key-00000001"))
     legs = [Leg(market(quantity=each), Role.LEG) for each in ("1", "2")]
@@ -297,7 +341,11 @@ async def test_a_change_is_no_new_sending(desk: Desk, claude: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"), [("", "REJECTED_BY_OPERATOR"), ("not today", "REJECTED_BY_OPERATOR: not today")]
+    ("words", "reason"),
+    [
+        ("", "REJECTED_BY_OPERATOR"),
+        ("not today", "REJECTED_BY_OPERATOR: not today"),
+    ],
 )
 async def test_a_rejection_says_the_operators_words_where_there_are_any(
     desk: Desk, claude: Caller, words: str, reason: str
@@ -326,6 +374,73 @@ async def test_a_change_that_is_rejected_leaves_the_order_working(desk: Desk, cl
     left = await desk.decisions.deny(order.order_id, "no", "test")
     assert isinstance(left, Order)
     assert (left.state, left.proposed, left.request) == (OrderState.WORKING, None, order.request)
+
+
+async def test_the_cancel_of_a_working_order_reaches_the_broker_whatever_holds_the_order(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, reached = await working(desk, claude), asyncio.Event()
+    broker = desk.connections.need("paper").broker
+    cancel = broker.cancel
+
+    async def watched(reference: OrderRef) -> None:
+        reached.set()
+        await cancel(reference)
+
+    monkeypatch.setattr(broker, "cancel", watched)
+    async with desk.book.alone(order.order_id):
+        cancelling = asyncio.create_task(desk.decisions.cancel(order.order_id, "test"))
+        async with asyncio.timeout(2):
+            await reached.wait()
+    assert isinstance(await cancelling, Order)
+    assert now(desk, order).state is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+async def test_a_waiting_order_is_withdrawn_whatever_the_disk_takes_and_nothing_is_sent(
+    desk: Desk, claude: Caller, sick: list[type[Exception]], monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    order = await place(desk, claude, market())
+    monkeypatch.setattr(desk.connections.need("paper").broker, "cancel", None)
+    sick.extend([StoreUnavailable] * failures)
+    ended = await desk.decisions.cancel(order.order_id, "test")
+    assert isinstance(ended, Order)
+    assert ended.state is now(desk, order).state is OrderState.CANCELLED
+
+
+async def test_a_cancel_that_the_broker_has_not_done_yet_is_kept_with_the_order(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await working(desk, claude)
+
+    async def takes_its_time(reference: OrderRef) -> None:
+        """Take the cancel, and say nothing yet."""
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, "cancel", takes_its_time)
+    left = await desk.decisions.cancel(order.order_id, "test")
+    assert isinstance(left, Order)
+    assert (left.state, left.version) == (OrderState.WORKING, order.version + 1)
+    assert "order.cancel_noted" in [record.tool for record in await desk.store.audit_tail(5)]
+
+
+async def test_one_cancel_that_breaks_off_is_logged_and_stops_no_other(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = await working(desk, claude), await working(desk, claude, "resting-0002")
+    broker = desk.connections.need("paper").broker
+    cancel = broker.cancel
+
+    async def breaks(reference: OrderRef) -> None:
+        if reference == bad.reference:
+            raise RuntimeError("a fault that nobody thought of")
+        await cancel(reference)
+
+    monkeypatch.setattr(broker, "cancel", breaks)
+    ended = await desk.decisions.cancel_all("test")
+    assert [one.order_id for one in ended] == [bad.order_id, good.order_id]
+    assert ended[1].state is OrderState.CANCELLED
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [f"the cancel of {bad.order_id} broke off"]
 
 
 async def test_cancelling_everything_returns_what_worked_and_not_what_had_ended(desk: Desk, claude: Caller) -> None:

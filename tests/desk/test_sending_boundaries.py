@@ -454,6 +454,20 @@ async def test_facts_that_are_not_understood_are_told_and_stop_none_behind_them(
     assert now(desk, order).state is OrderState.CANCELLED
 
 
+async def test_an_order_whose_facts_are_not_understood_is_looked_into(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
+) -> None:
+    order = await working(desk, claude)
+
+    def confused(*_: object) -> Order:
+        raise ValueError("what is this?")
+
+    monkeypatch.setattr(sending, "applied", confused)
+    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.settled()
+    assert unsure == ["paper"]
+
+
 async def test_facts_about_an_order_of_others_change_nothing(desk: Desk, claude: Caller) -> None:
     order = await working(desk, claude)
     desk.sender.sink()(Cancelled(LOST, order.changed_at, Safe("theirs")))

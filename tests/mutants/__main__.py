@@ -12,7 +12,6 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
-import math
 import os
 import signal
 import sys
@@ -29,9 +28,8 @@ import pytest
 from tests.mutants.explained import EXPLAINED
 from tests.mutants.plant import Fault, faults
 
-_PATIENCE: Final = 4
-"""How many times as long as without a fault the tests may take; then the fault has been noticed."""
-_LEAST_SECONDS: Final = 10
+_SECONDS: Final = 15
+"""How long one test may take; a fault that lets it take longer has been noticed."""
 _FLOORS: Final = ("cockpit.model", "cockpit.settings", "cockpit.store", "cockpit.brokers", "oauth", "cockpit.desk")
 _HOUSE: Final = frozenset({"cockpit", "oauth", "server", "tools", "tui", "tests"})
 
@@ -60,8 +58,15 @@ class _Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._code, str(self._file), "exec"), module.__dict__)
 
 
-def _run(file: Path, fault: Fault, tests: Sequence[str], seconds: int = 0) -> int:
-    """Run the tests with a fault in a forked process, for so many seconds at most; return its id."""
+class _Impatient:
+    """Ends the process in the middle of a test that takes too long."""
+
+    def pytest_runtest_logstart(self) -> None:
+        signal.alarm(_SECONDS)
+
+
+def _run(file: Path, fault: Fault, tests: Sequence[str]) -> int:
+    """Run the tests with a fault in a forked process; return its id."""
     child = os.fork()
     if child:
         return child
@@ -69,13 +74,12 @@ def _run(file: Path, fault: Fault, tests: Sequence[str], seconds: int = 0) -> in
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    signal.alarm(seconds)
     parts = file.with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     sys.meta_path.insert(0, _Planted(name, file, fault.code))
     hypothesis.settings.register_profile("mutants", database=None, derandomize=True)
     hypothesis.settings.load_profile("mutants")
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
+    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests], [_Impatient()])))
 
 
 def _passes(file: Path, unharmed: Fault, tests: Sequence[str]) -> bool:
@@ -101,11 +105,9 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
     _warm_up(files, tests)
     waiting = [(file, fault) for file in files for fault in faults(file)]
     unharmed = Fault(0, "none", files[0].read_text(encoding="utf-8"))
-    began = time.monotonic()
     if not _passes(files[0], unharmed, tests):
         print("the tests fail without any fault")
         return 2
-    seconds = max(_LEAST_SECONDS, math.ceil(_PATIENCE * (time.monotonic() - began)))
     began, total = time.monotonic(), len(waiting)
     running: dict[int, tuple[Path, Fault]] = {}
     survived: list[tuple[Path, Fault]] = []
@@ -114,7 +116,7 @@ def main(code: Sequence[str], tests: Sequence[str], jobs: int) -> int:
     while waiting or running:
         while waiting and len(running) < jobs:
             file, fault = waiting.pop()
-            running[_run(file, fault, tests, seconds)] = (file, fault)
+            running[_run(file, fault, tests)] = (file, fault)
         child, status = os.wait()
         file, fault = running.pop(child)
         endless += os.waitstatus_to_exitcode(status) == -signal.SIGALRM
