@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.desk.decisions import Look
 from cockpit.desk.groups import Leg, Wanted, basket, bracket, oco
-from cockpit.model.identity import Caller
+from cockpit.model.identity import Caller, GrantId
 from cockpit.model.orders import (
     Executed,
     Execution,
@@ -32,6 +32,7 @@ from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 from tests.desk.desks import Desk, limit, market, open_desk, place
 
+OTHER_GRANT = GrantId("g-other")
 DRIFTING = ConnectionSettings(policy=PolicySettings(max_drift=Decimal("0.01"), approval_seconds=3600))
 
 
@@ -509,8 +510,11 @@ async def test_an_order_that_its_client_does_not_confirm_in_time_expires(desk: D
     held = replace(order, confirm_by=until, decide_by=None, version=order.version + 1)
     async with desk.book.alone(order.order_id):
         await desk.book.move(order, held, [])
+    await place(desk, claude, market(), "key-00000002")
+    assert desk.decisions.waiting() == 2, "one for its client, one for the operator"
+    assert await desk.decisions.void_waiting("GRANT_ENDED", "test", OTHER_GRANT) == 0
     desk.clock.pass_time(8)
-    assert await desk.decisions.expire_due() is None, "it does not wait for the operator yet"
+    await desk.decisions.expire_due()
     assert now(desk, order) == held
     desk.clock.pass_time(1)
     await desk.decisions.expire_due()
