@@ -118,6 +118,8 @@ MALFORMED = (
     (b"grant_type=authorization_code", FORM | {"Authorization": "Basic /////w=="}),
     (b"grant_type=authorization_code", FORM | {"Authorization": "Basic ==="}),
     (b"grant_type=authorization_code", FORM | {"Authorization": "Basic YTpiOmM6\tZA=="}),
+    (b"grant_type=authorization_code", FORM | {"Authorization": "Basic"}),
+    (b"grant_type=authorization_code", FORM | {"Authorization": "Basic " + "A" * 4000}),
     (b'{"grant_type": "authorization_code"}', {"Content-Type": "application/json"}),
     (b"grant_type=authorization_code", {"Content-Type": "application/x-www-form-urlencoded-not"}),
     (b"grant_type=%ff", FORM),
@@ -132,11 +134,12 @@ MALFORMED = (
 
 async def test_T36_what_is_no_clean_form_is_refused_and_not_kept(site: Site) -> None:
     """Malformed Basic credentials, JSON, broken escapes, bytes that are no UTF-8, 33 fields, a body of 70 kB."""
-    for body, headers in MALFORMED:
-        answer = await site.ask("POST", "/oauth/token", data=body, headers=headers)
-        assert answer.status in {400, 401, 413}, body
-        assert answer.json["error"] in {"invalid_request", "invalid_client"}
-        assert answer.headers["Cache-Control"] == "no-store"
+    for path in ("/oauth/token", "/oauth/revoke"):
+        for body, headers in MALFORMED:
+            answer = await site.ask("POST", path, data=body, headers=headers)
+            assert answer.status in {400, 401, 413}, body
+            assert answer.json["error"] in {"invalid_request", "invalid_client"}
+            assert answer.headers["Cache-Control"] == "no-store"
 
 
 async def test_T37_credentials_in_the_address_are_not_read(site: Site) -> None:

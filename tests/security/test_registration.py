@@ -72,6 +72,8 @@ BODIES = (
     b'{"redirect_uris": ["https://client.example/cb"], "scope": ["a"]}',
     b'{"redirect_uris": ["https://client.example/cb"], "grant_types": "authorization_code"}',
     b'{"redirect_uris": ["https://client.example/cb"], "grant_types": [1]}',
+    b'{"redirect_uris": ["https://client.example/cb"], "grant_types": ["client_credentials"]}',
+    b'{"redirect_uris": ["https://client.example/cb"], "token_endpoint_auth_method": "client_secret_jwt"}',
     b'{"redirect_uris": ["https://client.example/cb"], "response_types": ["token"]}',
     b'{"redirect_uris": ["https://client.example/cb"], "token_endpoint_auth_method": ["none"]}',
 )

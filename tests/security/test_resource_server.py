@@ -141,6 +141,9 @@ async def test_T64_a_forged_token_is_refused(site: Site) -> None:
         "kid as a path": forge.headed(kid="../../etc/passwd"),
         "crit": forge.with_crit(),
         "signature cut": tokens.access[:-8],
+        "two parts": tokens.access.rpartition(".")[0],
+        "four parts": tokens.access + ".x",
+        "an empty part": tokens.access.partition(".")[0] + "..",
         "signature of another": f"{tokens.access.rpartition('.')[0]}.{'A' * len(forge.signature)}",
         "claims changed": f"{tokens.access.split('.')[0]}.{encoded(forge.claims | {'sub': 'Root'})}.{forge.signature}",
     }
@@ -199,6 +202,9 @@ async def test_T66_a_token_for_another_place_or_another_time_is_refused(site: Si
         {"nbf": now + 3600},
         {"scope": ["read:market"]},
         {"jti": None},
+        {"client_id": 7},
+        {"narrowed": "everything"},
+        {"narrowed": 1},
     ):
         assert (await site.call(forge.signed(**changed), "get_session")).status == 401, changed
 
