@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk import decisions
 from cockpit.desk.decisions import Look
 from cockpit.desk.groups import Leg, Wanted, basket, bracket, oco
 from cockpit.model.identity import Caller, GrantId
@@ -534,3 +535,17 @@ async def test_a_clock_that_is_put_back_lengthens_no_wait(desk: Desk, claude: Ca
     desk.clock.pass_time(1)
     await desk.decisions.expire_due()
     assert now(desk, order).state is OrderState.EXPIRED
+
+
+async def test_the_watch_ends_one_wait_after_the_other(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "_EXPIRY_STEP", 0)
+    watching = asyncio.create_task(desk.decisions.watch_time())
+    for number in (1, 2):
+        order = await place(desk, claude, market(), f"key-0000000{number}")
+        ending = desk.book.changed(order.order_id)
+        desk.clock.pass_time(500)
+        async with asyncio.timeout(2):
+            assert (await ending).state is OrderState.EXPIRED
+    watching.cancel()
