@@ -18,7 +18,19 @@ from cockpit.model.accounts import Position
 from cockpit.model.events import OrderChanged
 from cockpit.model.identity import Caller
 from cockpit.model.money import ZERO
-from cockpit.model.orders import AT_BROKER, Executed, Execution, Order, OrderRef, OrderRequest, OrderState, Role, Side
+from cockpit.model.orders import (
+    AT_BROKER,
+    Executed,
+    Execution,
+    Order,
+    OrderRef,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    Role,
+    Side,
+    TimeInForce,
+)  # fmt: skip
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
@@ -233,47 +245,45 @@ async def test_orders_alike_of_one_basket_are_duplicates_and_the_parts_of_a_spli
         assert not isinstance(await ask(desk, claude, parts), Refusal)
 
 
-_LEGS = st.lists(
-    st.tuples(
-        st.sampled_from(["ALFA", "BRVO"]), st.sampled_from(Side), st.integers(1, 30), st.sampled_from([None, -1, 0, 1])
-    ),
-    min_size=2,
-    max_size=4,
-)
-_TIGHT = st.fixed_dictionaries(
-    {
-        "max_identical": st.integers(1, 3),
-        "max_position": st.integers(10, 60),
-        "max_gross": st.sampled_from(["0.02", "0.05", "2"]),
-        "max_net": st.sampled_from(["0.01", "0.03", "2"]),
-        "max_daily_notional": st.sampled_from([5_000, 12_000, 1_000_000]),
-        "max_daily_orders": st.integers(1, 5),
-        "max_open_orders": st.integers(1, 5),
-        "max_open_orders_per_symbol": st.integers(1, 3),
-        "buying_power_share": st.sampled_from(["0.05", "0.5"]),
-        "allow_short": st.booleans(),
-    }
-)
+_LEG = st.tuples(st.sampled_from(["ALFA", "BRVO"]), st.integers(5, 25), st.sampled_from([None, 0]), st.integers(0, 7))
+_WIDE = {"max_identical": 100, "max_daily_notional": 10_000_000}
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
-@given(_LEGS, _TIGHT)
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("max_identical", 1),
+        ("max_position", 30),
+        ("max_gross", "0.1"),
+        ("max_net", "0.1"),
+        ("max_daily_notional", 9_000),
+        ("max_daily_orders", 2),
+        ("max_open_orders", 2),
+        ("max_open_orders_per_symbol", 1),
+        ("buying_power_share", "0.05"),
+        ("allow_short", False),
+    ],
+)
+@hypothesis.settings(max_examples=12, deadline=None)
+@given(side=st.sampled_from(Side), legs=st.lists(_LEG, min_size=2, max_size=3))
 def test_a_group_passes_only_if_its_orders_one_by_one_would(
     tmp_path_factory: pytest.TempPathFactory,
-    legs: list[tuple[str, Side, int, int | None]],
-    limits: dict[str, object],
+    name: str,
+    most: object,
+    side: Side,
+    legs: list[tuple[str, int, int | None, int]],
 ) -> None:
-    """One by one: each is asked for and sent before the next, none filling before all are there."""
+    """One by one: each is asked for and sent before the next. One in eight is on the other side."""
+    limits = {**_WIDE, name: most}
 
     async def run(folder: Path) -> None:
         requests: list[OrderRequest] = []
         async with open_desk(folder / "group", settings=under(**limits)) as desk:
-            for symbol, side, quantity, ticks in legs:
-                if ticks is None:
-                    requests.append(market(symbol, str(quantity), side))
-                    continue
-                price = await desk.touch(symbol, side) + ticks * CENT * 10
-                requests.append(limit(price, symbol, str(quantity), side))
+            for symbol, quantity, ticks, other in legs:
+                of = side if other else side.opposite
+                price = await desk.touch(symbol, of)
+                made = market(symbol, str(quantity), of) if ticks is None else limit(price, symbol, str(quantity), of)
+                requests.append(made)
             answer = await ask(desk, desk.grants.give("claude"), together(*requests))
         if isinstance(answer, Refusal):
             return
@@ -287,3 +297,40 @@ def test_a_group_passes_only_if_its_orders_one_by_one_would(
                 await desk.book.move(made, after, ())
 
     asyncio.run(run(tmp_path_factory.mktemp("groups")))
+
+
+async def foreign(desk: Desk, *requests: OrderRequest) -> None:
+    """Let somebody else send orders in the same account, and have them found there."""
+    broker = desk.connections.need("paper").broker
+    for number, request in enumerate(requests):
+        await broker.submit(OrderRef(f"tws-{number}"), request)
+    await desk.decisions.reconcile()
+
+
+async def test_orders_that_no_cockpit_sent_count_like_own_ones(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under(allow_short=False)) as desk:
+        claude = desk.grants.give("claude")
+        await sent(desk, claude, market(quantity="10"), "key-buy-0001")
+        price = await off(desk, "1.02", Side.SELL)
+        other = limit(await desk.touch("BRVO", Side.BUY) - 1, "BRVO", "7")
+        await foreign(desk, limit(price, quantity="10", side=Side.SELL), other)
+        around, refused = await look(desk, limit(price, quantity="10", side=Side.SELL))
+        assert around.committed_sell == 10
+        assert "SHORT_NOT_ALLOWED" in refused
+        _, refused = await look(desk, limit(price, quantity="10"))
+        assert "SELF_CROSS" in refused
+        assert around.elsewhere is not None
+        assert [(one.symbol, one.buys) for one in around.elsewhere] == [
+            ("BRVO", 7 * (other.limit_price or 0) * Decimal("1.03"))
+        ]
+
+
+async def test_an_order_of_others_whose_value_nobody_knows_refuses_what_opens(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trailing = OrderRequest(
+        "BRVO", Side.BUY, Decimal(1), OrderType.TRAILING_STOP, None, TimeInForce.GTC, trail_percent=Decimal(5)
+    )
+    await foreign(desk, trailing)
+    _, refused = await look(desk, market())
+    assert refused == {"MAX_GROSS", "MAX_NET"}
