@@ -22,6 +22,7 @@ from cockpit.settings.policy import (
     is_looser,
     limit_words,
     said,
+    stricter,
     tightened,
 )
 from cockpit.store.audit import AuditEntry
@@ -66,7 +67,9 @@ class Limits:
     def __init__(self, store: Store, clock: Clock, clients: Mapping[str, ClientPolicySettings]) -> None:
         self._store = store
         self._clock = clock
-        self._clients = {name: said(policy) for name, policy in clients.items()}
+        self._clients: dict[str, dict[str, Any]] = {}
+        for name, policy in clients.items():
+            _tighten(self._clients.setdefault(name.casefold(), {}), said(policy))
         self._set: dict[tuple[Holder, str], dict[str, Any]] = {}
         self._resolved: dict[tuple[str, str], tuple[PolicySettings, PolicySettings]] = {}
 
@@ -75,7 +78,8 @@ class Limits:
         for row in await self._store.rows("SELECT holder, name, key, value FROM limits_set"):
             value = read_limit(row["key"], row["value"])
             if not isinstance(value, Refusal):
-                self._set.setdefault((Holder(row["holder"]), row["name"]), {})[row["key"]] = value
+                own = self._set.setdefault(_holder(Holder(row["holder"]), row["name"]), {})
+                _tighten(own, {row["key"]: value})
         self._resolved.clear()
 
     def policy(self, connection: Connection, client: str = "") -> PolicySettings:
@@ -86,9 +90,9 @@ class Limits:
             return kept[1]
         policy = tightened(
             file,
-            self._clients.get(client, {}),
-            self._set.get((Holder.CONNECTION, connection.name), {}),
-            self._set.get((Holder.CLIENT, client), {}),
+            self._clients.get(client.casefold(), {}),
+            self._set.get(_holder(Holder.CONNECTION, connection.name), {}),
+            self._set.get(_holder(Holder.CLIENT, client), {}),
         )
         if len(self._resolved) >= 1000:
             self._resolved.clear()
@@ -97,7 +101,7 @@ class Limits:
 
     def own(self, holder: Holder, name: str) -> Mapping[str, Any]:
         """Return what the operator has set at run time."""
-        return self._set.get((holder, name), {})
+        return self._set.get(_holder(holder, name), {})
 
     def change(
         self, holder: Holder, name: str, key: str, text: str, file: PolicySettings | None
@@ -105,13 +109,13 @@ class Limits:
         """Read a change without making it. ``file`` is the connection's policy in the settings, None for a client."""
         if key not in TIGHTENS:
             return refuse("LIMIT_UNKNOWN", f"There is no limit named {safe(key, 40)}.", limits=", ".join(TIGHTENS))
-        bound = getattr(file, key) if file is not None else self._clients.get(name, {}).get(key)
+        bound = getattr(file, key) if file is not None else self._clients.get(name.casefold(), {}).get(key)
         value = None if text.strip().lower() == AS_THE_FILE else read_limit(key, text)
         if isinstance(value, Refusal):
             return value
         if value is not None and bound is not None and is_looser(key, value, bound):
             return refuse("LIMIT_ABOVE_FILE", limit=key, file=limit_words(bound), asked=limit_words(value))
-        before = self._set.get((holder, name), {}).get(key, bound)
+        before = self._set.get(_holder(holder, name), {}).get(key, bound)
         after = bound if value is None else value
         return LimitChange(
             holder, name, key, limit_words(before), limit_words(after), is_looser(key, after, before)
@@ -120,7 +124,7 @@ class Limits:
     async def apply(self, change: LimitChange, value: Any, by: str) -> None:
         """Make a change: durable and audited first, then in force."""
         now = self._clock.now()
-        where = (change.holder, change.name, change.key)
+        where = (*_holder(change.holder, change.name), change.key)
         write = Write(_DROP, where) if value is None else Write(_SET, (*where, limit_words(value), to_micros(now)))
         entry = AuditEntry(
             now,
@@ -137,12 +141,23 @@ class Limits:
             },
         )
         await self._store.commit([write], [entry])
-        own = self._set.setdefault((change.holder, change.name), {})
+        own = self._set.setdefault(_holder(change.holder, change.name), {})
         if value is None:
             own.pop(change.key, None)
         else:
             own[change.key] = value
         self._resolved.clear()
+
+
+def _holder(holder: Holder, name: str) -> tuple[Holder, str]:
+    """Return whose limits they are, by one name whatever its case."""
+    return holder, name.casefold() if holder is Holder.CLIENT else name
+
+
+def _tighten(own: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Take the stricter of each limit."""
+    for key, value in other.items():
+        own[key] = stricter(key, own.get(key), value)
 
 
 def read_limit(key: str, text: str) -> Any:

@@ -101,7 +101,7 @@ class Limiting:
         known = {one.name for one in authority.names()} | {
             one.client for one in (*authority.grants(), *authority.keys())
         }
-        return client in known or client in self._rooms.settings.clients
+        return client.casefold() in {name.casefold() for name in (*known, *self._rooms.settings.clients)}
 
 
 def latch_json(latch: Latch) -> dict[str, object]:

@@ -187,3 +187,27 @@ async def test_orders_that_are_asked_for_together_count_together(
         with pytest.raises(Refused) as refused:
             await desk.orders.place_group(claude, wanted, "key-00000001")
         assert refused.value.refusal.code == code
+
+
+async def test_a_clients_limits_hold_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+    clients = {"Claude": ClientPolicySettings.model_validate({"max_quantity": 50})}
+    async with open_desk(tmp_path, clients=clients) as desk:
+        assert policy(desk, "claude").max_quantity == 50
+        await set_limit(desk, CLIENT, "CLAUDE", "max_quantity", "20")
+        assert policy(desk, "claude").max_quantity == policy(desk, "Claude").max_quantity == 20
+        assert desk.oversight.limits.own(CLIENT, "clauDe") == {"max_quantity": 20}
+        refused = desk.oversight.limits.change(CLIENT, "claude", "max_quantity", "60", None)
+        assert isinstance(refused, Refusal)
+    async with open_desk(tmp_path, clients=clients) as desk:
+        assert policy(desk, "claude").max_quantity == 20
+        await set_limit(desk, CLIENT, "claude", "max_quantity", "file")
+        assert policy(desk, "Claude").max_quantity == 50
+
+
+async def test_of_two_spellings_of_one_client_the_strictest_of_each_limit_holds(tmp_path: Path) -> None:
+    clients = {
+        "Claude": ClientPolicySettings.model_validate({"max_quantity": 50}),
+        "claude": ClientPolicySettings.model_validate({"max_quantity": 70, "max_rejects": 2}),
+    }
+    async with open_desk(tmp_path, clients=clients) as desk:
+        assert (policy(desk, "claude").max_quantity, policy(desk, "claude").max_rejects) == (50, 2)

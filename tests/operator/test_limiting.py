@@ -55,6 +55,16 @@ async def test_a_clients_limit_is_set_by_its_name_and_shown_as_it_holds(tmp_path
         assert code(await house.act("limits.set", name="script", limit="max_fun", value="1")) == "LIMIT_UNKNOWN"
 
 
+async def test_a_clients_name_is_one_in_any_case(tmp_path: Path) -> None:
+    async with open_house(tmp_path, LIMITS) as house:
+        key = await house.key("Script")
+        assert (await house.order(key, 1, quantity=51))["code"] == "MAX_QUANTITY"
+        await house.done("limits.set", name="sCRIPT", limit="max_quantity", value="5")
+        assert (await house.order(key, 2, quantity=6))["code"] == "MAX_QUANTITY"
+        shown = await house.done("limits", client="SCRIPT")
+        assert {row["value"] for row in shown["limits"] if row["limit"] == "max_quantity"} == {"5"}
+
+
 async def test_a_client_and_a_connection_of_one_name_are_told_apart(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.key("paper")
