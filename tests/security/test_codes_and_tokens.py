@@ -184,6 +184,22 @@ async def test_T39_a_client_that_registered_itself_gets_no_token_without_its_use
     assert "client_credentials" not in told["grant_types"]
 
 
+async def test_T39_a_service_gets_tokens_for_itself_alone_and_for_an_hour_at_most(site: Site) -> None:
+    """A client that the operator made for a program asks for more than it was given, and for a way to stay."""
+    made = await site.done("service.create", name="nightly", scope="read:market")
+    form = {"grant_type": "client_credentials", "client_id": made["client_id"], "client_secret": made["client_secret"]}
+    answer = await site.token(**form)
+    assert (answer.status, answer.json["scope"], "refresh_token" in answer.json) == (200, "read:market", False)
+    assert answer.json["expires_in"] <= 3600
+    assert await site.lives(answer.json["access_token"])
+    assert (await site.token(**form, scope="write:orders")).json["error"] == "invalid_scope"
+    assert (await site.token(**(form | {"client_secret": "x"}))).json["error"] == "invalid_client"
+    assert (await site.authorize(made["client_id"])).status == 400
+    await site.done("service.revoke", name="nightly")
+    assert (await site.token(**form)).json["error"] == "invalid_client"
+    assert not await site.lives(answer.json["access_token"])
+
+
 async def test_T41_a_refresh_token_from_before_ends_the_grant_and_the_operator_hears_of_it(site: Site) -> None:
     """A thief uses a copied refresh token after its owner has gone on two steps."""
     client_id, stolen = await site.connect()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from cockpit.model.refusals import Refusal
 from cockpit.operator.acts import Command, Done
@@ -84,6 +87,48 @@ async def test_T85_the_keys_are_the_owners_and_only_public_halves_are_shown(site
     assert {path.stat().st_mode & 0o777 for path in site.keys.iterdir()} == {0o600}
 
 
+async def test_T85_after_a_rotation_old_tokens_pass_until_they_end_and_two_keys_are_the_most(site: Site) -> None:
+    """The operator replaces the signing key while clients hold tokens of it; and again."""
+    client_id, tokens = await site.connect()
+    await site.done("token.rotate")
+    fresh = tokens_of(await site.refresh(client_id, tokens.refresh))
+    assert kid_of(fresh.access) != kid_of(tokens.access)
+    assert await shown(site) == {kid_of(fresh.access), kid_of(tokens.access)}
+    assert await site.lives(tokens.access)
+    assert await site.lives(fresh.access)
+    await site.done("token.rotate")
+    assert len(await shown(site)) == 2
+    assert not await site.lives(tokens.access)
+    assert await site.lives(fresh.access)
+    site.clock.go(3601)
+    assert not await site.lives(fresh.access)
+
+
+async def test_T85_whoever_copied_the_key_signs_nothing_after_a_kill_and_a_rotation(site: Site) -> None:
+    """Somebody copies the signing key; the operator stops everything, replaces the key and lets clients in again."""
+    _, tokens = await site.connect()
+    pem = (site.keys / "oauth_signing.pem").read_text()
+    stolen = RSAKey.import_key(pem[pem.index("-----BEGIN") :])
+    await site.done("kill")
+    await site.done("token.rotate")
+    await site.done("resume")
+    assert kid_of(tokens.access) not in await shown(site)
+    _, anew = await site.connect("Anew")
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "===")) for part in anew.access.split(".")[:2])
+    for kid in (kid_of(tokens.access), kid_of(anew.access)):
+        assert not await site.lives(jwt.encode(header | {"kid": kid}, claims, stolen))
+    assert await site.lives(anew.access)
+
+
+def kid_of(token: str) -> str:
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "==="))["kid"]
+
+
+async def shown(site: Site) -> set[str]:
+    """The names of the keys by which others may verify."""
+    return {key["kid"] for key in (await site.get("/oauth/jwks.json")).json["keys"]}
+
+
 async def test_T86_a_stolen_database_holds_no_secret(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody copies cockpit.db, with all that was written beside it, and reads the log; but not the keys."""
     caplog.set_level("DEBUG")
@@ -97,7 +142,9 @@ async def test_T86_a_stolen_database_holds_no_secret(site: Site, caplog: pytest.
     fresh = tokens_of(await site.refresh(client_id, tokens.refresh, client_secret=secret))
     assert await site.lives(fresh.access)
     key = await site.key()
-    assert await site.lives(key)
+    minted = (await site.done("token.mint", name="robot", scope="read:market"))["token"]
+    for token in (key, minted):
+        assert await site.lives(token)
     await site.store.flush()
     seed = phone.secret.replace(" ", "")
     pem = "".join(path.read_text("latin-1") for path in site.keys.glob("*.pem"))
@@ -105,7 +152,7 @@ async def test_T86_a_stolen_database_holds_no_secret(site: Site, caplog: pytest.
     secrets = {
         "client's secret": secret, "code": authorization_code, "access token": tokens.access,
         "refresh token": tokens.refresh, "new access token": fresh.access, "new refresh token": fresh.refresh,
-        "API key": key, "TOTP seed": seed, "signing key": body.splitlines()[3],
+        "API key": key, "minted token": minted, "TOTP seed": seed, "signing key": body.splitlines()[3],
     }  # fmt: skip
     stored = site.bytes_at_rest("keys")
     assert b"Tester" in stored, "the right files are read"

@@ -343,6 +343,7 @@ async def test_T72_the_kill_switch_ends_every_authority_for_good(tmp_path: Path)
     async with open_site(tmp_path / "data", clock) as site:
         client_id, tokens = await site.connect("Trader", TRADES)
         key = await site.key()
+        minted = (await site.done("token.mint", name="robot", scope="read:market"))["token"]
         other = (await site.register())["client_id"]
         code = await site.code(other, "Other")
         page = await site.authorize(other)
@@ -350,8 +351,7 @@ async def test_T72_the_kill_switch_ends_every_authority_for_good(tmp_path: Path)
         async with open_stream(site, tokens.access) as stream:
             await site.done("kill")
             await asyncio.wait_for(stream.read(), 10)
-        assert not await site.lives(tokens.access)
-        assert not await site.lives(key)
+        assert [await site.lives(token) for token in (tokens.access, key, minted)] == [False] * 3
         assert (await site.refresh(client_id, tokens.refresh)).status >= 400
         assert (await site.redeem(other, code)).status >= 400
         assert (await site.get(wait_of(page))).status == 503
@@ -366,13 +366,27 @@ async def test_T72_the_kill_switch_ends_every_authority_for_good(tmp_path: Path)
     async with open_site(tmp_path / "data", clock, port=port) as site:
         assert site.cockpit.face.snapshot().switch.state is TradingState.KILLED
         await site.done("resume")
-        assert not await site.lives(tokens.access)
-        assert not await site.lives(key)
+        assert [await site.lives(token) for token in (tokens.access, key, minted)] == [False] * 3
         assert (await site.refresh(client_id, tokens.refresh)).status >= 400
         assert (await site.redeem(other, code)).status >= 400
         assert (await site.get(wait_of(page))).status == 400
         assert isinstance(await site.act("order.approve", order_id=waiting["order_id"]), Refusal)
         assert site.brokers["paper"].sent == []
+
+
+async def test_T72_a_resume_brings_nothing_back(site: Site) -> None:
+    """The operator resumes in the same process; everybody comes with what he had before the kill."""
+    client_id, tokens = await site.connect("Trader", TRADES)
+    key = await site.key()
+    code = await site.code(client_id)
+    await site.done("kill")
+    await site.done("resume")
+    assert not await site.lives(tokens.access)
+    assert not await site.lives(key)
+    assert (await site.refresh(client_id, tokens.refresh)).status >= 400
+    assert (await site.redeem(client_id, code)).status >= 400
+    await site.done("key.enable", name="script")
+    assert await site.lives(key)
 
 
 async def test_T72_an_order_between_its_check_and_the_broker_is_not_sent(
