@@ -71,8 +71,9 @@ class Desk:
             await totp.load()
             yield totp
 
-    def notices(self) -> list[str]:
-        return [event.text for event in self.told if isinstance(event, Notice)]
+    def notices(self) -> list[tuple[str, bool]]:
+        """Return what was told, and whether it is bad news."""
+        return [(event.text, event.bad) for event in self.told if isinstance(event, Notice)]
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ async def test_wrong_codes_pause_ever_longer_and_a_right_one_is_not_even_tried(d
         assert await totp.check(phone.code(desk.clock.now()), "socket", "resume") is None
         assert totp.standing("socket").paused_seconds == 0
         assert code_of(await totp.check(WRONG, "socket", "resume")) == "TOTP_WRONG"
-    assert "5 wrong codes in a row (socket): none is tried for 30 s." in desk.notices()
+    assert ("5 wrong codes in a row (socket): none is tried for 30 s.", True) in desk.notices()
 
 
 async def test_guesses_at_one_face_do_not_close_another(desk: Desk) -> None:
@@ -279,7 +280,7 @@ async def test_ten_backup_codes_are_good_once_each_however_they_are_typed(desk: 
         for code in backups:
             desk.clock.advance(3600)
             assert code_of(await totp.check(code, "screen", "resume")) == "TOTP_WRONG"
-    assert "A backup code was used for resume; 9 are left." in desk.notices()
+    assert ("A backup code was used for resume; 9 are left.", True) in desk.notices()
 
 
 async def test_a_backup_code_used_at_once_counts_once(desk: Desk) -> None:
@@ -359,6 +360,7 @@ async def test_without_its_secret_nothing_counts_and_codes_are_still_asked_for(d
     file.unlink()
     async with desk.open() as totp:
         assert totp.enrolled
+        assert not totp.standing("screen").has_secret
         for code in (phone.code(desk.clock.now()), backups[0]):
             assert code_of(await totp.check(code, "screen", "resume")) == "TOTP_SECRET_GONE"
         assert code_of(await totp.renew_backup_codes("screen")) == "TOTP_SECRET_GONE"
@@ -372,6 +374,20 @@ async def test_a_database_that_can_not_be_written_takes_no_code(desk: Desk) -> N
     assert code_of(await totp.check(phone.code(desk.clock.now()), "screen", "resume")) == "AUDIT_UNAVAILABLE"
     assert code_of(await totp.remove("screen")) == "AUDIT_UNAVAILABLE"
     assert totp.enrolled
+
+
+async def test_an_enrolment_that_can_not_be_written_leaves_the_one_before_as_it_was(desk: Desk) -> None:
+    async with Store(desk.folder, desk.clock) as store:
+        totp = Totp(store, desk.clock, desk.told.append)
+        await totp.load()
+        phone, _ = await enrol(totp, desk)
+        assert totp.standing("screen").has_secret
+        (kept,) = (desk.folder / "keys").glob("totp-*")
+        other = Phone(totp.begin("Cockpit-test").secret)
+    assert code_of(await totp.finish(other.code(desk.clock.now()), "screen")) == "AUDIT_UNAVAILABLE"
+    assert list((desk.folder / "keys").glob("totp-*")) == [kept]
+    async with desk.open() as totp:
+        assert await totp.check(phone.code(desk.clock.now()), "screen", "resume") is None
 
 
 async def test_each_use_and_each_refusal_is_in_the_audit_without_the_code(desk: Desk) -> None:
