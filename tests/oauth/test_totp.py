@@ -97,6 +97,7 @@ async def enrol(totp: Totp, desk: Desk) -> tuple[Phone, tuple[str, ...]]:
 async def test_nothing_is_enrolled_before_the_first_right_code(desk: Desk) -> None:
     async with desk.open() as totp:
         begun = totp.begin("Cockpit-test")
+        assert begun.secret[:4] not in repr(begun)
         assert not totp.enrolled
         assert code_of(await totp.finish(WRONG, "screen")) == "TOTP_WRONG"
         assert code_of(await totp.check(Phone(begun.secret).code(desk.clock.now()), "screen", "resume")) == (
