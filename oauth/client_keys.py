@@ -65,9 +65,7 @@ class ClientKeys:
         if parameters.get("client_id") not in {"", shown.client_id}:
             raise BadAssertion("it speaks for another client")
         registration = await records.registration(self._state.store, shown.client_id)
-        if registration is None or registration.auth_method != "private_key_jwt":
-            raise BadAssertion("the client has no key")
-        key = await self._key(registration, shown.kid, shown.algorithm)
+        key = await self._key(registration, shown.kid, shown.algorithm) if registration else None
         if key is None:
             raise BadAssertion("the client has no such key")
         config = self._state.config

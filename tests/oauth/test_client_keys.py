@@ -220,6 +220,13 @@ async def test_a_registered_client_has_no_key(connected: House, chatgpt: Interne
     assert (await refreshed(connected, tokens.refresh, text)).json["error"] == "invalid_client"
 
 
+async def test_a_client_that_does_not_list_its_key_may_not_use_it(connected: House, chatgpt: Internet) -> None:
+    chatgpt.publish(CLIENT, document(token_endpoint_auth_method="none", token_endpoint_auth_methods_supported=None))
+    token = await granted(connected)
+    assert (await refreshed(connected, token, assertion(connected))).json["error"] == "invalid_client"
+    tokens_of(await connected.refresh(CLIENT, token))
+
+
 async def test_keys_are_fetched_for_a_living_grant_alone_and_seldom(connected: House, chatgpt: Internet) -> None:
     def fetches() -> int:
         return chatgpt.asked.count(KEYS_AT)

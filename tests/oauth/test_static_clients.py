@@ -61,6 +61,7 @@ async def test_it_survives_revocation_and_kill_but_its_authority_does_not(tmp_pa
         tokens = tokens_of(await house.redeem("desk-app", await house.code("desk-app", "desk")))
         await house.authority.revoke_client("desk", "operator")
         assert not house.lives(tokens.access)
+        assert (await house.refresh("desk-app", tokens.refresh)).json["error"] == "invalid_grant"
         again = tokens_of(await house.redeem("desk-app", await house.code("desk-app", "desk")))
         house.authority.kill_now()
         await house.authority.kill_durably("operator")
