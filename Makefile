@@ -71,6 +71,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path
+	@$(BIN)/python -m bench.oauth
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py
@@ -81,6 +82,7 @@ pictures: $(DONE)
 lock: $(DONE)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml \
 		-o requirements/runtime.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev \
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra web \
+		--group dev \
 		-o requirements/dev.txt
 	@! grep -nE '^--|https?://|file:|^/|@ ' requirements/*.txt
