@@ -59,7 +59,7 @@ class TokenSigner:
         self.use(keys)
 
     def use(self, keys: SigningKeys) -> None:
-        """Sign with other keys from now on. Nothing that was verified with the ones before is remembered."""
+        """Sign with other keys from now on. What was verified with one that is gone fails by its first part."""
         self.keys = keys
         self._header = _header(keys.active.kid)
         verifying = (keys.active,) if keys.former is None else (keys.active, keys.former)
@@ -67,7 +67,6 @@ class TokenSigner:
             jwt.encode(_header(one.kid), {}, keys.active.key, algorithms=[_ALGORITHM]).partition(".")[0]: one.key
             for one in verifying
         }
-        self._known.clear()
 
     def jwks(self) -> Mapping[str, object]:
         """Return the public halves, as a JWK set."""

@@ -125,7 +125,7 @@ async def nothing_is_usable(scene: Scene, answer: object) -> None:
     rows = await house.store.rows("SELECT via, suspended FROM oauth_grants WHERE ended_at IS NULL")
     assert {(row["via"], row["suspended"]) for row in rows} <= {("key", 1)}
     for table in ("oauth_refresh", "oauth_codes"):
-        assert await house.store.rows(f"SELECT 1 FROM {table}") == []  # noqa: S608 - a constant
+        assert await house.store.rows(f"SELECT 1 FROM {table}") == []
 
 
 @pytest.mark.parametrize("doing", UNDER_WAY)

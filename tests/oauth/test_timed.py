@@ -49,6 +49,16 @@ async def test_a_scope_for_a_time_is_there_until_its_last_second_and_gone_at_it(
     assert house.authority.grants()[0].scopes == READS
 
 
+async def test_a_token_that_is_issued_after_a_scope_fell_away_does_not_name_it(house: House) -> None:
+    client_id, tokens = await house.connect()
+    await trade_for_half_an_hour(house)
+    first = tokens_of(await house.refresh(client_id, tokens.refresh))
+    assert first.scope == "read:market read:account write:orders"
+    house.clock.go(1800)
+    second = tokens_of(await house.refresh(client_id, first.refresh))
+    assert second.scope == "read:market read:account"
+
+
 async def test_what_falls_away_is_recorded_and_told_to_streams_and_waiting_orders(house: House) -> None:
     await house.connect()
     await trade_for_half_an_hour(house)
