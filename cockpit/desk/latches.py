@@ -33,6 +33,8 @@ class Latches:
         self._released: dict[tuple[LatchKind, str], datetime] = {}
         self._unsaved: list[Latch] = []
         self._saving = asyncio.Lock()
+        self.tripped = asyncio.Event()
+        """Set while something is latched that isn't durable yet."""
 
     async def load(self) -> None:
         """Find the latches again; a restart releases none."""
@@ -68,6 +70,7 @@ class Latches:
         latch = Latch(kind, subject, self._clock.now(), safe(reason))
         self._set[kind, subject] = latch
         self._unsaved.append(latch)
+        self.tripped.set()
         self._publish(LatchChanged(latch.since, latch, True))
         return True
 
@@ -82,6 +85,8 @@ class Latches:
                 [_entry("latch.set", one, one.since, reason=one.reason) for one in latches],
             )
             del self._unsaved[: len(latches)]
+            if not self._unsaved:
+                self.tripped.clear()
 
     def find(self, latch_id: str) -> Latch | None:
         """Return the latch of that id, or None."""

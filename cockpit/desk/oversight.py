@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -21,7 +22,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import Event, OrderChanged
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import ZERO, cents
-from cockpit.model.orders import AT_BROKER, Order, OrderId, OrderRequest, OrderState
+from cockpit.model.orders import AT_BROKER, OrderId, OrderRequest, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
 from cockpit.settings.policy import ClientPolicySettings
@@ -31,6 +32,8 @@ from cockpit.store.writes import StoreBusy, StoreUnavailable
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY: Final = 1.0
+_ANSWER_WITHIN: Final = 5.0
+_SAVE_WITHIN: Final = 2.0
 _PARTLY_FILLED: Final = "SELECT order_id, filled FROM orders WHERE state IN (?, ?)"
 
 
@@ -82,6 +85,7 @@ class Oversight:
         # What had filled before the start is no news when the order moves again.
         rows = await self._store.rows(_PARTLY_FILLED, (OrderState.PARTLY_FILLED, OrderState.UNKNOWN))
         self._filled = {OrderId(row["order_id"]): Decimal(row["filled"]) for row in rows}
+        self._latch_again()
 
     def happened(self, event: Event) -> None:
         """Take what was published; anything but a change of an order is passed over."""
@@ -91,10 +95,10 @@ class Oversight:
         self._tally.take(order)
         if order.filled > self._filled.get(order.order_id, ZERO):
             self._tally.filled(order)
-            self._watch_fills(order)
+            self._watch_fills(order.client, order.connection, order.request.symbol, order.request.side)
         if order.state is OrderState.REJECTED:
             self._tally.rejected(order)
-            self._watch_rejects(order)
+            self._watch_rejects(order.client, order.connection)
         if order.state in AT_BROKER:
             self._filled[order.order_id] = order.filled
         else:
@@ -103,14 +107,7 @@ class Oversight:
     def take_equity(self, connection: Connection, balances: Balances) -> Marks:
         """Note the equity of a connection, and latch it where it has lost too much."""
         marks = self._equity.take(connection.name, balances.equity)
-        policy = self.limits.policy(connection)
-        lost = loss_of_day(marks.day_start, balances.equity)
-        if lost > policy.max_daily_loss:
-            says = f"lost {cents(marks.day_start - balances.equity)} of {cents(marks.day_start)} in a day"
-            self.latches.trip(LatchKind.DAILY_LOSS, connection.name, says)
-        if fall_from(marks.high_water, balances.equity) > policy.max_drawdown:
-            says = f"fell from {cents(marks.high_water)} to {cents(balances.equity)}"
-            self.latches.trip(LatchKind.DRAWDOWN, connection.name, says)
+        self._watch_equity(connection, marks)
         return marks
 
     def activity(self, connection: str, client: str, request: OrderRequest, but: Iterable[OrderId]) -> Activity:
@@ -165,41 +162,94 @@ class Oversight:
         await self._equity.save()
 
     async def watch(self) -> None:
-        """Look at every account's equity and keep what is remembered durable, for ever."""
-        while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_EVERY)
+        """Look at every account's equity and keep what is remembered durable, for ever; a silent broker holds up nobody else."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_saved())
+                for connection in self._connections.values():
+                    tasks.create_task(self._keep_looking(connection))
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SAVE_WITHIN):
+                    await self._try_to_save()
 
     async def look(self) -> None:
-        """Look at every account's equity once."""
-        for connection in self._connections.values():
-            try:
-                self.take_equity(connection, await connection.ask(connection.broker.balances()))
-            except Refused as refused:
-                log.debug("%s: no equity: %s", connection.name, refused.refusal.code)
+        """Save what is latched, look at every account's equity once, side by side, and save what came of it."""
+        await self._try_to_save()
+        await asyncio.gather(*(self._look_at(connection) for connection in self._connections.values()))
+        await self._try_to_save()
+
+    async def _keep_saved(self) -> None:
+        """Save at once what is latched, and every second what is marked."""
+        while True:
+            if not await self._try_to_save():
+                await asyncio.sleep(_LOOK_EVERY)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self.latches.tripped.wait()
+
+    async def _keep_looking(self, connection: Connection) -> None:
+        while True:
+            await self._look_at(connection)
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _look_at(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                balances = await connection.ask(connection.broker.balances())
+        except Refused as refused:
+            log.debug("%s: no equity: %s", connection.name, refused.refusal.code)
+        except TimeoutError:
+            log.warning("%s: the broker doesn't say what the account is worth", connection.name)
+        else:
+            self.take_equity(connection, balances)
+
+    async def _try_to_save(self) -> bool:
         try:
             await self.save()
         except (StoreUnavailable, StoreBusy) as error:
             log.warning("latches and marks are in force but not written: %s", error)
+            return False
+        return True
 
-    def _watch_fills(self, order: Order) -> None:
-        connection = self._connections.get(order.connection)
+    def _latch_again(self) -> None:
+        """Latch what is broken by what the database knows: a stop may have come before the latch was written."""
+        for client, connection, symbol, side in self._tally.repetitions():
+            self._watch_fills(client, connection, symbol, side)
+        for client, connection in self._tally.rejections():
+            self._watch_rejects(client, connection)
+        for connection in self._connections.values():
+            marks = self._equity.of(connection.name)
+            if marks is not None:
+                self._watch_equity(connection, self._equity.take(connection.name, marks.last))
+
+    def _watch_equity(self, connection: Connection, marks: Marks) -> None:
+        policy, equity = self.limits.policy(connection), marks.last
+        if loss_of_day(marks.day_start, equity) > policy.max_daily_loss:
+            says = f"lost {cents(marks.day_start - equity)} of {cents(marks.day_start)} in a day"
+            self.latches.trip(LatchKind.DAILY_LOSS, connection.name, says)
+        if fall_from(marks.high_water, equity) > policy.max_drawdown:
+            says = f"fell from {cents(marks.high_water)} to {cents(equity)}"
+            self.latches.trip(LatchKind.DRAWDOWN, connection.name, says)
+
+    def _watch_fills(self, client: str, on: str, symbol: str, side: Side) -> None:
+        connection = self._connections.get(on)
         if connection is None:
             return
-        since = self.latches.counted_from(LatchKind.REPEATED_EXECUTION, order.client)
-        symbol, side = order.request.symbol, order.request.side
-        count = self._tally.repeated(order.client, symbol, side, self._clock.now(), since)
-        if count >= self.limits.policy(connection, order.client).max_repeated_fills:
-            self.latches.trip(LatchKind.REPEATED_EXECUTION, order.client, f"{count} orders to {side} {symbol} filled")
+        since = self.latches.counted_from(LatchKind.REPEATED_EXECUTION, client)
+        count = self._tally.repeated(client, symbol, side, self._clock.now(), since)
+        if count >= self.limits.policy(connection, client).max_repeated_fills:
+            self.latches.trip(LatchKind.REPEATED_EXECUTION, client, f"{count} orders to {side} {symbol} filled")
 
-    def _watch_rejects(self, order: Order) -> None:
-        connection = self._connections.get(order.connection)
+    def _watch_rejects(self, client: str, on: str) -> None:
+        connection = self._connections.get(on)
         if connection is None:
             return
-        since = self.latches.counted_from(LatchKind.REJECT_RATE, order.client)
-        count = self._tally.rejects(order.client, self._clock.now(), since)
-        if count >= self.limits.policy(connection, order.client).max_rejects:
-            self.latches.trip(LatchKind.REJECT_RATE, order.client, f"the broker rejected {count} orders")
+        since = self.latches.counted_from(LatchKind.REJECT_RATE, client)
+        count = self._tally.rejects(client, self._clock.now(), since)
+        if count >= self.limits.policy(connection, client).max_rejects:
+            self.latches.trip(LatchKind.REJECT_RATE, client, f"the broker rejected {count} orders")
 
 
 def _left(name: str, limit: Decimal | int, used: Decimal | int, write: Callable[[Decimal], str]) -> LimitLeft:

@@ -23,11 +23,14 @@ _KEPT: Final = 10_000
 _LONGEST: Final = timedelta(seconds=max(IDENTICAL_SECONDS, REPEATED_SECONDS, REJECT_SECONDS))
 
 _FILLS = (
-    "SELECT executions.at, executions.symbol, executions.side, orders.client, orders.order_id FROM executions "
+    "SELECT executions.at, executions.symbol, executions.side, orders.client, orders.connection, orders.order_id "
+    "FROM executions "
     "JOIN orders ON orders.reference = executions.reference AND orders.connection = executions.connection "
     "WHERE executions.at > ? ORDER BY executions.at"
 )
-_REJECTS = "SELECT client, order_id, changed_at FROM orders WHERE state = ? AND changed_at > ? ORDER BY changed_at"
+_REJECTS = (
+    "SELECT client, connection, order_id, changed_at FROM orders WHERE state = ? AND changed_at > ? ORDER BY changed_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Tally:
         self._asked: dict[_Alike, deque[_Moment]] = {}
         self._filled: dict[tuple[str, str, Side], deque[_Moment]] = {}
         self._rejected: dict[str, deque[_Moment]] = {}
+        self._active_on: dict[str, set[str]] = {}
+        """Connections on which orders of a client filled or were rejected."""
 
     async def load(self) -> None:
         """Count what the database knows of today and of the last minutes."""
@@ -93,9 +98,11 @@ class Tally:
         since = to_micros(now - timedelta(seconds=REPEATED_SECONDS))
         for row in await self._store.rows(_FILLS, (since,)):
             key = (row["client"], row["symbol"], Side(row["side"]))
+            self._active_on.setdefault(row["client"], set()).add(row["connection"])
             _note(self._filled.setdefault(key, deque(maxlen=_KEPT)), from_micros(row["at"]), row["order_id"])
         since = to_micros(now - timedelta(seconds=REJECT_SECONDS))
         for row in await self._store.rows(_REJECTS, (OrderState.REJECTED, since)):
+            self._active_on.setdefault(row["client"], set()).add(row["connection"])
             moments = self._rejected.setdefault(row["client"], deque(maxlen=_KEPT))
             _note(moments, from_micros(row["changed_at"]), row["order_id"])
 
@@ -140,13 +147,17 @@ class Tally:
         """Return how many of a client's orders the broker rejected within the last seconds."""
         return _count(self._rejected.get(client), now, REJECT_SECONDS, since)
 
-    def repetitions(self) -> Iterable[tuple[str, str, Side]]:
-        """Return every client, symbol and side that filled lately."""
-        return tuple(self._filled)
+    def repetitions(self) -> Iterable[tuple[str, str, str, Side]]:
+        """Return every client, connection, symbol and side that the last minutes before the start know fills of."""
+        return [
+            (client, on, symbol, side)
+            for client, symbol, side in self._filled
+            for on in self._active_on.get(client, ())
+        ]
 
-    def rejected_clients(self) -> Iterable[str]:
-        """Return every client that was rejected lately."""
-        return tuple(self._rejected)
+    def rejections(self) -> Iterable[tuple[str, str]]:
+        """Return every client that was rejected shortly before the start, with the connections that it was active on."""
+        return [(client, on) for client in self._rejected for on in self._active_on.get(client, ())]
 
     def _count_in(self, order: Order) -> None:
         if order.version == 1 or order.order_id not in self._shares:

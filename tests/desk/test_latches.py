@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from cockpit.model.orders import Order, OrderId, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
-from cockpit.store.writes import StoreUnavailable
+from cockpit.store.writes import StoreUnavailable, Write
 from tests.desk.desks import Desk, GrantBook, HandClock, limit, market, open_desk, place
 
 
@@ -284,3 +286,105 @@ async def test_what_filled_before_a_restart_is_not_a_fill_of_now(tmp_path: Path)
     async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
         changed(desk, partly, version=3, state=OrderState.CANCELLED)
         assert desk.oversight.latches.all() == ()
+
+
+async def test_a_latch_that_a_stop_kept_from_the_disk_is_set_again_by_what_the_disk_knows(tmp_path: Path) -> None:
+    """Whatever the stop was: nothing is saved here after the last fill and the last reject."""
+    clock, grants = HandClock(), GrantBook()
+    settings = ConnectionSettings(policy=PolicySettings(max_repeated_fills=2, max_rejects=1))
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        for number in range(2):
+            order = await place(desk, grants.give("claude"), market(), f"key-fill-000{number}")
+            await desk.decisions.approve(order.order_id, None, None, None, "test")
+        order = await place(desk, grants.give("other"), market(), "key-reject-01")
+        await desk.book.move(order, replace(order, version=2, state=OrderState.REJECTED, decide_by=None), ())
+        latched = {one.latch_id for one in desk.oversight.latches.all()}
+        assert latched == {"repeated_execution:claude", "reject_rate:other"}
+        assert await desk.store.rows("SELECT * FROM latches") == []
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        assert {one.latch_id for one in desk.oversight.latches.all()} == latched
+        clock.pass_time(3600)
+        assert {one.latch_id for one in desk.oversight.latches.all()} == latched
+        for latch_id in latched:
+            await desk.oversight.release(latch_id, "test")
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=settings) as desk:
+        assert desk.oversight.latches.all() == ()
+
+
+async def test_a_loss_that_was_marked_latches_again(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path, clock=clock) as desk:
+        await lose(desk, "0.21")
+        await desk.oversight.save()
+        await desk.store.commit([Write("DELETE FROM latches")])
+    async with open_desk(tmp_path, clock=clock) as desk:
+        assert {one.kind for one in desk.oversight.latches.all()} == {LatchKind.DAILY_LOSS, LatchKind.DRAWDOWN}
+
+
+async def stored_latches(desk: Desk) -> int:
+    return len(await desk.store.rows("SELECT * FROM latches"))
+
+
+async def test_the_watch_saves_what_is_latched_at_once_and_on_its_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        commit, written = desk.store.commit, asyncio.Event()
+
+        async def told(*of: Any) -> Any:
+            result = await commit(*of)
+            written.set()
+            return result
+
+        monkeypatch.setattr(desk.store, "commit", told)
+        watch = asyncio.create_task(desk.oversight.watch())
+        await written.wait()
+        written.clear()
+        desk.oversight.latches.trip(LatchKind.REJECT_RATE, "claude", "test")
+        async with asyncio.timeout(0.9):
+            await written.wait()
+        assert await stored_latches(desk) == 1
+        desk.oversight.latches.trip(LatchKind.REJECT_RATE, "other", "test")
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        assert await stored_latches(desk) == 2
+
+
+async def test_a_broker_that_says_nothing_holds_up_no_latch_and_no_other_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path, more={"other": ConnectionSettings()}) as desk:
+        looked = asyncio.Event()
+        balances = desk.connections.need("other").broker.balances
+
+        async def silent() -> None:
+            await asyncio.Event().wait()
+
+        async def told() -> object:
+            looked.set()
+            return await balances()
+
+        monkeypatch.setattr(desk.connections.need("paper").broker, "balances", silent)
+        monkeypatch.setattr(desk.connections.need("other").broker, "balances", told)
+        desk.oversight.latches.trip(LatchKind.REJECT_RATE, "claude", "test")
+        once = asyncio.create_task(desk.oversight.look())
+        await looked.wait()
+        assert await stored_latches(desk) == 1
+        once.cancel()
+        looked.clear()
+        watch = asyncio.create_task(desk.oversight.watch())
+        for _ in range(2):
+            await looked.wait()
+            looked.clear()
+        watch.cancel()
+        await asyncio.gather(once, watch, return_exceptions=True)
+
+
+async def test_a_look_ends_though_a_broker_says_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("cockpit.desk.oversight._ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(desk.connections.need("paper").broker, "balances", silent)
+    async with asyncio.timeout(2):
+        await desk.oversight.look()
