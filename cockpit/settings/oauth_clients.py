@@ -29,8 +29,7 @@ class StaticClientSettings(Section):
     secret_sha256: str = Field(
         default="",
         pattern=r"^([0-9a-f]{64})?$",
-        description="SHA-256 of its secret, in hexadecimal; the secret itself is only the program's."
-        " Make both with: openssl rand -hex 32 | tee /dev/tty | tr -d '\\n' | sha256sum",
+        description="SHA-256 of its secret, in hexadecimal; the secret itself is only the program's.",
     )
     jwks_uri: str = Field(default="", max_length=512, description="https address of its public keys (JWK set).")
     jwks_file: str = Field(default="", max_length=1000, description="Whole path of its public keys (JWK set).")

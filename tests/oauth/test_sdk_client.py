@@ -10,6 +10,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from pydantic import AnyUrl
 
 from tests.oauth.house import House, wait_of
+from tests.oauth.internet import Internet
 
 
 class Kept:
@@ -32,8 +33,8 @@ class Kept:
         self.client = client_info
 
 
-async def test_the_sdk_finds_its_way_in_and_stays_in(house: House) -> None:
-    kept, locations = Kept(), []
+def sdk(house: House, kept: Kept, locations: list[str], document: str | None = None) -> OAuthClientProvider:
+    """Make the SDK's client, with a browser whose operator lets everybody in."""
 
     async def browser(url: str) -> None:
         page = await house.get(url)
@@ -51,7 +52,28 @@ async def test_the_sdk_finds_its_way_in_and_stays_in(house: House) -> None:
         token_endpoint_auth_method="none",
         grant_types=["authorization_code", "refresh_token"],
     )
-    auth = OAuthClientProvider(house.config.resource, metadata, kept, browser, callback)
+    return OAuthClientProvider(house.config.resource, metadata, kept, browser, callback, client_metadata_url=document)
+
+
+async def test_the_sdk_is_known_by_its_document_and_registers_nowhere(connected: House, internet: Internet) -> None:
+    document = "https://claude.ai/oauth/sdk"
+    internet.publish(
+        document,
+        {"client_id": document, "client_name": "Claude", "redirect_uris": ["http://localhost:3030/callback"]},
+    )
+    kept, locations = Kept(), list[str]()
+    async with httpx2.AsyncClient(auth=sdk(connected, kept, locations, document)) as client:
+        answer = await client.post(connected.config.resource)
+    assert (answer.status_code, answer.json()) == (200, {"client": "Claude"})
+    assert kept.client is not None
+    assert kept.client.client_id == document
+    rows = await connected.store.rows("SELECT client_id, kind FROM oauth_clients")
+    assert [tuple(row) for row in rows] == [(document, "cimd")]
+
+
+async def test_the_sdk_finds_its_way_in_and_stays_in(house: House) -> None:
+    kept, locations = Kept(), list[str]()
+    auth = sdk(house, kept, locations)
     async with httpx2.AsyncClient(auth=auth) as client:
         answer = await client.post(house.config.resource)
         assert (answer.status_code, answer.json()) == (200, {"client": "Claude"})
