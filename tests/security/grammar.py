@@ -14,6 +14,7 @@ CLIENTS: Final = ("public", "post", "basic")
 
 PIECES: Final = (
     "$CODE", "$OLD_CODE", "$REFRESH", "$OLD_REFRESH", "$ACCESS", "$CLIENT", "$OTHER", "$SECRET", "$RESOURCE", "$KEY",
+    "$SERVICE", "$SERVICE_SECRET",
 )  # fmt: skip
 """Stand for what is real at the moment when the request is sent."""
 
@@ -50,7 +51,7 @@ class Asked:
     """One request, before the pieces are put in."""
 
     what: str
-    """``authorize``, ``wait``, ``code``, ``refresh``, ``other grant``, ``revoke``, ``register`` or ``metadata``."""
+    """``authorize``, ``wait``, ``code``, ``refresh``, ``service``, ``other grant``, ``revoke``, ``register`` or ``metadata``."""
     who: str
     changes: tuple[Change, ...]
     method: str
@@ -69,7 +70,7 @@ _CHANGES: Final = st.one_of(
     st.lists(_CHANGE, min_size=1, max_size=4).map(tuple),
 )
 _WHAT: Final = st.sampled_from(
-    ("authorize",) * 6 + ("wait",) * 2 + ("code",) * 4 + ("refresh",) * 4 + ("other grant",)
+    ("authorize",) * 6 + ("wait",) * 2 + ("code",) * 4 + ("refresh",) * 4 + ("other grant",) + ("service",) * 2
     + ("revoke",) * 2 + ("register",) * 3 + ("metadata",) * 2
 )  # fmt: skip
 _METHOD: Final = st.sampled_from(("",) * 54 + ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"))

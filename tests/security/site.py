@@ -25,7 +25,7 @@ from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.where import Given
 from cockpit.store.database import Store
 from oauth.authority import Authority
-from server.fetching import DocumentFetcher
+from oauth.fetch import Fetched, FetchFailed
 from server.listener import bind, port_of
 from tests.oauth.outside import READS, Answer, ManualClock, Outside, code_of
 
@@ -158,6 +158,19 @@ class RecordingBroker(PaperBroker):
         await super().submit(reference, request)
 
 
+class Nowhere:
+    """The fetcher of a host without a way out: no test reaches the internet."""
+
+    async def __aenter__(self) -> Nowhere:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def __call__(self, url: str, largest: int) -> Fetched:
+        raise FetchFailed(url)
+
+
 @asynccontextmanager
 async def open_site(
     folder: Path,
@@ -167,7 +180,7 @@ async def open_site(
     settings: str = "",
     oauth: str = "",
     roomy: bool = True,
-    fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
+    fetcher: Callable[[], Any] | None = None,
 ) -> AsyncIterator[Site]:
     """Start a cockpit in ``folder``; entering it again over the same folder and port is a restart."""
     clock = clock or ManualClock()
@@ -183,7 +196,9 @@ async def open_site(
         taken = bind("127.0.0.1", port)
         stack.callback(taken.close)
         read = load(Given(data_dir=folder, port=0, config=config), {})
-        cockpit = await stack.enter_async_context(running(read, taken, clock, asyncio.Event(), broker, fetcher))
+        cockpit = await stack.enter_async_context(
+            running(read, taken, clock, asyncio.Event(), broker, fetcher or Nowhere)
+        )
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, auto_decompress=False))
         events: list[Event] = []

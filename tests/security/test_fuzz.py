@@ -33,6 +33,7 @@ _ERRORS: Final = {
     "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
     "invalid_scope", "invalid_target", "unsupported_token_type", "invalid_client_metadata", "invalid_redirect_uri",
 }  # fmt: skip
+_NOT_TO_BE_KEPT: Final = {"code", "refresh", "service", "other grant", "revoke", "register"}
 _DOCUMENTS: Final = (
     "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp",
     "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/mcp", "/oauth/jwks.json",
@@ -114,6 +115,8 @@ class Fuzz:
             )
             self.ids[who], self.secrets[who] = told["client_id"], told.get("client_secret", "")
         self.key = await self.site.key()
+        made = await self.site.done("service.create", name="nightly", scope="read:market read:account")
+        self.ids["service"], self.secrets["service"] = made["client_id"], made["client_secret"]
         for path in _DOCUMENTS:
             self.documents[path] = (await self.site.get(path)).text.encode()
         await self.restock()
@@ -205,6 +208,11 @@ class Fuzz:
                 ("resource", "$RESOURCE"),
             ]  # fmt: skip
             return pairs, [], "GET"
+        if asked.what == "service":
+            return [
+                ("grant_type", "client_credentials"), ("client_id", "$SERVICE"), ("client_secret", "$SERVICE_SECRET"),
+                ("scope", "read:market"),
+            ], [], "POST"  # fmt: skip
         pairs, headers = [("client_id", "$CLIENT")], []
         if asked.who == "post":
             pairs.append(("client_secret", "$SECRET"))
@@ -253,6 +261,7 @@ class Fuzz:
             return value
         constant = {
             "$CLIENT": self.ids[who], "$OTHER": self.ids[CLIENTS[CLIENTS.index(who) - 1]], "$KEY": self.key,
+            "$SERVICE": self.ids["service"], "$SERVICE_SECRET": self.secrets["service"],
             "$SECRET": self.secrets[who] or "x", "$RESOURCE": self.site.resource,
         }  # fmt: skip
         if value in constant:
@@ -271,17 +280,15 @@ class Fuzz:
         assert status < 500
         if "location" in headers:
             self.judge_redirect(status, headers["location"])
-        if asked.what in {"code", "refresh", "other grant", "revoke", "register"}:
+        if asked.what in _NOT_TO_BE_KEPT:
             assert headers["cache-control"] == "no-store"
         assert "access-control-allow-credentials" not in headers
         kind = headers.get("content-type", "")
         told = json.loads(body) if kind.startswith("application/json") and body else {}
-        if asked.what in {"code", "refresh", "other grant", "revoke", "register"} and status in {400, 401}:
+        if asked.what in _NOT_TO_BE_KEPT and status in {400, 401}:
             assert told["error"] in _ERRORS, told
-        if asked.what in {"code", "refresh"} and status == 200 and method == "POST":
+        if "access_token" in told:
             self.take(asked.who, told)
-        if asked.what == "other grant":
-            assert "access_token" not in told
         if asked.what == "authorize" and status == 200 and method == "GET" and "set-cookie" in headers:
             self.pages = [*self.pages[-9:], page_of(headers, body)]
         if asked.what == "metadata" and status == 200 and method == "GET":
@@ -301,8 +308,11 @@ class Fuzz:
         assert told["token_type"] == "Bearer"
         assert set(told["scope"].split()) <= {scope.value for scope in READS | {Scope.WRITE_ORDERS}}
         self.pieces[who, "$ACCESS"][:] = [told["access_token"]]
-        self.pieces[who, "$OLD_REFRESH"][:] = self.pieces[who, "$REFRESH"][-1:]
-        self.pieces[who, "$REFRESH"][:] = [told["refresh_token"]]
+        if "refresh_token" in told:
+            self.pieces[who, "$OLD_REFRESH"][:] = self.pieces[who, "$REFRESH"][-1:]
+            self.pieces[who, "$REFRESH"][:] = [told["refresh_token"]]
+        else:
+            assert "write:orders" not in told["scope"], "only the service has no refresh token"
 
 
 def page_of(headers: dict[str, str], body: bytes) -> Page:
@@ -352,6 +362,7 @@ def test_twenty_thousand_odd_requests_break_nothing(tmp_path: Path) -> None:
     assert share("wait", 303) > 0.04, seen
     assert share("code", 200) > 0.2, seen
     assert share("refresh", 200) > 0.2, seen
+    assert share("service", 200) > 0.2, seen
     assert share("revoke", 200) > 0.2, seen
     assert share("register", 201) > 0.25, seen
     assert share("metadata", 200) > 0.4, seen
