@@ -137,7 +137,9 @@ async def test_T82_a_code_counts_once(desk: Desk) -> None:
         phone, _ = await enrol(totp, desk)
         code = phone.code(desk.clock.now())
         assert await totp.check(code, "screen", "resume") is None
-        assert code_of(await totp.check(code, "screen", "resume")) == "TOTP_USED"
+        again = await totp.check(code, "screen", "resume")
+        assert isinstance(again, Refusal)
+        assert (again.code, "set back" in again.message) == ("TOTP_USED", False)
         assert code_of(await totp.check(code, "socket", "resume")) == "TOTP_USED"
         desk.clock.advance(STEP_SECONDS)
         assert code_of(await totp.check(code, "screen", "resume")) == "TOTP_USED"
@@ -231,8 +233,13 @@ async def test_wrong_codes_pause_ever_longer_and_a_right_one_is_not_even_tried(d
         assert code_of(await totp.check(phone.code(desk.clock.now()), "socket", "resume")) == "TOTP_PAUSED"
         desk.clock.advance(1)
         assert await totp.check(phone.code(desk.clock.now()), "socket", "resume") is None
+        for _ in range(4):
+            assert totp.standing("socket").paused_seconds == 0
+            assert code_of(await totp.check(WRONG, "socket", "resume")) == "TOTP_WRONG"
+    async with desk.open() as totp:
         assert totp.standing("socket").paused_seconds == 0
         assert code_of(await totp.check(WRONG, "socket", "resume")) == "TOTP_WRONG"
+        assert totp.standing("socket").paused_seconds == 30
     assert ("5 wrong codes in a row (socket): none is tried for 30 s.", True) in desk.notices()
 
 
