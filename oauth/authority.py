@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +14,11 @@ from typing import Self
 
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
-from cockpit.model.identity import Caller, ClientName, Grant, GrantId, Scope, fallen
-from cockpit.model.refusals import Refusal
-from cockpit.model.text import Safe, safe
+from cockpit.model.identity import Caller, Grant, GrantId, fallen
+from cockpit.model.text import safe
 from cockpit.store.database import Store
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import door, records
-from oauth.approval import Approvals, sorted_names
-from oauth.changing import Changes
 from oauth.client_keys import ClientKeys
 from oauth.config import AuthorityConfig
 from oauth.consent import Consent
@@ -31,13 +27,12 @@ from oauth.documents import Documents
 from oauth.door import TokenProblem
 from oauth.endpoints import Endpoints
 from oauth.fetch import Fetch, out_of_reach
-from oauth.keys import ApiKeys
-from oauth.making import Made, Terms, create_service, mint_token
+from oauth.making import Made, Terms
 from oauth.metadata import well_known
+from oauth.operator_acts import KnownName, OperatorActs
 from oauth.pages import Pages
 from oauth.registering import Registrations
-from oauth.revoking import Endings
-from oauth.rotating import Rotated, Rotation
+from oauth.rotating import Rotated
 from oauth.signing import load_keys
 from oauth.state import State
 from oauth.tokens import TokenSigner
@@ -50,16 +45,7 @@ _CLOCK_BEHIND = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownName:
-    """A name that the operator gave, with the hosts that it was given to and what they called themselves."""
-
-    name: ClientName
-    hosts: tuple[Safe, ...]
-    claimed: tuple[Safe, ...]
-
-
-class Authority:
+class Authority(OperatorActs):
     """Authorization server and token check. An async context manager: it loads what lives, and sweeps what expires.
 
     Grants live in memory from the moment of their approval; the database is for the next start. A grant that is
@@ -82,9 +68,9 @@ class Authority:
             raise ValueError("AUTHLIB_INSECURE_TRANSPORT is set; it would allow tokens over plain http")
         self.config = config
         self._keys_folder = keys
-        self._state = State(config, store, clock, publish, random)
+        state = State(config, store, clock, publish, random)
         pages = Pages(config.secure)
-        self._documents = Documents(self._state, fetch)
+        super().__init__(state, Documents(state, fetch), keys)
         self.consent = Consent(self._state, pages, self._documents)
         """What browsers see."""
         self._client_keys = ClientKeys(self._state, fetch)
@@ -95,11 +81,6 @@ class Authority:
         self.style = pages.style()
         self.documents: Mapping[str, Mapping[str, object]] = well_known(config)
         """Metadata by path."""
-        self._approvals = Approvals(self._state)
-        self._changes = Changes(self._state)
-        self._endings = Endings(self._state)
-        self._rotation = Rotation(self._state, keys)
-        self._api_keys = ApiKeys(self._state)
         self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -158,126 +139,6 @@ class Authority:
     def check(self, authorization: str | None, address: str) -> Caller | TokenProblem:
         """Return who sends this Authorization header."""
         return door.check(self._state, authorization, address)
-
-    # for the operator
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the kill switch keeps everyone out."""
-        return self._state.stopped
-
-    def waiting(self) -> tuple[WaitingClient, ...]:
-        """Return the browsers that wait, in order of arrival; never their codes."""
-        now = self._state.clock.now()
-        return tuple(one.shown for one in self._state.room.waiting() if one.shown.decide_by > now)
-
-    def by_code(self, code: str) -> WaitingClient | None:
-        """Return the one request whose browser shows ``code``."""
-        found = self._state.room.by_code(code)
-        return found.shown if found is not None and found.shown.decide_by > self._state.clock.now() else None
-
-    async def examine(self, request_id: str) -> WaitingClient | Refusal:
-        """Return the request whose code was typed, with what its client's own document says of it.
-
-        The document of a host that the settings don't name is fetched only now. One that can't be used ends the request.
-        """
-        return await self._documents.examine(request_id)
-
-    def names(self) -> tuple[KnownName, ...]:
-        """Return the names that were given, in order."""
-        hosts: dict[ClientName, dict[Safe, None]] = {}
-        claimed: dict[ClientName, dict[Safe, None]] = {}
-        for given in sorted_names(self._state):
-            hosts.setdefault(given.name, {})[given.host] = None
-            claimed.setdefault(given.name, {})[given.claimed] = None
-        return tuple(KnownName(name, tuple(hosts[name]), tuple(claimed[name])) for name in hosts)
-
-    async def approve(
-        self,
-        request_id: str,
-        name: ClientName,
-        scopes: frozenset[Scope],
-        connection: str,
-        lives: timedelta | None,
-        by: str,
-    ) -> Grant | Refusal:
-        """Let a waiting client in. ``lives`` is cut to the life of refresh tokens; None takes all of it."""
-        return await self._approvals.approve(request_id, name, scopes, connection, lives, by)
-
-    async def deny(self, request_id: str, by: str) -> Refusal | None:
-        """Turn a waiting client away."""
-        return await self._approvals.deny(request_id, by)
-
-    async def set_scopes(
-        self,
-        grant_id: GrantId,
-        scopes: frozenset[Scope],
-        by: str,
-        timed: frozenset[Scope] = frozenset(),
-        lasts: timedelta | None = None,
-    ) -> Grant | Refusal:
-        """Change what a grant may do, from its next call on; those in ``timed`` fall away after ``lasts``."""
-        return await self._changes.set_scopes(grant_id, scopes, by, timed, lasts)
-
-    async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
-        """Bind a grant to another connection, from its next call on."""
-        return await self._changes.set_connection(grant_id, connection, by)
-
-    async def set_expiry(
-        self, grant_id: GrantId, lives: timedelta, by: str, *, longer: bool = False
-    ) -> Grant | Refusal:
-        """Let a grant end ``lives`` from now; later than it would have only where ``longer`` says so."""
-        return await self._changes.set_expiry(grant_id, lives, by, longer=longer)
-
-    async def revoke_client(self, client: str, by: str) -> tuple[GrantId, ...] | Refusal:
-        """End every authority of a client, given its name or its client id, or one, given the grant's id."""
-        return await self._endings.revoke_client(client, by)
-
-    async def revoke_all(self, by: str) -> tuple[GrantId, ...] | Refusal:
-        """End every authority for good."""
-        return await self._endings.revoke_all(by)
-
-    def kill_now(self) -> tuple[GrantId, ...]:
-        """End every OAuth grant, code and waiting page, and suspend every key: in memory, at once."""
-        return self._endings.kill_now()
-
-    async def kill_durably(self, by: str) -> None:
-        """Do the same on disk. Raises StoreBusy or StoreUnavailable; call it again then."""
-        await self._endings.kill_durably(by)
-
-    def reopen(self) -> None:
-        """Let clients register and ask again. Nothing that died comes back."""
-        self._state.stopped = False
-
-    async def create_key(
-        self, name: ClientName, scopes: frozenset[Scope], connection: str, lives: timedelta | None, by: str
-    ) -> tuple[str, Grant] | Refusal:
-        """Make an API key; its text is in this answer and nowhere else."""
-        return await self._api_keys.create(name, scopes, connection, lives, by)
-
-    def keys(self) -> tuple[Grant, ...]:
-        """Return the API keys, suspended ones too."""
-        return self._api_keys.all()
-
-    async def mint_token(self, terms: Terms, by: str) -> Made | Refusal:
-        """Sign one token that lives as long as its grant; its text is in this answer and nowhere else."""
-        return await mint_token(self._state, terms, by)
-
-    async def create_service(self, terms: Terms, by: str) -> Made | Refusal:
-        """Make a client that gets its own tokens; its secret is in this answer and nowhere else."""
-        return await create_service(self._state, terms, by)
-
-    async def rotate_keys(self, by: str, *, at_once: bool = False) -> Rotated | Refusal:
-        """Sign with a new key from now on; ``at_once`` lets nothing pass that the former one signed."""
-        return await self._rotation.rotate(by, at_once=at_once)
-
-    async def enable_key(self, name: ClientName, by: str) -> Refusal | None:
-        """Let a key that the kill switch suspended work again."""
-        return await self._api_keys.enable(name, by)
-
-    async def revoke_key(self, name: ClientName, by: str) -> Refusal | None:
-        """End an API key."""
-        return await self._api_keys.revoke(name, by)
 
     async def sweep(self) -> None:
         """End what has expired and write what is owed; runs by itself every second."""
