@@ -549,3 +549,41 @@ async def test_the_watch_ends_one_wait_after_the_other(
         async with asyncio.timeout(2):
             assert (await ending).state is OrderState.EXPIRED
     watching.cancel()
+
+
+async def test_a_wait_that_is_lengthened_at_the_last_moment_goes_on(desk: Desk, claude: Caller) -> None:
+    order = await place(desk, claude, market())
+    assert order.decide_by is not None
+    desk.clock.pass_time(500)
+    later = replace(order, version=order.version + 1, decide_by=desk.clock.now() + timedelta(seconds=60))
+    async with desk.book.alone(order.order_id):
+        expiring = asyncio.create_task(desk.decisions.expire_due())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await desk.book.move(order, later, [])
+    await expiring
+    assert now(desk, order) == later
+
+
+async def test_what_is_decided_can_not_be_rejected_any_more(desk: Desk, claude: Caller) -> None:
+    sent = await approved(desk, await place(desk, claude, market()))
+    assert code(await desk.decisions.deny(sent.order_id, "", "test")) == "ALREADY_DECIDED"
+    assert now(desk, sent) == sent
+    assert code(await desk.decisions.deny(OrderId("o-none"), "", "test")) == "ORDER_UNKNOWN"
+
+
+@pytest.mark.parametrize(("working", "named"), [(0, 0), (1, 1), (11, 10)])
+async def test_an_order_to_a_target_waits_for_others_of_its_symbol(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, working: int, named: int
+) -> None:
+    order = await place(desk, claude, market())
+    targeted = replace(order, to_target=True, version=order.version + 1)
+    async with desk.book.alone(order.order_id):
+        await desk.book.move(order, targeted, [])
+    monkeypatch.setattr(desk.orders.closing, "at_broker", lambda connection, symbol: [order] * working)
+    answer = await approve(desk, order)
+    if not named:
+        assert isinstance(answer, Order)
+        return
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.details["orders"]) == ("ORDERS_IN_THE_WAY", ", ".join([order.order_id] * named))
