@@ -34,6 +34,20 @@ async def test_a_client_is_revoked_by_its_id_too_and_an_unknown_one_is_said_to_b
     assert refusal_code(await house.authority.revoke_client("nobody", "operator")) == "CLIENT_UNKNOWN"
 
 
+async def test_one_of_two_grants_is_revoked_by_its_id_and_the_other_goes_on(house: House) -> None:
+    client_id, first = await house.connect("Claude")
+    second = tokens_of(await house.redeem(client_id, await house.code(client_id, "Claude")))
+    caller: Any = house.check(first.access)
+    assert len(await house.authority.revoke_client(caller.grant.grant_id, "operator")) == 1  # type: ignore[arg-type]
+    assert not house.lives(first.access)
+    assert house.lives(second.access)
+    fresh = tokens_of(await house.refresh(client_id, second.refresh))
+    assert house.lives(fresh.access), "its registration is still approved"
+    caller = house.check(fresh.access)
+    await house.authority.revoke_client(caller.grant.grant_id, "operator")
+    assert (await house.refresh(client_id, fresh.refresh)).json["error"] == "invalid_client"
+
+
 async def test_narrowing_counts_at_the_next_call(house: House) -> None:
     _, tokens = await house.connect()
     grant = house.authority.grants()[0]

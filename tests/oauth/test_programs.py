@@ -140,6 +140,20 @@ async def test_a_service_gets_a_token_for_its_secret_and_no_refresh_token(house:
     assert not house.lives(answer.json["access_token"])
 
 
+async def test_the_token_of_a_service_lives_as_long_as_settings_say_and_no_longer_than_the_service(
+    tmp_path: Path,
+) -> None:
+    async with open_house(tmp_path / "data", service_seconds=600) as house:
+        made = await serve(house, lives=timedelta(seconds=900))
+        assert (await ask(house, made.grant.client_id, made.secret)).json["expires_in"] == 600
+        house.clock.go(800)
+        last = (await ask(house, made.grant.client_id, made.secret)).json
+        assert last["expires_in"] == 100
+        house.clock.go(100)
+        assert not house.lives(last["access_token"])
+        assert (await ask(house, made.grant.client_id, made.secret)).status == 400
+
+
 async def test_a_service_lives_on_over_a_restart_and_its_secret_is_kept_as_a_digest(tmp_path: Path) -> None:
     clock = ManualClock()
     async with open_house(tmp_path / "data", clock) as house:

@@ -13,7 +13,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from pydantic import AnyUrl
 
 from cockpit.model.identity import Scope
-from tests.oauth.house import wait_of
+from tests.oauth.house import query_of, tokens_of, wait_of
 from tests.oauth.test_sdk_client import Kept
 from tests.security.site import READS, TRADES, Site, open_site
 
@@ -44,6 +44,19 @@ async def test_the_challenge_counts_what_the_operator_left_and_not_what_the_toke
     async with open_site(tmp_path) as site:
         _, tokens = await site.connect()
         await site.done("client.scopes", client="Tester", drop="read:account")
+        challenge = (await place(site, tokens.access)).headers["WWW-Authenticate"]
+        assert asked_for(challenge) == {"read:market", "write:orders"}
+
+
+async def test_the_challenge_leaves_out_what_the_connection_does_not_allow(tmp_path: Path) -> None:
+    """A client that asked for it again would be refused for that alone."""
+    settings = '[connections.paper]\n[connections.small]\nscopes = ["read:market", "preview:orders"]\n'
+    async with open_site(tmp_path, settings=settings) as site:
+        page = await site.authorize((client_id := (await site.register())["client_id"]))
+        await site.approve(page, connection="paper")
+        code = query_of(await site.get(wait_of(page)))["code"]
+        tokens = tokens_of(await site.redeem(client_id, code))
+        await site.done("client.route", client="Tester", connection="small")
         challenge = (await place(site, tokens.access)).headers["WWW-Authenticate"]
         assert asked_for(challenge) == {"read:market", "write:orders"}
 
