@@ -9,6 +9,7 @@ import pytest
 
 from cockpit.cli.main import cockpit
 from cockpit.operator.acts import ACTS
+from cockpit.settings.describe import EACH, keys
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "THREAT_MODEL.md"])
@@ -70,3 +71,13 @@ def _exists(words: list[str]) -> bool:
 
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 100
+
+
+def test_every_setting_that_stands_for_one_of_openalgo_exists() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    rows = re.findall(r"^\| `[A-Z_]+` \| (.+?) \|", text, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z]+(?:\.\w+)+)`", row)}
+    known = {".".join(key.path).replace(EACH, "NAME") for key in keys()}
+    known |= {name.rpartition(".")[0] for name in known}
+    assert len(rows) == 17
+    assert named - known == set()

@@ -10,17 +10,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
+from cryptography import x509
 
 from cockpit.cli.doctor.findings import Finding, bad, good, warning
 from cockpit.model.text import Safe, safe
 from cockpit.settings.model import ServerSettings
 from server.door import METADATA_PATH
 from server.listener import CannotListen, PortTaken, bind
+from server.tls import BadCertificate, Certificate
 
 PART: Final = "network"
 ISSUER_PATH: Final = "/.well-known/oauth-authorization-server"
@@ -44,7 +47,7 @@ class Seen:
 def examine_network(server: ServerSettings, control_socket: Path) -> list[Finding]:
     """Look at address and port, and, while a cockpit runs, at what clients get under the public address."""
     runs = is_running(control_socket)
-    found = [*_listening(server, runs)]
+    found = [*_listening(server, runs), *_certificate(server), *judge_proxy(server)]
     if not server.public_url:
         found.append(
             good(PART, "Clients reach it on this computer alone; server.public_url says where it is from outside.")
@@ -85,6 +88,33 @@ def _listening(server: ServerSettings, runs: bool) -> Iterator[Finding]:
             PART,
             f"It listens on {server.host} without server.public_url: others reach it, and no client can sign in there.",
             "Set server.public_url, or listen on 127.0.0.1.",
+        )
+
+
+def _certificate(server: ServerSettings) -> Iterator[Finding]:
+    if not server.tls_cert:
+        return
+    cert = Path(server.tls_cert).expanduser()
+    try:
+        Certificate(cert, Path(server.tls_key).expanduser(), monotonic)
+        ends = x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+    except BadCertificate as problem:
+        yield bad(PART, problem.sentence, problem.mend)
+        return
+    except (OSError, ValueError):
+        yield bad(PART, f"server.tls_cert: {cert} holds no certificate.", "Name a PEM file.")
+        return
+    yield good(PART, "Certificate and key fit each other.")
+    yield from judge_certificate(ends, datetime.now(UTC))
+
+
+def judge_proxy(server: ServerSettings) -> Iterator[Finding]:
+    """Judge what is said of whatever stands between clients and the cockpit."""
+    if server.public_url and not server.tls_cert and not server.trusted_proxies:
+        yield warning(
+            PART,
+            "server.public_url is https, and the cockpit itself speaks plain http: a proxy or tunnel stands before it.",
+            "Name where its requests come from in server.trusted_proxies, or all clients count as one.",
         )
 
 
@@ -149,7 +179,9 @@ def judge_door(url: str, nobody: Seen, stranger: Seen) -> Iterator[Finding]:
 
 def judge_certificate(ends: datetime | None, now: datetime) -> Iterator[Finding]:
     """Judge until when the certificate is good."""
-    if ends is not None and ends - now < _SOON:
+    if ends is not None and ends <= now:
+        yield bad(PART, f"The certificate ended on {ends:%Y-%m-%d}.", "Renew it; look at what should by itself.")
+    elif ends is not None and ends - now < _SOON:
         yield warning(PART, f"The certificate ends on {ends:%Y-%m-%d}.", "Renew it; look at what should by itself.")
 
 

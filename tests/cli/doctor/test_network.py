@@ -14,12 +14,13 @@ from aiohttp import web
 
 from cockpit.app.wiring import running
 from cockpit.cli.doctor.findings import Finding, Level
-from cockpit.cli.doctor.network import examine_network, examine_public, is_running, judge_certificate
+from cockpit.cli.doctor.network import examine_network, examine_public, is_running, judge_certificate, judge_proxy
 from cockpit.model.clock import SystemClock
 from cockpit.settings.load import load
 from cockpit.settings.model import ServerSettings
 from cockpit.settings.where import Given
 from server.listener import bind, port_of, serve
+from tests.server.test_tls import Pair
 
 Spoiling = Callable[[web.Request, dict[str, str]], Awaitable[web.Response | None]]
 
@@ -140,7 +141,25 @@ def test_listening_for_others_without_a_public_address_is_worth_knowing(tmp_path
     assert [finding.level for finding in found] == [Level.WARNING, Level.GOOD]
 
 
-@pytest.mark.parametrize(("days", "warned"), [(13, 1), (15, 0)])
-def test_a_certificate_that_ends_soon_is_worth_knowing(days: int, warned: int) -> None:
+@pytest.mark.parametrize(("days", "levels"), [(-1, [Level.BAD]), (13, [Level.WARNING]), (15, [])])
+def test_a_certificate_that_ends_soon_is_worth_knowing(days: int, levels: list[Level]) -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
-    assert len(list(judge_certificate(now + timedelta(days=days), now))) == warned
+    assert [found.level for found in judge_certificate(now + timedelta(days=days), now)] == levels
+
+
+def test_a_pair_of_files_is_tried_before_a_start_is(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, tmp_path / "cert.pem", tmp_path / "key.pem")
+    pair.write("desk")
+    server = ServerSettings(port=0, tls_cert=str(pair.cert), tls_key=str(pair.key))
+    assert wrong(examine_network(server, tmp_path / "control.sock")) == []
+    pair.key.chmod(0o644)
+    assert wrong(examine_network(server, tmp_path / "control.sock")) == [
+        f"server.tls_key: others may read or write {pair.key}."
+    ]
+
+
+def test_a_public_address_without_a_named_proxy_is_worth_knowing() -> None:
+    behind = ServerSettings(public_url="https://desk.example")
+    assert [found.level for found in judge_proxy(behind)] == [Level.WARNING]
+    assert list(judge_proxy(behind.model_copy(update={"trusted_proxies": ("127.0.0.1/32",)}))) == []
+    assert list(judge_proxy(ServerSettings())) == []
