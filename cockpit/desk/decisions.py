@@ -15,6 +15,7 @@ from cockpit.desk.approvals import drift
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.deadlines import Deadlines
+from cockpit.desk.drafts import worth_of_either
 from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
@@ -140,7 +141,7 @@ class Decisions:
         connection = self._connections.get(head.connection)
         if connection is None:
             return refuse("CONNECTION_UNKNOWN", connection=head.connection)
-        async with self._observer.turn(connection):
+        async with self._observer.turn(connection, head.client):
             asked = wanted_of(orders) if head.proposed is None else Wanted.alone(head.proposed)
             sends = edited(asked, quantity, limit)
             if isinstance(sends, Refusal):
@@ -162,8 +163,10 @@ class Decisions:
                 if head.decide_by is not None and self._deadlines.over(head.order_id, head.changed_at, head.decide_by):
                     return refuse("APPROVAL_EXPIRED")
                 moves = [
-                    (one, _approved(one, leg.request, found, now))
-                    for one, leg, found in zip(orders, sends.legs, judged.each_checks(), strict=True)
+                    (one, _approved(one, leg.request, found, of_one, now))
+                    for one, leg, found, of_one in zip(
+                        orders, sends.legs, judged.each_checks(), judged.judged, strict=True
+                    )
                 ]
                 entries = [
                     order_entry(
@@ -420,7 +423,9 @@ def _sendings(moves: Sequence[tuple[Order, Order]], judged: JudgedTogether) -> l
     return writes
 
 
-def _approved(order: Order, request: OrderRequest, checks: tuple[CheckResult, ...], now: datetime) -> Order:
+def _approved(
+    order: Order, request: OrderRequest, checks: tuple[CheckResult, ...], judged: Judged, now: datetime
+) -> Order:
     is_new, asked = order.proposed is None, order.proposed or order.request
     return replace(
         order,
@@ -432,4 +437,6 @@ def _approved(order: Order, request: OrderRequest, checks: tuple[CheckResult, ..
         changed_at=now,
         decide_by=None,
         reason=Safe("") if request == asked else safe(f"edited by the operator from {asked.words()}"),
+        unit_worth=judged.unit_worth if is_new else worth_of_either(order, judged),
+        raised_at=order.raised_at if is_new else now,
     )

@@ -59,6 +59,7 @@ def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, rand
             expected_position=leg.expected_position,
             shadow_of=admitted.shadow_of,
             to_target=leg.to_target,
+            unit_worth=judged.unit_worth,
         )
         for name, leg, judged, checks in found
     )
@@ -122,6 +123,7 @@ def asked_otherwise(order: Order, request: OrderRequest, judged: Judged, now: da
         checks=judged.checks,
         changed_at=now,
         asked_at_price=judged.seen.touch(request.side),
+        unit_worth=judged.unit_worth,
     )
 
 
@@ -136,7 +138,14 @@ def proposed(order: Order, request: OrderRequest, judged: Judged, ask_seconds: i
         decide_by=None if ask_seconds is None else now + timedelta(seconds=ask_seconds),
         asked_at_price=judged.seen.touch(request.side),
         reason=order.reason if ask_seconds is None else CHANGE_WAITS,
+        unit_worth=worth_of_either(order, judged),
     )
+
+
+def worth_of_either(order: Order, judged: Judged) -> Decimal | None:
+    """Return the larger worth of one, by the order's terms and by its change: the broker may keep the old ones."""
+    known = [worth for worth in (order.unit_worth, judged.unit_worth) if worth is not None]
+    return max(known, default=None)
 
 
 def cancel_asked(order: Order, by: str, now: datetime) -> Order:

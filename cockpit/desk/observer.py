@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -74,7 +75,7 @@ class Observer:
         self._switch = switch
         self._clock = clock
         self._oversight = oversight
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
         self._volumes: dict[tuple[str, str], tuple[date, Decimal | None]] = {}
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
@@ -174,12 +175,17 @@ class Observer:
         )
         return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy), policy)
 
-    def turn(self, connection: Connection) -> asyncio.Lock:
-        """Return the turn of a connection: who holds it acts on what was judged before anybody else judges there.
+    @asynccontextmanager
+    async def turn(self, connection: Connection, client: str) -> AsyncGenerator[None]:
+        """Take the turn of a client and of a connection: nobody else judges for either until what was judged is acted on.
 
-        Whoever holds an order too takes that first.
+        Always the client's first, so that no two wait for each other. Whoever holds an order too takes that after it.
         """
-        return self._turns.setdefault(connection.name, asyncio.Lock())
+        async with (
+            self._turns.setdefault(("client", client.casefold()), asyncio.Lock()),
+            self._turns.setdefault(("connection", connection.name), asyncio.Lock()),
+        ):
+            yield
 
     def policy(self, connection: Connection, client: str) -> PolicySettings:
         """Return the limits that hold for a client on a connection now."""

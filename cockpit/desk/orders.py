@@ -164,7 +164,7 @@ class OrderDesk:
             known = await self._keys.order_of(client, key, fingerprint)
             if known is not None:
                 return await self._book.of_group(await self.get(admitted, known)), Do.ASK
-            async with self._observer.turn(connection):
+            async with self._observer.turn(connection, client):
                 wanted = await make()
                 _need_capable(connection, wanted)
                 self._need_room(client)
@@ -222,7 +222,7 @@ class OrderDesk:
 
     async def _modify(self, admitted: Admitted, order_id: OrderId, given: dict[str, Decimal]) -> Order:
         await self._own(admitted, order_id)
-        async with self._observer.turn(admitted.connection):
+        async with self._observer.turn(admitted.connection, admitted.grant.client):
             order = await self._own(admitted, order_id)
             need_changeable(order)
             request = changed_request(order, given)

@@ -36,7 +36,7 @@ _COLUMNS: Final = (
     "order_id, reference, version, client, grant_id, connection, symbol, side, quantity, order_type, limit_price, "
     "time_in_force, state, filled, average_price, fees, reason, checks, made_at, changed_at, decide_by, proposed, "
     "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position, "
-    "rule, confirm_by, shadow_of, to_target"
+    "rule, confirm_by, shadow_of, to_target, unit_worth, raised_at"
 )
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 
@@ -67,7 +67,7 @@ def update_order(order: Order, version: int) -> Write:
     return Write(
         "UPDATE orders SET version=?, quantity=?, limit_price=?, state=?, filled=?, average_price=?, fees=?, reason=?, "
         "checks=?, changed_at=?, decide_by=?, proposed=?, asked_at_price=?, stop_price=?, trail_amount=?, "
-        "trail_percent=?, rule=?, confirm_by=? WHERE order_id=? AND version=?",
+        "trail_percent=?, rule=?, confirm_by=?, unit_worth=?, raised_at=? WHERE order_id=? AND version=?",
         (
             order.version,
             plain(order.request.quantity),
@@ -87,6 +87,8 @@ def update_order(order: Order, version: int) -> Write:
             _price(order.request.trail_percent),
             order.rule,
             _time(order.confirm_by),
+            _price(order.unit_worth),
+            _time(order.raised_at),
             order.order_id,
             version,
         ),
@@ -163,6 +165,8 @@ def order_of(row: sqlite3.Row) -> Order:
         None if row["confirm_by"] is None else from_micros(row["confirm_by"]),
         row["shadow_of"],
         bool(row["to_target"]),
+        _decimal(row["unit_worth"]),
+        None if row["raised_at"] is None else from_micros(row["raised_at"]),
     )
 
 
@@ -218,6 +222,8 @@ def _row(order: Order) -> tuple[object, ...]:
         _time(order.confirm_by),
         order.shadow_of,
         int(order.to_target),
+        _price(order.unit_worth),
+        _time(order.raised_at),
     )
 
 

@@ -70,7 +70,7 @@ _Key = TypeVar("_Key")
 
 
 class Tally:
-    """Counts orders by the day on which they were asked for. A day never begins again, whatever the clock does."""
+    """Counts orders by the day on which they were asked for or raised. A day never begins again, whatever the clock does."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -89,10 +89,11 @@ class Tally:
         """Count what the database knows of today and of the last minutes."""
         now = self._clock.now()
         midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
-        rows = await self._store.rows("SELECT * FROM orders WHERE made_at >= ?", (to_micros(midnight),))
+        since = to_micros(midnight)
+        rows = await self._store.rows("SELECT * FROM orders WHERE made_at >= ? OR raised_at >= ?", (since, since))
         orders = [records.order_of(row) for row in rows]
         # Where the clock has jumped back, the newest day is the one that goes on, with all that was asked for since.
-        self._turn(max([now, *(order.made_at for order in orders)]))
+        self._turn(max([now, *(order.counts_from for order in orders)]))
         for order in orders:
             self._count_in(order)
         since = to_micros(now - timedelta(seconds=REPEATED_SECONDS))
@@ -112,7 +113,7 @@ class Tally:
         before = self._shares.pop(order.order_id, None)
         if before is not None:
             self._add(before, -1)
-        elif order.version > 1 and order.made_at.date() < self._day:
+        elif order.version > 1 and order.counts_from.date() < self._day:
             return
         self._count_in(order)
 
@@ -196,12 +197,18 @@ class Tally:
 def _share(order: Order) -> _Share:
     if order.state is OrderState.REFUSED:
         return _Share(order.client, order.connection, 0, ZERO, 0, 0)
-    worth = order.filled * (order.average_price or ZERO)
-    if order.state not in DONE:
-        prices = (one.limit_price or one.stop_price or order.asked_at_price or ZERO for one in order.terms)
-        worth += order.may_fill * max(prices)
+    # What was judged counts, whether or not it filled at a better price: all that was sent counts at once.
+    worth = (order.filled if order.state in DONE else order.filled + order.may_fill) * _unit(order)
     cancelled = int(order.state is OrderState.CANCELLED)
     return _Share(order.client, order.connection, 1, worth, cancelled, int(order.filled > ZERO))
+
+
+def _unit(order: Order) -> Decimal:
+    """Return the worth of one as it was judged; by its prices, where it is from before that was kept."""
+    if order.unit_worth is not None:
+        return order.unit_worth
+    prices = (one.limit_price or one.stop_price or order.asked_at_price or ZERO for one in order.terms)
+    return max(order.average_price or ZERO, *prices)
 
 
 def alike(client: str, request: OrderRequest) -> _Alike:

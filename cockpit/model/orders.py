@@ -212,6 +212,13 @@ class Order:
     """Made to bring a position to a target: sent only while no other order of its symbol works."""
     unit_worth: Decimal | None = None
     """Worst-case value of one as it was judged last, in the account's currency; None where nobody judged it."""
+    raised_at: datetime | None = None
+    """When a change that raises its risk was sent last: on that day it counts like a new one."""
+
+    @property
+    def counts_from(self) -> datetime:
+        """When it was asked for, or sent with more risk: the day on which it counts towards the day's limits."""
+        return self.made_at if self.raised_at is None else self.raised_at
 
     @property
     def left(self) -> Decimal:

@@ -13,7 +13,6 @@ import pytest
 
 from cockpit.model.events import LatchChanged, OrderChanged
 from cockpit.model.latches import LatchKind
-from cockpit.model.money import ZERO
 from cockpit.model.orders import Order, OrderId, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
@@ -255,21 +254,6 @@ async def test_orders_alike_in_quick_succession_are_refused_and_later_ones_pass(
         await place(desk, desk.grants.give("other"), market(), "key-00000001")
         desk.clock.pass_time(30)
         await place(desk, desk.grants.give("claude"), market(), "key-00000004")
-
-
-async def test_notional_of_the_day_follows_what_fills_and_what_ends(tmp_path: Path) -> None:
-    async with open_desk(tmp_path) as desk:
-        order = await some_order(desk)
-        tally = desk.oversight._tally
-        assert tally.client("claude").notional == order.asked_at_price
-        changed(desk, order, state=OrderState.PARTLY_FILLED, filled=Decimal("0.5"), average_price=Decimal(10))
-        assert order.asked_at_price is not None
-        assert tally.client("claude").notional == 5 + order.asked_at_price / 2
-        changed(desk, order, state=OrderState.CANCELLED, filled=Decimal("0.5"), average_price=Decimal(10))
-        day = tally.client("claude")
-        assert (day.orders, day.notional, day.cancels, day.fills) == (1, 5, 1, 1)
-        assert tally.client("claude", [order.order_id]).notional == ZERO
-        assert tally.connection("paper").orders == 1
 
 
 async def test_what_filled_before_a_restart_is_not_a_fill_of_now(tmp_path: Path) -> None:
