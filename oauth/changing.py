@@ -47,7 +47,7 @@ class Changes:
             state.live.put(replace(stored, grant=narrowed))
             note = entry(
                 now, "scopes", "done", before, by=by, added=sorted(scopes - before.scopes),
-                dropped=sorted(before.scopes - scopes), timed={one.scope: one.until.isoformat() for one in after.timed},
+                dropped=sorted(before.scopes - scopes), timed={one.scope.value: one.until.isoformat() for one in after.timed},
             )  # fmt: skip
             try:
                 await state.store.commit([changes.set_grant_scopes(after)], [note])

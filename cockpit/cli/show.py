@@ -52,7 +52,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str
     """
     found = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in columns if name in found] or found
-    names = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)] or names
+    names = [name for name in names if any(row.get(name) not in (None, "", [], {}) for row in rows)] or names
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     right = [all(_is_number(row.get(name)) for row in rows) for name in names]
     heads = [safe(name.replace("_", " ").upper(), MAX_CELL) for name in names]

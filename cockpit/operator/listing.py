@@ -82,7 +82,7 @@ def clients(snapshot: Snapshot) -> Done:
             "host": one.host,
             "via": one.via,
             "scopes": list(one.scopes),
-            "timed": {scope: _iso(until) for scope, until in one.timed},
+            "timed": {scope.value: _iso(until) for scope, until in one.timed},
             "connection": one.connection,
             "made_at": _iso(one.made_at),
             "made_by": one.made_by,

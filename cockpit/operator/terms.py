@@ -61,7 +61,7 @@ def grant_json(grant: Grant) -> dict[str, object]:
         "host": grant.host,
         "via": grant.via,
         "scopes": [scope for scope in Scope if scope in grant.scopes],
-        "timed": {one.scope: one.until.isoformat() for one in grant.timed},
+        "timed": {one.scope.value: one.until.isoformat() for one in grant.timed},
         "connection": grant.connection,
         "made_at": grant.made_at.isoformat(),
         "made_by": grant.made_by,

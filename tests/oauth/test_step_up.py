@@ -52,7 +52,7 @@ async def test_the_challenge_leaves_out_what_the_connection_does_not_allow(tmp_p
     """A client that asked for it again would be refused for that alone."""
     settings = '[connections.paper]\n[connections.small]\nscopes = ["read:market", "preview:orders"]\n'
     async with open_site(tmp_path, settings=settings) as site:
-        page = await site.authorize((client_id := (await site.register())["client_id"]))
+        page = await site.authorize(client_id := (await site.register())["client_id"])
         await site.approve(page, connection="paper")
         code = query_of(await site.get(wait_of(page)))["code"]
         tokens = tokens_of(await site.redeem(client_id, code))

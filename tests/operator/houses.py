@@ -17,6 +17,7 @@ from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.trading import Mode
 from cockpit.operator.acts import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
+from cockpit.operator.wire import decode_answer, encode_answer
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 
@@ -39,8 +40,8 @@ class House:
         return await self.face.run(Command(act, arguments, by="socket"))
 
     async def done(self, act: str, /, **arguments: str) -> Any:
-        """Carry out an act that must succeed; what ``--json`` prints."""
-        answer = await self.act(act, **arguments)
+        """Carry out an act that must succeed; what ``--json`` prints, after its way through the socket."""
+        _, answer = decode_answer(encode_answer(await self.act(act, **arguments), "1"))
         assert isinstance(answer, Done), answer
         return answer.data
 

@@ -173,7 +173,10 @@ async def test_while_everything_is_stopped_nothing_is_made(tmp_path: Path) -> No
     async with open_house(tmp_path) as house:
         await house.done("kill")
         for act in ("key.create", "token.mint", "service.create"):
-            assert code_of(await house.act(act, name="new", scope="read:market")) == "KILL_SWITCH"
+            answer = await house.act(act, name="new", scope="read:market")
+            assert code_of(answer) == "KILL_SWITCH"
+            assert isinstance(answer, Refusal)
+            assert answer.message.startswith("Resume first")
 
 
 async def test_what_is_made_needs_a_name_a_scope_and_a_connection_that_allows_it(tmp_path: Path) -> None:
