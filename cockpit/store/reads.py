@@ -19,18 +19,21 @@ MOST: Final = 2**63 - 1
 _COLUMNS: Final = "number, at, kind, client, tool, outcome, code, symbol, order_id, grant_id, duration_us, detail, hash"
 _INDEXES: Final = {
     "order_id": ("audit_order", ""),
-    "symbol": ("audit_symbol", ""),
     "code": ("audit_code", ""),
+    "symbol": ("audit_symbol", ""),
     "kind": ("audit_kind", "call"),
-    "outcome": ("audit_outcome", "ok"),
-    "client": ("audit_client", None),
     "tool": ("audit_tool", None),
+    "outcome": ("audit_outcome", None),
+    "client": ("audit_client", None),
 }
-"""By column: its index, and the one value that the index leaves out."""
+"""By column: its index, and the one value that the index leaves out. First those whose values tend to be rare."""
+_SLIM: Final = frozenset({"order_id"})
+"""Columns whose index doesn't hold the others: what is found there is told apart by reading the records."""
+_READ: Final = 20
+"""How many times as long reading a record takes as reading an entry of an index that holds all clear columns."""
 _EQUAL: Final = (*_INDEXES, "grant_id")
-_FEW: Final = 2_000
-"""So many records may be looked at one by one where they lie; more are told apart in the slim index first."""
-
+_COUNTED: Final = (1_000, 100_000)
+"""How far wanted values are counted: first so far, and only if that tells nothing, farther."""
 _MANY: Final = 50_000
 """A span of time with more records than this is not narrowed to numbers: looking would cost more than it saves."""
 
@@ -73,13 +76,13 @@ def plan_of(connection: sqlite3.Connection, query: AuditQuery, oldest_first: boo
     A clock that jumped back only makes that span wider; the times themselves are compared too.
     """
     low, high = _span(connection, query)
-    rarest = _rarest(connection, query, low, high)
+    leading = _leading(connection, query, low, high)
     order = "ASC" if oldest_first else "DESC"
     terms, args = _terms(query)
-    if rarest:
-        terms += _usable(rarest)
+    if leading:
+        terms += _usable(leading)
     where = " AND ".join(["number BETWEEN ? AND ?", *terms])
-    index = _INDEXES[rarest][0] if rarest else "audit_clear"
+    index = _INDEXES[leading][0] if leading else "audit_clear"
     inner = f"SELECT number FROM audit INDEXED BY {index} WHERE {where} ORDER BY number {order} LIMIT ?"  # noqa: S608
     return Plan(
         f"SELECT {_COLUMNS} FROM audit WHERE number IN ({inner}) ORDER BY number {order}",  # noqa: S608
@@ -124,21 +127,27 @@ def _span(connection: sqlite3.Connection, query: AuditQuery) -> tuple[int, int]:
     return (max(low, first), last) if count < _MANY else (low, high)
 
 
-def _rarest(connection: sqlite3.Connection, query: AuditQuery, low: int, high: int) -> str:
-    """Return the wanted column whose value stands in the fewest records, if it is in few; else an empty text."""
-    rarest, fewest = "", _FEW
-    for column, (index, left_out) in _INDEXES.items():
-        wanted = getattr(query, column)
-        if not wanted or wanted == left_out:
-            continue
-        terms = [f"{column} = ?", "number BETWEEN ? AND ?", *_usable(column)]
-        inner = f"SELECT 1 FROM audit INDEXED BY {index} WHERE {' AND '.join(terms)} LIMIT {fewest}"  # noqa: S608
-        (count,) = connection.execute(f"SELECT count(*) FROM ({inner})", (wanted, low, high)).fetchone()  # noqa: S608
-        if count < fewest:
-            rarest, fewest = column, count
-        if not fewest:
-            break
-    return rarest
+def _leading(connection: sqlite3.Connection, query: AuditQuery, low: int, high: int) -> str:
+    """Return the wanted column by whose index the search costs least; an empty text where no value is wanted."""
+    wanted = [column for column, (_, left_out) in _INDEXES.items() if getattr(query, column) not in {"", left_out}]
+    if len(wanted) < 2:
+        return "".join(wanted)
+    for bound in _COUNTED:
+        costs = {column: _cost(connection, query, column, low, high, bound) for column in wanted}
+        cheapest = min(costs, key=lambda column: costs[column])
+        if costs[cheapest] < bound:
+            return cheapest
+    return next(column for column in wanted if column not in _SLIM)
+
+
+def _cost(connection: sqlite3.Connection, query: AuditQuery, column: str, low: int, high: int, bound: int) -> int:
+    """Return how many entries of an index have to be read at most, as far as ``bound`` of them."""
+    weight = _READ if column in _SLIM else 1
+    terms = [f"{column} = ?", "number BETWEEN ? AND ?", *_usable(column)]
+    where = " AND ".join(terms)
+    inner = f"SELECT 1 FROM audit INDEXED BY {_INDEXES[column][0]} WHERE {where} LIMIT {bound // weight}"  # noqa: S608
+    (count,) = connection.execute(f"SELECT count(*) FROM ({inner})", (getattr(query, column), low, high)).fetchone()  # noqa: S608
+    return count * weight
 
 
 def _usable(column: str) -> list[str]:

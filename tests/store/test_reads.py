@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from cockpit.store.audit import AuditEntry, AuditQuery
 from cockpit.store.database import Store
 from cockpit.store.outside import search_offline
 from cockpit.store.reads import find_records, plan_of, slices
+from cockpit.store.schema import migrate, shipped_migrations
 from tests.store.conftest import NOON, StandingClock
 
 COUNT = 400
@@ -101,13 +104,19 @@ def fits(turn: int, query: AuditQuery) -> bool:
     return turn > query.after and after_since and (query.until is None or it.at < query.until)
 
 
-@given(QUERIES, st.integers(1, 30), st.booleans(), st.sampled_from([1, 40, 2_000]), st.sampled_from([1, 100, 50_000]))
+@given(
+    QUERIES,
+    st.integers(1, 30),
+    st.booleans(),
+    st.sampled_from([(1,), (1, 40), (1_000, 100_000)]),
+    st.sampled_from([1, 100, 50_000]),
+)
 def test_a_search_finds_exactly_what_fits_whichever_way_it_goes(
-    written: Path, query: AuditQuery, count: int, oldest_first: bool, few: int, many: int
+    written: Path, query: AuditQuery, count: int, oldest_first: bool, counted: tuple[int, ...], many: int
 ) -> None:
     every = [turn for turn in range(1, COUNT + 1) if fits(turn, query)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reads, "_FEW", few)
+        patch.setattr(reads, "_COUNTED", counted)
         patch.setattr(reads, "_MANY", many)
         opened = sqlite3.connect(written / "cockpit.db")
         found = [each.number for each in find_records(opened, query, count, oldest_first, None)]
@@ -121,27 +130,62 @@ def test_a_search_finds_exactly_what_fits_whichever_way_it_goes(
     ("query", "index"),
     [
         (AuditQuery(order_id="O-7", client="claude"), "audit_order (order_id=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(code="HALTED", client="claude"), "audit_code (code=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(symbol="ALFA"), "audit_symbol (symbol=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(client="nobody"), "audit_client (client=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(tool="place_order"), "audit_tool (tool=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(kind="order"), "audit_kind (kind=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(outcome="denied"), "audit_outcome (outcome=? AND rowid>? AND rowid<?)"),
-        (AuditQuery(since=NOON), "COVERING INDEX audit_clear (number>? AND number<?)"),
+        (AuditQuery(code="HALTED", client="claude"), "COVERING INDEX audit_code (code=? AND number>? AND number<?)"),
+        (AuditQuery(symbol="ALFA", since=NOON), "COVERING INDEX audit_symbol (symbol=? AND number>? AND number<?)"),
+        (AuditQuery(client="nobody"), "COVERING INDEX audit_client (client=? AND number>? AND number<?)"),
+        (AuditQuery(tool="place_order"), "COVERING INDEX audit_tool (tool=? AND number>? AND number<?)"),
+        (AuditQuery(kind="order"), "COVERING INDEX audit_kind (kind=? AND number>? AND number<?)"),
+        (AuditQuery(outcome="denied"), "COVERING INDEX audit_outcome (outcome=? AND number>? AND number<?)"),
+        (AuditQuery(kind="call", since=NOON), "COVERING INDEX audit_clear (number>? AND number<?)"),
         (AuditQuery(), "COVERING INDEX audit_clear (number>? AND number<?)"),
     ],
-    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+    ids=lambda value: value.split(" (")[0].split()[-1] if isinstance(value, str) else "",
 )
 def test_each_filter_goes_through_its_index(connection: sqlite3.Connection, query: AuditQuery, index: str) -> None:
     assert index in way(connection, query)
 
 
-def test_values_that_are_in_many_records_are_told_apart_without_reading_sealed_details(
-    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("counted", [(1,), (3,), (1_000,)])
+def test_of_several_values_none_is_looked_for_in_sealed_details(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, counted: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(reads, "_FEW", 3)
-    common = AuditQuery(kind="call", client="cursor", tool="get_quote", outcome="ok", symbol="ALFA", since=NOON)
-    assert way(connection, common).endswith("COVERING INDEX audit_clear (number>? AND number<?)")
+    monkeypatch.setattr(reads, "_COUNTED", counted)
+    every = {
+        "kind": "order",
+        "client": "cursor",
+        "tool": "get_quote",
+        "outcome": "ok",
+        "code": "HALTED",
+        "symbol": "ALFA",
+    }
+    for one, other in itertools.combinations(every, 2):
+        query = replace(AuditQuery(since=NOON), **{one: every[one], other: every[other]})
+        assert "COVERING INDEX" in way(connection, query), query
+
+
+def test_the_rarest_value_leads(connection: sqlite3.Connection) -> None:
+    query = AuditQuery(client="claude", tool="place_order", outcome="denied")
+    counts = {
+        name: connection.execute(f"SELECT count(*) FROM audit WHERE {name} = ?", (getattr(query, name),)).fetchone()[0]
+        for name in ("client", "tool", "outcome")
+    }
+    rarest = min(counts, key=lambda name: counts[name])
+    assert f"audit_{rarest} " in way(connection, query)
+
+
+def test_the_indexes_of_an_older_database_are_made_anew_with_its_records_in_them(written: Path, tmp_path: Path) -> None:
+    shipped = shipped_migrations()
+    older, newer = (sqlite3.connect(tmp_path / "older.db", isolation_level=None) for _ in range(2))
+    migrate(older, [each for each in shipped if each.number < 15], 0)
+    older.execute("ATTACH ? AS made", (str(written / "cockpit.db"),))
+    older.execute("INSERT INTO audit SELECT * FROM made.audit")
+    older.close()
+    migrate(newer, shipped, 0)
+    query = AuditQuery(client="cursor", tool="get_quote")
+    found = [each.number for each in find_records(newer, query, COUNT, True, None)]
+    assert found == [turn for turn in range(1, COUNT + 1) if fits(turn, query)]
+    assert "COVERING INDEX" in way(newer, query)
+    newer.close()
 
 
 def test_records_are_found_and_opened_without_a_running_cockpit(written: Path) -> None:
