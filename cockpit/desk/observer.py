@@ -76,7 +76,7 @@ class Observer:
         self._clock = clock
         self._oversight = oversight
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
-        self._volumes: dict[tuple[str, str], tuple[date, Decimal | None]] = {}
+        self._volumes: dict[tuple[str, str], tuple[date, Decimal]] = {}
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
         """Returns the open orders in a connection's account that no cockpit sent."""
@@ -248,17 +248,22 @@ class Observer:
         return price * (1 + policy.market_margin) * instrument.multiplier
 
     async def _average_volume(self, connection: Connection, market: Market, instrument: Instrument) -> Decimal | None:
-        """Return the average of the last days' volumes, asked for once a day."""
+        """Return the average of the last days' volumes, asked for once a day: zero where the broker has none.
+
+        None, and asked for again the next time, where it doesn't answer.
+        """
         key, today = (connection.name, instrument.symbol), self._clock.now().date()
         kept = self._volumes.get(key)
         if kept is not None and kept[0] == today:
             return kept[1]
         try:
             bars = (await market.bars(instrument, Interval.DAY_1, _VOLUME_DAYS, None)).bars
-        except Refused:
+        except Refused as refused:
+            if refused.refusal.code != "MARKET_DATA_MISSING":
+                return None
             bars = ()
         volumes = [bar.volume for bar in bars if bar.volume > ZERO]
-        average = sum(volumes, ZERO) / len(volumes) if volumes else None
+        average = sum(volumes, ZERO) / len(volumes) if volumes else ZERO
         self._volumes[key] = today, average
         return average
 

@@ -59,6 +59,7 @@ SEEN = Seen(
     session=OPEN_MARKET,
     to_account=Decimal(1),
     elsewhere=(),
+    average_volume=ZERO,
     day_start=Decimal(100_000),
     high_water=Decimal(100_000),
     activity=Activity(),

@@ -162,7 +162,12 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(EXIT_STOP, seen(linked=in_bracket(Role.STOP, (Role.ENTRY, order("1", "95")))))),
     # the data
     ("MARKET_DATA_MISSING", case(), case(around=quoted(ask=None))),
-    ("MARKET_DATA_MISSING", case(around=quoted(ask="0.01")), case(around=quoted(ask="0"))),
+    ("MARKET_DATA_MISSING", case(around=quoted("0.01", "0.01")), case(around=quoted(ask="0"))),
+    ("MARKET_DATA_MISSING", case(around=quoted("0.01")), case(around=quoted("0"))),
+    ("MARKET_DATA_MISSING", case(around=quoted(bid=None)), case(around=quoted(bid=None, ask="0"))),
+    ("MARKET_DATA_MISSING", case(around=quoted("100", "100")), case(around=quoted("100.01", "100"))),
+    ("MARKET_DATA_STALE", case(around=seen(now=NOON - timedelta(seconds=2))),
+     case(around=seen(now=NOON - timedelta(seconds=2, milliseconds=1)))),
     ("MARKET_DATA_STALE", case(around=seen(now=NOON + timedelta(seconds=5))),
      case(around=seen(now=NOON + timedelta(seconds=5, milliseconds=1)))),
     ("MARKET_DATA_NOT_LIVE", case(around=LIVE), case(around=replace(LIVE, quote=QUOTE))),
@@ -214,6 +219,7 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(around=seen(instrument=TEN), policy=of(min_notional="1000.01"))),
     ("MIN_NOTIONAL", case(sell("5"), LONG, of(min_notional="1000000")), case(sell("6"), LONG, of(min_notional="1000000"))),
     ("MAX_VOLUME_SHARE", case(order("10"), seen(average_volume=D(1000))), case(order("11"), seen(average_volume=D(1000)))),
+    ("MAX_VOLUME_SHARE", case(around=seen(average_volume=D(0))), case(around=seen(average_volume=None))),
     ("MAX_VOLUME_SHARE", case(sell("5"), replace(LONG, average_volume=D(100))), case(sell("6"), replace(LONG, average_volume=D(100)))),
     # the prices
     ("PRICE_COLLAR", case(order("1", "103")), case(order("1", "103.01"))),

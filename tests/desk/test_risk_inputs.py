@@ -14,7 +14,21 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import OrderRequest, Role, Side
 from cockpit.model.refusals import REFUSALS
 from cockpit.settings.policy import PolicySettings
-from tests.desk.risk_scenes import LIVE, POLICY, QUOTE, SEEN, failed, found, in_bracket, of, order, resting, seen, sell
+from tests.desk.risk_scenes import (
+    LIVE,
+    POLICY,
+    QUOTE,
+    RICH,
+    SEEN,
+    failed,
+    found,
+    in_bracket,
+    of,
+    order,
+    resting,
+    seen,
+    sell,
+)
 
 _MISSING = {"held": False}
 """What stands for not known where it isn't None."""
@@ -156,3 +170,11 @@ def test_opening_is_what_is_left_after_everything_else_fills(side: Side) -> None
     assert around.opening(order("3", side=side)) == ZERO
     assert around.opening(order("4", side=side)) == 1
     assert seen(position=-against, committed_buy=Decimal(2)).opening(order("4", side=side)) == 4
+
+
+def test_numbers_that_cannot_be_reckoned_with_refuse_and_nothing_raises() -> None:
+    nothing = seen(quote=replace(QUOTE, bid=ZERO, ask=ZERO), previewed_at=ZERO, balances=replace(RICH, equity=ZERO))
+    refused = failed(order("1", "100"), nothing)
+    assert {"MARKET_DATA_MISSING", "SPREAD_TOO_WIDE", "PRICE_COLLAR", "PREVIEW_STALE"} <= refused
+    says = "What the broker says can't be reckoned with."
+    assert found("SPREAD_TOO_WIDE", order("1", "100"), nothing).message == says

@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk.groups import Leg, Wanted, basket, split
 from cockpit.desk.risk import Seen
 from cockpit.model.accounts import Position
@@ -31,6 +33,7 @@ from cockpit.model.orders import (
     Side,
     TimeInForce,
 )  # fmt: skip
+from cockpit.model.quotes import Bars, DataType, Interval
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
@@ -334,3 +337,47 @@ async def test_an_order_of_others_whose_value_nobody_knows_refuses_what_opens(
     await foreign(desk, trailing)
     _, refused = await look(desk, market())
     assert refused == {"MAX_GROSS", "MAX_NET"}
+
+
+async def test_volumes_that_could_not_be_asked_for_refuse_and_are_asked_for_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, trouble = desk.connections.need("paper").broker, [BrokerUnavailable("for a second")]
+    bars, asked = broker.bars, 0
+
+    async def once(*of: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if trouble:
+            raise trouble.pop()
+        return await bars(*of)
+
+    monkeypatch.setattr(broker, "bars", once)
+    around, refused = await look(desk, market())
+    assert (around.average_volume, refused) == (None, {"MAX_VOLUME_SHARE"})
+    for _ in range(2):
+        around, refused = await look(desk, market())
+        assert around.average_volume
+        assert (refused, asked) == (set(), 2)
+
+
+async def test_a_broker_without_volumes_has_none_to_share(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def none(*of: Any) -> Bars:
+        return Bars("ALFA", Interval.DAY_1, (), "test", DataType.SIMULATED)
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, "bars", none)
+    around, refused = await look(desk, market())
+    assert (around.average_volume, refused) == (ZERO, set())
+
+
+async def test_a_quote_of_nothing_is_refused_and_breaks_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = desk.connections.need("paper").broker
+    quote = broker.quote
+
+    async def nothing(of: Any) -> Any:
+        found = await quote(of)
+        return found and replace(found, bid=ZERO, ask=ZERO)
+
+    monkeypatch.setattr(broker, "quote", nothing)
+    _, refused = await look(desk, limit(Decimal(1), side=Side.SELL))
+    assert {"MARKET_DATA_MISSING", "SPREAD_TOO_WIDE"} <= refused

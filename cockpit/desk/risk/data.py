@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import PAPER, Verdict, at_most, check, idle, judged, known, percent
 from cockpit.model.instruments import InstrumentKind
-from cockpit.model.money import plain
+from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import NEEDS_LIMIT, OrderRequest
 from cockpit.model.quotes import DataType
 from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
 
+SKEW_SECONDS: Final = 2
+"""How far a price may be ahead of our clock: one second because sources round their times to whole ones, and one for
+two hosts whose clocks are kept by NTP. A price that claims more would look fresh for as long as it lies."""
 _AROUND_THE_CLOCK = frozenset({InstrumentKind.CRYPTO})
 
 
 @check("D1", "MARKET_DATA_MISSING", "OpenTrading", inputs=("quote",))
 def market_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """There is a price on the side that the order would trade with."""
+    """There is a price on the side that the order would trade with, and the quote is one that a market can have."""
     touch = seen.touch(order.side)
-    if touch is None or touch <= 0:
+    if seen.quote is None or touch is None:
         return judged(False, "a quote", "none", "The broker has no price for this instrument.")
+    bid, ask = seen.quote.bid, seen.quote.ask
+    for price in (bid, ask):
+        if price is not None and price <= ZERO:
+            return judged(False, "above 0", plain(price), "A price of zero or less is none.")
+    if bid is not None and ask is not None and bid > ask:
+        value = f"{plain(bid)} / {plain(ask)}"
+        return judged(False, "bid up to ask", value, "The quote is crossed: one of its sides is wrong.")
     return judged(True, "a quote", plain(touch), f"The market is at {plain(touch)}.")
 
 
 @check("D1", "MARKET_DATA_STALE", "OpenTrading", parameters=("max_quote_age_seconds",), inputs=("quote",))
 def fresh_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """The price is young enough to trade on."""
-    age = known(seen.quote, "the price's age").age_ms(seen.now)
-    limit = policy.max_quote_age_seconds
+    """The price is young enough to trade on, and not from the future."""
+    quote = known(seen.quote, "the price's age")
+    limit, ahead = policy.max_quote_age_seconds, (quote.as_of - seen.now).total_seconds()
+    if ahead > SKEW_SECONDS:
+        says = "The price is from the future: the broker's clock or this one is wrong, so nobody knows its age."
+        return judged(False, f"{SKEW_SECONDS} s ahead", f"{ahead:g} s ahead", says)
+    age = quote.age_ms(seen.now)
     says = f"The price is {age / 1000:g} s old."
     return judged(age <= limit * 1000, f"{limit} s", f"{age / 1000:g} s", says)
 

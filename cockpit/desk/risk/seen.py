@@ -116,7 +116,7 @@ class Seen:
     halted: bool | None = None
     """Whether the venue has halted the instrument; None where the broker doesn't tell."""
     average_volume: Decimal | None = None
-    """Average of the last twenty days' volumes; None where there are no bars."""
+    """Average of the last twenty days' volumes; zero where the broker has none, None where it didn't answer."""
     to_account: Decimal | None = None
     """What one unit of the instrument's currency is in the account's."""
     elsewhere: tuple[Exposure, ...] | None = None

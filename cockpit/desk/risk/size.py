@@ -46,14 +46,18 @@ def min_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     return judged(value >= policy.min_notional, limit, cents(value), f"Worth {cents(value)}, at least {limit}.")
 
 
-@check("S3", "MAX_VOLUME_SHARE", "FIA maximum order size", parameters=("max_volume_share",))
+@check(
+    "S3", "MAX_VOLUME_SHARE", "FIA maximum order size", parameters=("max_volume_share",), inputs=("average_volume",)
+)  # fmt: skip
 def volume_share(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The quantity is a small part of an average day's volume."""
-    if seen.average_volume is None:
+    if seen.average_volume == ZERO:
         return idle("The broker has no daily volumes.")
     if seen.opening(order) == ZERO:
         return ONLY_REDUCES
-    return at_most(seen.average_volume * policy.max_volume_share, order.quantity, "Quantity")
+    return at_most(
+        known(seen.average_volume, "the average volume") * policy.max_volume_share, order.quantity, "Quantity"
+    )
 
 
 CHECKS = (max_quantity, max_notional, min_notional, volume_share)

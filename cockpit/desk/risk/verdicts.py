@@ -71,6 +71,8 @@ class Check:
             found = self.judge(order, seen, policy)
         except MissingInput as missing:
             found = Verdict(self.advisory, "", "unknown", f"Not known: {missing.what}.")
+        except ArithmeticError:
+            found = Verdict(self.advisory, "", "unknown", "What the broker says can't be reckoned with.")
         return _result(found, found.code or self.code)
 
 
