@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cockpit.model.identity import Scope
@@ -338,6 +338,8 @@ def test_twenty_thousand_odd_requests_break_nothing(tmp_path: Path) -> None:
         @settings(
             max_examples=BATCHES,
             deadline=None,
+            # A batch meets what those before it left behind, so a smaller one shows nothing: the note tells the request.
+            phases=[Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
         )
         @given(st.lists(REQUESTS, min_size=AT_ONCE, max_size=AT_ONCE))
