@@ -10,7 +10,7 @@ from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, GrantId, Scop
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
-from oauth import changes
+from oauth import changes, client_changes
 from oauth.records import GivenName, StoredGrant
 from oauth.state import State, entry
 from oauth.waiting import Stage, WaitingClient
@@ -58,7 +58,7 @@ class Approvals:
             writes = [
                 changes.add_grant(stored),
                 changes.add_name(given),
-                changes.approve_registration(shown.client_id, waiting.shape),
+                client_changes.approve_registration(shown.client_id, waiting.shape),
             ]
             try:
                 await state.store.commit(writes, [note])

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from cockpit.model.text import safe
-from oauth import changes, records
+from oauth import client_changes, records
 from oauth.assertions import KIND, BadAssertion, Proof, read_assertion, verify
 from oauth.fetch import Fetch, FetchFailed
 from oauth.jwks import LARGEST_KEYS, BadKeys, ClientKey, fitting, read_key_text
@@ -85,7 +85,7 @@ class ClientKeys:
         for digest in over:
             del self._used[digest]
         if over:
-            self._state.owe([], [changes.forget_assertions(now)], [])
+            self._state.owe([], [client_changes.forget_assertions(now)], [])
 
     async def close(self) -> None:
         """End what is being fetched."""

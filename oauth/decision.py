@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
 from authlib.common.urls import add_params_to_uri
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidScopeError
 from authlib.oauth2.rfc6749.requests import OAuth2Payload
 
@@ -18,22 +17,16 @@ from cockpit.model.identity import GrantId, Scope, Via, scope_text
 from cockpit.store.audit import AuditEntry
 from cockpit.store.times import to_micros
 from cockpit.store.writes import Write
-from oauth import changes, records
+from oauth import changes, client_changes, records
 from oauth.assertions import Proof
 from oauth.config import AuthorityConfig
+from oauth.known_client import TOLERATED, RegisteredClient
 from oauth.messages import HttpAnswer, json_answer
 from oauth.methods import KEY_METHOD
 from oauth.parameters import Parameters
-from oauth.records import CodeRow, Kind, RefreshRow, Registration, Standing, StoredGrant
-from oauth.redirects import fits
+from oauth.records import CodeRow, RefreshRow, Registration, Standing, StoredGrant
 from oauth.refresh import Presented, TokenState
 from oauth.tokens import Minting, TokenSigner
-
-TOLERATED = frozenset({"offline_access"})
-"""Asked for by clients that want to stay connected; every client here may."""
-
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
-"""How a service shows its secret."""
 
 Random = Callable[[int], bytes]
 
@@ -92,49 +85,6 @@ class _Payload(OAuth2Payload):
     @property
     def datalist(self) -> Any:
         return {name: [value] for name, value in self._values.items()}
-
-
-class RegisteredClient(ClientMixin):
-    """A registration as Authlib asks about it."""
-
-    def __init__(self, registration: Registration, config: AuthorityConfig) -> None:
-        self.registration = registration
-        self.client_id = registration.client_id
-        self._config = config
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        uris = self.registration.redirect_uris
-        return uris[0] if len(uris) == 1 else ""
-
-    def get_allowed_scope(self, scope: Any) -> str:
-        asked = set((scope or "").split()) - TOLERATED
-        wanted = [known for known in self._config.grantable if known in asked] if asked else self._config.readable
-        return scope_text(frozenset(wanted))
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return fits(redirect_uri, self.registration.redirect_uris)
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        kept = self.registration.secret_hash
-        return kept is not None and hmac.compare_digest(kept, records.digest(client_secret))
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        if self.registration.kind is Kind.SERVICE:
-            return method in SECRET_METHODS
-        chosen = self.registration.auth_method
-        return method == chosen or (method == "none" and self.registration.or_none)
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        if (self.registration.kind is Kind.SERVICE) != (grant_type == "client_credentials"):
-            return False
-        # A document that changed has its program ask again; what was granted before goes on.
-        return self.registration.kind is Kind.CIMD or self.registration.standing is Standing.APPROVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +193,7 @@ class Decision(AuthorizationServer):
         if client is None or not client.check_endpoint_auth_method(KEY_METHOD, endpoint):
             raise InvalidClientError(description="The client cannot authenticate with a key.")
         request.auth_method = KEY_METHOD
-        self.write(changes.add_assertion(proof))
+        self.write(client_changes.add_assertion(proof))
         return client
 
     def validate_requested_scope(self, scope: str | None) -> None:

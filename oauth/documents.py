@@ -12,7 +12,7 @@ from cockpit.model.events import ClientAskEnded
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import changes, records
+from oauth import client_changes, records
 from oauth.cimd import LARGEST_DOCUMENT, BadDocument, DocumentAddress, document_address, read_document
 from oauth.fetch import Fetch, FetchFailed
 from oauth.once import Once
@@ -134,10 +134,10 @@ class Documents:
             fetched_at=now,
             fresh_until=now + timedelta(seconds=keep),
         )
-        room = changes.forget_registrations(
+        room = client_changes.forget_registrations(
             state.config.max_unapproved_clients - 1, state.room.clients() | {found.client_id}
         )
-        await state.store.commit([room, changes.describe_client(found)])
+        await state.store.commit([room, client_changes.describe_client(found)])
         return await records.registration(state.store, address.url) or found
 
     def _give_up(self, waiting: WaitingRequest) -> Refusal:

@@ -17,8 +17,8 @@ from authlib.oauth2.rfc7636.challenge import create_s256_code_challenge
 from cockpit.model.identity import GrantId, Scope, scope_text
 from oauth import changes, records
 from oauth.config import AuthorityConfig
-from oauth.decision import SECRET_METHODS, Decision, GrantHolder, OAuthRequest, Random, Snapshot
-from oauth.methods import AUTH_METHODS
+from oauth.decision import Decision, GrantHolder, OAuthRequest, Random, Snapshot
+from oauth.methods import AUTH_METHODS, SECRET_METHODS
 from oauth.records import CodeRow, RefreshRow
 from oauth.refresh import Verdict, judge
 from oauth.tokens import TokenSigner

@@ -14,7 +14,7 @@ from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.times import to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
-from oauth import changes, records
+from oauth import changes, client_changes, records
 from oauth.approval import check_terms
 from oauth.records import Kind, Registration, Standing, StoredGrant
 from oauth.state import State, entry
@@ -98,7 +98,7 @@ async def create_service(state: State, terms: Terms, by: str) -> Made | Refusal:
             registered_at=grant.made_at,
             kind=Kind.SERVICE,
         )
-        return Made(StoredGrant(grant, grant.scopes), secret, (changes.add_registration(registration),))
+        return Made(StoredGrant(grant, grant.scopes), secret, (client_changes.add_registration(registration),))
 
     return await _make(state, terms, Via.SERVICE, by, finish)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import changes, records
+from oauth import changes, client_changes, records
 from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_answer, json_error
 from oauth.records import Registration, Standing
 from oauth.registration import GRANT_TYPES, AskedRegistration, BadRegistration, read_registration
@@ -29,11 +29,11 @@ class Registrations:
         state, now = self._state, self._state.clock.now()
         named = {client.client_id for client in state.config.clients}
         gone = [client_id for client_id in await records.static_clients(state.store) if client_id not in named]
-        writes = [changes.keep_static(client, now) for client in state.config.clients]
+        writes = [client_changes.keep_static(client, now) for client in state.config.clients]
         notes: list[AuditEntry] = []
         reason = "the settings name its client no longer"
         for client_id in gone:
-            writes.append(changes.forget_static(client_id))
+            writes.append(client_changes.forget_static(client_id))
             for stored in state.live.all():
                 if stored.grant.client_id == client_id:
                     writes += changes.end_grant(stored.grant.grant_id, now, reason)
@@ -61,7 +61,7 @@ class Registrations:
             return
         self._swept = state.clock.monotonic()
         before = state.clock.now() - timedelta(hours=state.config.unapproved_hours)
-        state.owe([], [changes.forget_unapproved(before, state.room.clients())], [])
+        state.owe([], [client_changes.forget_unapproved(before, state.room.clients())], [])
 
     async def _register(self, asked: AskedRegistration, address: str) -> HttpAnswer:
         state, now = self._state, self._state.clock.now()
@@ -76,12 +76,12 @@ class Registrations:
             address=address[:64],
             registered_at=now,
         )
-        room = changes.forget_registrations(state.config.max_unapproved_clients - 1, state.room.clients())
+        room = client_changes.forget_registrations(state.config.max_unapproved_clients - 1, state.room.clients())
         try:
             async with state.lock:
                 if state.stopped:
                     return _stopped()
-                await state.store.commit([room, changes.add_registration(new)])
+                await state.store.commit([room, client_changes.add_registration(new)])
         except (StoreBusy, StoreUnavailable):
             return json_error(
                 503, "temporarily_unavailable", "The host can't write now; try again.", ("Retry-After", "5")

@@ -12,7 +12,7 @@ from cockpit.model.identity import Grant, GrantId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from oauth import changes, records
+from oauth import changes, client_changes, records
 from oauth.state import State, entry
 
 _KEEP_CODES: Final = timedelta(days=1)
@@ -51,7 +51,7 @@ class Endings:
         left = {one.grant.client_id for one in state.live.all()}
         writes = [write for grant in hits for write in changes.end_grant(grant.grant_id, now, reason)]
         over = sorted({grant.client_id for grant in hits} - left)
-        writes += [changes.revoke_registration(client_id) for client_id in over]
+        writes += [client_changes.revoke_registration(client_id) for client_id in over]
         notes = [entry(now, "revoked", "done", grant, by=by, client_id=grant.client_id) for grant in hits]
         if hits:
             state.owe(hits, writes, notes)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -304,6 +306,13 @@ def test_several_keys_need_a_name() -> None:
 def test_a_set_without_a_usable_public_key_is_none(given: object) -> None:
     with pytest.raises(BadKeys):
         read_keys(given)
+
+
+@pytest.mark.parametrize("algorithm", ["RS512", "PS256", "HS256", "none", "", None])
+def test_an_assertion_of_another_algorithm_is_none(algorithm: str | None) -> None:
+    header, claims = (urlsafe_b64encode(orjson.dumps(part)).rstrip(b"=") for part in ({"alg": algorithm}, {"sub": "c"}))
+    with pytest.raises(BadAssertion):
+        read_assertion(f"{header.decode()}.{claims.decode()}.x")
 
 
 @given(st.text(max_size=100) | st.from_regex(r"[A-Za-z0-9_\-]{1,40}\.[A-Za-z0-9_\-]{1,40}\.[A-Za-z0-9_\-]{1,40}"))
