@@ -18,7 +18,7 @@ from cockpit.model.checks import Applies
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.latches import Latch, LatchKind
-from cockpit.model.orders import OrderRequest, OrderType, Role, Side, TimeInForce
+from cockpit.model.orders import Order, OrderRequest, OrderType, Role, Side, TimeInForce
 from cockpit.model.quotes import DataType
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
@@ -53,6 +53,11 @@ def case(asked: OrderRequest | None = None, around: Seen = SEEN, policy: PolicyS
 
 def money(**changes: str) -> Balances:
     return replace(RICH, **{name: D(value) for name, value in changes.items()})
+
+
+def changing(now: OrderRequest, to: OrderRequest) -> Order:
+    """Return an order at the broker whose change was sent and is not answered yet."""
+    return replace(resting(now), proposed=to)
 
 
 def quoted(bid: str | None = "99.99", ask: str | None = "100") -> Seen:
@@ -331,6 +336,10 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("SELF_CROSS", case(order(), seen(resting=(resting(order("1", "100")),))), case(order(), seen(resting=(resting(sell("1")),)))),
     ("SELF_CROSS", case(order(), seen(resting=(resting(sell(symbol="BRVO")),))), case(order(), seen(resting=(resting(sell("1")),)))),
     ("SELF_CROSS", case(order(), seen(resting=(resting(sell(stop="90")),))), case(order(), seen(resting=(resting(sell("1")),)))),
+    ("SELF_CROSS", case(order("1", "99.98"), seen(resting=(changing(sell("1", "110"), sell("1", "99.99")),))),
+     case(order("1", "99.99"), seen(resting=(changing(sell("1", "110"), sell("1", "99.99")),)))),
+    ("SELF_CROSS", case(order("1", "99.98"), seen(resting=(changing(sell("1", "99.99"), sell("1", "110")),))),
+     case(order("1", "99.99"), seen(resting=(changing(sell("1", "99.99"), sell("1", "110")),)))),
     ("SELF_CROSS", case(order(stop="120"), seen(resting=(resting(sell("1", "110")),))), case(order(), seen(resting=(resting(sell("1")),)))),
     ("MODIFY_NOT_ALLOWED", case(order("2", "99"), seen(before=order("1", "100"))), case(sell("2", "99"), seen(before=order("1", "100")))),
     ("MODIFY_NOT_ALLOWED", case(order("2", "99"), seen(before=order("1", "100"))), case(order("2"), seen(before=order("1", "100")))),
