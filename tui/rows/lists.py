@@ -42,13 +42,22 @@ def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, he
         life = f"let in {ago(view.made_at, now)}, ends {ends}, {plural(view.denied, 'call')} denied"
         lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
         lines.append(heading([Span(f" {view.client}", "title"), Span(f" {_host(view)}", "dim")], (), width))
-        lines += _detail(" ".join(view.scopes) or "nothing", width, 2)
+        lines += _detail(_scopes(view, now), width, 2)
         lines.append(Line(clip((Span(f"  {life}", "dim"),), width)))
     return lines
 
 
+_PROGRAMS = {Via.KEY: "API key", Via.TOKEN: "minted token", Via.SERVICE: "service"}
+
+
+def _scopes(view: ClientView, now: datetime) -> str:
+    """Name what a client may do, and how long what falls away by itself is left."""
+    times = {scope: f" ({span_of(until - now)} left)" for scope, until in view.timed}
+    return " ".join(f"{scope}{times.get(scope, '')}" for scope in view.scopes) or "nothing"
+
+
 def _host(view: ClientView) -> str:
-    return "API key" if view.via is Via.KEY else view.host
+    return _PROGRAMS.get(view.via, view.host)
 
 
 def _detail(text: str, width: int, rows: int) -> list[Line]:
