@@ -67,8 +67,6 @@ def document_address(client_id: str) -> DocumentAddress:
     found = _ADDRESS.fullmatch(client_id) if len(client_id) <= LONGEST_ADDRESS else None
     if found is None or _DOT_SEGMENT.search(found["path"]) or _BROKEN_ESCAPE.search(found["path"]):
         raise BadDocument("the client_id is no address of a document")
-    if len(found["host"]) > 253:
-        raise BadDocument("the client_id has too long a host")
     return DocumentAddress(client_id, found["host"])
 
 

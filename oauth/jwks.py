@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.util import urlsafe_b64decode
 
 LARGEST_KEYS: Final = 32_768
 ALGORITHMS: Final = ("RS256", "ES256")
@@ -76,8 +77,8 @@ def _key(given: Mapping[str, object]) -> ClientKey | None:
     try:
         if algorithm == "ES256":
             return ClientKey(kid, algorithm, ECKey.import_key(bare))  # pyright: ignore[reportArgumentType]
-        key = RSAKey.import_key(bare)  # pyright: ignore[reportArgumentType]
-        bits = key.public_key.key_size
+        if int.from_bytes(urlsafe_b64decode(str(bare["n"]).encode())).bit_length() not in _RSA_BITS:
+            return None
+        return ClientKey(kid, algorithm, RSAKey.import_key(bare))  # pyright: ignore[reportArgumentType]
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return ClientKey(kid, algorithm, key) if bits in _RSA_BITS else None

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,25 @@ CALLBACK = "https://stranger.example/callback"
 CLAUDE = "https://claude.ai/oauth/claude-code-client-metadata"
 
 
+class ShiftedClock(SystemClock):
+    """The host's clock, put forward by a test."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
 @dataclass
 class Desk(Outside):
     """A whole cockpit, its browsers and its operator."""
 
     cockpit: Cockpit
+    clock: ShiftedClock
     http: aiohttp.ClientSession
     internet: Internet
 
@@ -72,12 +87,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def _open(folder: Path, internet: Internet) -> AsyncIterator[Desk]:
     settings = load(Given(ignore_file=True, data_dir=folder / "data"), {})
-    taken = socket.create_server(("127.0.0.1", 0))
+    taken, clock = socket.create_server(("127.0.0.1", 0)), ShiftedClock()
     async with (
-        running(settings, taken, SystemClock(), asyncio.Event(), fetcher=internet.fetcher) as cockpit,
+        running(settings, taken, clock, asyncio.Event(), fetcher=internet.fetcher) as cockpit,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
     ):
-        yield Desk(cockpit, http, internet)
+        yield Desk(cockpit, clock, http, internet)
 
 
 def publish(desk: Desk, url: str, name: str, *redirects: str) -> None:
@@ -158,6 +173,17 @@ async def test_a_code_that_goes_to_another_host_comes_with_a_warning(desk: Desk)
     assert "other.example" in page.text
     (warning,) = (await desk.ticket(page)).warnings
     assert warning == "Its code goes to another host: other.example."
+
+
+async def test_a_description_that_has_changed_comes_with_a_warning(desk: Desk) -> None:
+    redirect = "https://claude.ai/callback"
+    publish(desk, CLAUDE, "Claude Code", redirect)
+    await desk.approve(await desk.authorize(CLAUDE, redirect_uri=redirect), "claude")
+    publish(desk, CLAUDE, "Claude Code", redirect, "https://claude.ai/other")
+    desk.clock.ahead += 86_401
+    ticket = await desk.ticket(await desk.authorize(CLAUDE, redirect_uri=redirect))
+    (warning,) = ticket.warnings
+    assert "has changed since you let it in" in warning
 
 
 async def test_a_program_that_registers_anew_is_put_to_the_name_it_has(desk: Desk) -> None:

@@ -152,8 +152,23 @@ async def test_every_address_of_a_name_is_asked_about() -> None:
 
 
 async def test_an_address_with_a_zone_is_not_reached() -> None:
-    async with DocumentFetcher(lambda _: True, resolver=To("2a00::1%lo")) as fetch:
+    asked: list[object] = []
+
+    def anybody(address: object) -> bool:
+        asked.append(address)
+        return True
+
+    async with DocumentFetcher(anybody, resolver=To("2a00::1%lo")) as fetch:
         with pytest.raises(FetchFailed):
+            await fetch(URL, 100)
+    assert asked == [], "it is of the local link, whatever a policy says of its digits"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", "application/xml", "text/json+json"])
+async def test_what_is_not_called_json_is_not_taken_for_it(internet: Internet, kind: str) -> None:
+    internet.says(URL, b"{}", Content_Type=kind)
+    async with internet.fetcher() as fetch:
+        with pytest.raises(FetchFailed, match="not JSON"):
             await fetch(URL, 100)
 
 
