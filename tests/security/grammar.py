@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hypothesis import strategies as st
@@ -11,6 +11,9 @@ from tests.oauth.outside import CHALLENGE, REDIRECT, VERIFIER
 
 CLIENTS: Final = ("public", "post", "basic")
 """Clients that were let in: without a secret, with one in the body, with one in the header."""
+
+OWN: Final = tuple(f"#{number}" for number in range(8))
+"""Stand for the parameters of the good request itself, in their order: there a change goes deepest."""
 
 PIECES: Final = (
     "$CODE", "$OLD_CODE", "$REFRESH", "$OLD_REFRESH", "$ACCESS", "$CLIENT", "$OTHER", "$SECRET", "$RESOURCE", "$KEY",
@@ -31,7 +34,7 @@ _VALUES: Final = (
     "read:market write:orders", "offline_access", "openid", REDIRECT, CHALLENGE, VERIFIER, "http://127.0.0.1:1/callback",
     "http://[::1]:1/callback", "cursor://x/y", "https://evil.example/callback", "https://client.example/callback/..",
     "javascript:alert(1)", "https://evil.example/client.json", '"', "\\", "\x00", "\r\nSet-Cookie: a=b", "é", "\ud800",
-    "\u202e", "%", "%2e", "=&", "a" * 300, "a" * 5000, "", " ", "../../x", "[]", "{}", "-1", "eyJhbGciOiJub25lIn0.e30.",
+    "\u202e", "%", "%2e", "=&", "a" * 300, "a" * 5000, 'co"de', "x\\y", "S256\"", "read:market \\", "", " ", "../../x", "[]", "{}", "-1", "eyJhbGciOiJub25lIn0.e30.",
 )  # fmt: skip
 
 _VALUE: Final = st.one_of(st.sampled_from(_VALUES), st.sampled_from(_VALUES), st.text(max_size=8))
@@ -61,7 +64,7 @@ class Asked:
 
 
 _CHANGE: Final = st.builds(
-    Change, st.sampled_from(("drop", "set", "set", "twice", "add")), st.sampled_from(NAMES), _VALUE
+    Change, st.sampled_from(("drop", "set", "set", "twice", "add")), st.sampled_from(OWN * 5 + NAMES), _VALUE
 )
 _CHANGES: Final = st.one_of(
     st.just(()),
@@ -108,7 +111,9 @@ REQUESTS: Final = st.builds(Asked, _WHAT, st.sampled_from(CLIENTS), _CHANGES, _M
 def applied(good: list[tuple[str, str]], changes: tuple[Change, ...]) -> list[tuple[str, str]]:
     """Return the parameters after the changes; a change of what isn't there adds it."""
     pairs = list(good)
-    for change in changes:
+    for asked in changes:
+        owned = good[int(asked.name[1:]) % len(good)][0] if asked.name in OWN and good else asked.name
+        change = replace(asked, name=owned)
         present = [number for number, (name, _) in enumerate(pairs) if name == change.name]
         if change.how == "drop" and not present:
             pairs = pairs[1:]

@@ -244,7 +244,7 @@ class Fuzz:
             "jwks_uri",
         )
         for change in asked.changes:
-            name = names[len(change.name) % len(names)]
+            name = names[sum(map(ord, change.name)) % len(names)]
             odd: Any = [
                 change.value,
                 [change.value],
