@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import may_still_fill
@@ -46,6 +47,8 @@ class Judged:
     notional: Decimal | None
     policy: PolicySettings
     """The limits that it was judged by."""
+    lowers: bool = False
+    """Whether it is a change of an order, and goes only towards less risk."""
 
     @property
     def unit_worth(self) -> Decimal | None:
@@ -108,12 +111,12 @@ class Observer:
         client = client if order is None else order.client
         policy = self._oversight.limits.policy(connection, client)
         decided = {} if order is None else {one.order_id: one for one in self._book.together(order)}
-        before = None
+        before, filled = None, ZERO
         if linked is not None:
             place = Place(linked.linkage, linked.role, frozenset(one.order_id for one in earlier))
         elif order is not None:
             # A change, or an order alone: a group that is decided on says what each order in it is.
-            before, group = order.request, self._book.known_of_group(order.group_id)
+            before, filled, group = order.request, order.filled, self._book.known_of_group(order.group_id)
             place = Place(order.linkage, order.role, frozenset(one.order_id for one in group) - {order.order_id})
             linked = linked_now(order, group)
         else:
@@ -154,6 +157,7 @@ class Observer:
             account_named=connection.settings.account,
             unknown_orders=sum(1 for one in waiting if one.state is OrderState.UNKNOWN),
             before=before,
+            filled=filled,
             is_new=order is None,
             previewed_at=previewed_at,
             linked=linked,
@@ -173,7 +177,13 @@ class Observer:
             open_of_symbol=sum(1 for one in (*waiting, *earlier) if one.request.symbol == symbol),
             latches=self._oversight.latches.holding(connection.name, client),
         )
-        return Judged(request, seen, evaluate(request, seen, policy), worst_notional(request, seen, policy), policy)
+        lowers = False
+        if before is not None and before != request:
+            lowers = lowers_risk(before, request, protects=seen.opening(request) == ZERO)
+        if lowers and order is not None and order.state in AT_BROKER:
+            seen = replace(seen, lowers=True)
+        worth = worst_notional(request, seen, policy)
+        return Judged(request, seen, evaluate(request, seen, policy), worth, policy, lowers)
 
     @asynccontextmanager
     async def turn(self, connection: Connection, client: str) -> AsyncGenerator[None]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from cockpit.desk.approvals import lowers_risk, room_to_ask
+from cockpit.desk.approvals import room_to_ask
 from cockpit.desk.book import Book, Fill
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.closing import Closing
@@ -44,7 +44,6 @@ from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
 from cockpit.model.identity import ClientName
 from cockpit.model.ids import ulid
-from cockpit.model.money import ZERO
 from cockpit.model.orders import (
     AT_BROKER,
     DONE,
@@ -229,7 +228,7 @@ class OrderDesk:
             await self.closing.need_within(order, admitted.connection, request)
             judged = await self._observer.judge(admitted.connection, request, but=order_id)
             _need_passed(judged)
-            lowers = lowers_risk(order.request, request, protects=judged.seen.opening(request) == ZERO)
+            lowers = judged.lowers
             verdict = Verdict(Do.ASK)
             if not lowers:
                 alone = JudgedTogether(Wanted.alone(request), (judged,))

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.desk.groups import Leg, Wanted, basket, split
-from cockpit.desk.risk import Seen
+from cockpit.desk.groups import Leg, Wanted, basket, bracket, oco, split
+from cockpit.desk.limits import Holder
+from cockpit.desk.risk import Activity, Seen
 from cockpit.model.accounts import Position
 from cockpit.model.events import OrderChanged
 from cockpit.model.identity import Caller
@@ -35,10 +36,11 @@ from cockpit.model.orders import (
 )  # fmt: skip
 from cockpit.model.quotes import Bars, DataType, Interval
 from cockpit.model.refusals import Refusal, Refused
+from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from tests.desk.desks import NOON, Desk, limit, market, open_desk, place
-from tests.desk.risk_scenes import failed, order, resting, seen, sell
+from tests.desk.risk_scenes import failed, of, order, resting, seen, sell
 
 CENT = Decimal("0.01")
 
@@ -381,3 +383,116 @@ async def test_a_quote_of_nothing_is_refused_and_breaks_nothing(desk: Desk, monk
     monkeypatch.setattr(broker, "quote", nothing)
     _, refused = await look(desk, limit(Decimal(1), side=Side.SELL))
     assert {"MARKET_DATA_MISSING", "SPREAD_TOO_WIDE"} <= refused
+
+
+async def change(desk: Desk, caller: Caller, order: Order, **terms: Decimal) -> Order | str:
+    """Change an order; the code of the refusal where it is refused."""
+    quantity, price = terms.pop("quantity", None), terms.pop("limit_price", None)
+    try:
+        return await desk.orders.modify(desk.admitted(caller), order.order_id, quantity, price, **terms)
+    except Refused as refused:
+        return refused.refusal.code
+
+
+async def test_a_change_of_a_partly_filled_order_is_judged_by_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_desk(tmp_path, settings=under(allow_short=False, max_position=10)) as desk:
+        claude = desk.grants.give("claude")
+        await sent(desk, claude, market(quantity="10"), "key-buy-0001")
+        price = await off(desk, "1.02", Side.SELL)
+        selling = await sent(desk, claude, limit(price, quantity="10", side=Side.SELL), "key-sell-0001")
+        broker = desk.connections.need("paper").broker
+        held = broker.positions
+
+        async def positions() -> list[Position]:
+            return [replace(one, quantity=Decimal(6)) for one in await held()]
+
+        monkeypatch.setattr(broker, "positions", positions)
+        fill = Execution("x-1", selling.reference, "ALFA", Side.SELL, Decimal(4), price, ZERO, NOON)
+        desk.sender.sink()(Executed(fill.reference, fill.at, fill))
+        await desk.sender.settled()
+        assert isinstance(await change(desk, claude, selling, limit_price=price - 1), Order)
+        more = await desk.decisions.deny(selling.order_id, "", "test")
+        assert isinstance(more, Order)
+        assert await change(desk, claude, selling, quantity=Decimal(11)) == "SHORT_NOT_ALLOWED"
+
+
+def test_what_has_filled_is_neither_opened_nor_held_a_second_time() -> None:
+    around = seen(position=Decimal(6), filled=Decimal(4))
+    assert around.opening(sell("10")) == ZERO
+    assert around.opening(sell("11")) == 1
+    buying = seen(position=Decimal(4), filled=Decimal(4))
+    assert "MAX_POSITION" not in failed(order("10"), buying, of(max_position="10"))
+    assert "MAX_POSITION" in failed(order("11"), buying, of(max_position="10"))
+    assert "MAX_POSITION" not in failed(sell("10"), replace(buying, position=Decimal(-4)), of(max_position="10"))
+    assert "MAX_POSITION" in failed(sell("11"), replace(buying, position=Decimal(-4)), of(max_position="10"))
+
+
+async def test_of_a_pair_each_may_be_changed_because_only_one_can_fill(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under(allow_short=False)) as desk:
+        claude = desk.grants.give("claude")
+        bid = await desk.touch("ALFA", Side.SELL)
+        high, low = ((bid * Decimal(share)).quantize(CENT) for share in ("1.02", "0.98"))
+        orders = await desk.orders.place_group(
+            desk.admitted(claude), bracket(market(quantity="4"), high, low, None), "key-group-1"
+        )
+        await approve(desk, orders[0])
+        assert isinstance(await change(desk, claude, orders[1], limit_price=high - 1), Order)
+        assert isinstance(await change(desk, claude, orders[2], stop_price=low - 1), Order)
+        await desk.decisions.cancel_all("test")
+        first = limit(high, quantity="4", side=Side.SELL)
+        second = replace(first, order_type=OrderType.STOP, limit_price=None, stop_price=low)
+        pair = await desk.orders.place_group(desk.admitted(claude), oco(first, second), "key-group-2")
+        await approve(desk, pair[0])
+        for one in pair:
+            terms = {"limit_price": high - 1} if one.request.limit_price else {"stop_price": low - 1}
+            assert isinstance(await change(desk, claude, one, **terms), Order)
+
+
+async def test_a_change_that_lowers_risk_passes_where_nothing_may_open_and_limits_are_used_up(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under(max_quantity=10, gtc_days=5)) as desk:
+        claude = desk.grants.give("claude")
+        price = await off(desk, "0.99")
+        buying = await sent(desk, claude, limit(price, quantity="10"), "key-buy-0001")
+        for key, most in (
+            ("max_quantity", "2"),
+            ("max_position", "2"),
+            ("max_daily_notional", "10"),
+            ("gtc_days", "0"),
+        ):
+            found = desk.oversight.limits.change(Holder.CLIENT, "claude", key, most, None)
+            assert not isinstance(found, Refusal)
+            await desk.oversight.limits.apply(*found, "test")
+        desk.switch.lower(TradingState.REDUCE_ONLY, "test")
+        assert await change(desk, claude, buying, quantity=Decimal(11)) == "REDUCE_ONLY"
+        assert await change(desk, claude, buying, limit_price=price + 1) == "REDUCE_ONLY"
+        lower = await change(desk, claude, buying, quantity=Decimal(5))
+        assert isinstance(lower, Order)
+        assert (lower.request.quantity, lower.waits) == (5, False)
+        found = await desk.decisions.look(lower.order_id)
+        assert not isinstance(found, Refusal)
+        assert "REDUCE_ONLY" in {one.code for one in found.judged.checks if not one.ok}
+
+
+async def test_less_of_a_stop_that_protects_is_no_lowering(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under()) as desk:
+        claude = desk.grants.give("claude")
+        await sent(desk, claude, market(quantity="4"), "key-buy-0001")
+        low = await off(desk, "0.98", Side.SELL)
+        request = OrderRequest("ALFA", Side.SELL, Decimal(4), OrderType.STOP, None, TimeInForce.GTC, low)
+        stop = await sent(desk, claude, request, "key-stop-0001")
+        less = await change(desk, claude, stop, quantity=Decimal(1))
+        assert isinstance(less, Order)
+        assert less.waits
+        await desk.decisions.deny(stop.order_id, "", "test")
+        tighter = await change(desk, claude, stop, stop_price=low + 1)
+        assert isinstance(tighter, Order)
+        assert (tighter.waits, tighter.request.stop_price) == (False, low + 1)
+
+
+def test_lowering_skips_what_opens_costs_and_counts_and_nothing_else() -> None:
+    around = seen(state=TradingState.REDUCE_ONLY, activity=Activity(client_notional=Decimal(10**9)))
+    assert failed(order("1001", "100"), around) >= {"REDUCE_ONLY", "MAX_QUANTITY", "MAX_NOTIONAL", "DAILY_NOTIONAL"}
+    assert failed(order("1001", "100"), replace(around, lowers=True)) == set()
+    assert failed(order("1", "100"), replace(around, lowers=True, quote=None)) >= {"MARKET_DATA_MISSING"}

@@ -16,8 +16,8 @@ from cockpit.settings.policy import PolicySettings
 def _ends(order: OrderRequest, seen: Seen) -> tuple[Decimal, Decimal]:
     """Return the longest and the shortest position that may come of it, in quantity."""
     known(seen.held or None, "what is held")
-    buys = seen.committed_buy + (order.quantity if order.side is Side.BUY else ZERO)
-    sells = seen.committed_sell + (order.quantity if order.side is Side.SELL else ZERO)
+    buys = seen.committed_buy + (seen.left(order) if order.side is Side.BUY else ZERO)
+    sells = seen.committed_sell + (seen.left(order) if order.side is Side.SELL else ZERO)
     return seen.position + buys, seen.position - sells
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from cockpit.desk.risk.losses import latched
 from cockpit.desk.risk.pricing import worst_notional
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import NOBODY, Verdict, at_most, check, idle, judged, known
+from cockpit.desk.risk.verdicts import LOWERS, NOBODY, Verdict, at_most, check, idle, judged, known
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import cents
 from cockpit.model.orders import OrderRequest
@@ -54,6 +54,8 @@ def daily_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 )  # fmt: skip
 def daily_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The value of the client's and the connection's orders of the day is within their limits."""
+    if seen.lowers:
+        return LOWERS
     done = known(seen.activity, "the day's orders")
     known(seen.touch(order.side), "the market's price")
     worth = known(worst_notional(order, seen, policy), "the order's value") * known(

@@ -107,6 +107,10 @@ class Seen:
     """Orders of the account of which nobody can say what became of them."""
     before: OrderRequest | None = None
     """What the order is now, where a change of it is judged."""
+    filled: Decimal = ZERO
+    """What of the order has filled already: that is held, and no longer to come."""
+    lowers: bool = False
+    """Whether a change of an order at the broker goes only towards less risk: it opens nothing that may not fill anyway."""
     is_new: bool = True
     """Whether the order is asked for now; a change, and a decision on one that waits, are not."""
     previewed_at: Decimal | None = None
@@ -142,15 +146,21 @@ class Seen:
         """Return the price at which that side trades now, or None."""
         return None if self.quote is None else self.quote.touch(side)
 
-    def opening(self, order: OrderRequest) -> Decimal:
-        """Return the part of the quantity that could open or grow a position, whatever else fills.
+    def left(self, order: OrderRequest) -> Decimal:
+        """Return the quantity that is still to fill."""
+        return order.quantity - self.filled
 
-        Where nobody knows what is held, all of it opens.
+    def opening(self, order: OrderRequest) -> Decimal:
+        """Return the part of what is left that could open or grow a position, whatever else fills.
+
+        Where nobody knows what is held, all of it opens. A change that only lowers risk opens nothing.
         """
+        if self.lowers:
+            return ZERO
         covered = ZERO
         if self.held:
             if order.side is Side.BUY:
                 covered = max(ZERO, -self.position - self.committed_buy)
             else:
                 covered = max(ZERO, self.position - self.committed_sell)
-        return max(ZERO, order.quantity - covered)
+        return max(ZERO, self.left(order) - covered)

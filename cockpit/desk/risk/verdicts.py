@@ -129,5 +129,6 @@ def percent(share: Decimal) -> str:
 
 
 ONLY_REDUCES: Final = idle("The order only reduces.")
+LOWERS: Final = idle("The change only lowers the risk.")
 PAPER: Final = idle("Only where the money is real.")
 NOBODY: Final = idle("No client is meant.")
