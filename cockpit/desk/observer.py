@@ -16,8 +16,17 @@ from cockpit.desk.connections import Connection
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
-from cockpit.desk.risk import Linked, Seen, evaluate, worst_notional
-from cockpit.desk.surroundings import Neighbour, Place, Surroundings, linked_now, of_others, own_price, with_group
+from cockpit.desk.risk import Linked, Seen, evaluate, evaluate_entry, worst_notional
+from cockpit.desk.surroundings import (
+    Neighbour,
+    Place,
+    Surroundings,
+    entry_again,
+    linked_now,
+    of_others,
+    own_price,
+    with_group,
+)
 from cockpit.desk.switch import Switch
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
@@ -182,8 +191,14 @@ class Observer:
             lowers = lowers_risk(before, request, protects=seen.opening(request) == ZERO)
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
-        worth = worst_notional(request, seen, policy)
-        return Judged(request, seen, evaluate(request, seen, policy), worth, policy, lowers)
+        checks, entry = evaluate(request, seen, policy), around.entry()
+        if before is not None and not lowers and entry is not None:
+            there = around.held.get(symbol, ZERO)
+            again = evaluate_entry(entry.request, entry_again(entry, there, place.role, request, seen), policy)
+            checks += tuple(
+                replace(one, message=f"{entry.request.words()}: {one.message}") for one in again if not one.ok
+            )
+        return Judged(request, seen, checks, worst_notional(request, seen, policy), policy, lowers)
 
     @asynccontextmanager
     async def turn(self, connection: Connection, client: str) -> AsyncGenerator[None]:

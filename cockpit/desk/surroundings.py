@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted
-from cockpit.desk.risk import Activity, Exposure, Linked
+from cockpit.desk.risk import Activity, Exposure, Linked, Seen
 from cockpit.desk.tally import alike
 from cockpit.model.accounts import Position
 from cockpit.model.identity import ClientName, GrantId
@@ -89,6 +89,10 @@ class Surroundings:
         """Return the quantity that others of that side may still fill."""
         found = (one for one in self._rivals() if one.order.request.symbol == symbol and one.order.request.side is side)
         return sum((one.may_fill for one in found), ZERO)
+
+    def entry(self) -> Order | None:
+        """Return the order that opens what the judged one closes, where it may still fill."""
+        return next((one.order for one in self.neighbours if self.place.is_entry(one.order)), None)
 
     def resting(self) -> tuple[Order, ...]:
         """Return the orders with which the judged one might trade."""
@@ -176,6 +180,14 @@ def linked_now(order: Order, group: Sequence[Order]) -> Linked | None:
         return None
     others = tuple((one.role, one.request) for one in group if one.order_id != order.order_id and one.state in OPEN)
     return Linked(order.linkage, order.role, others)
+
+
+def entry_again(entry: Order, held: Decimal, role: Role, exit_: OrderRequest, seen: Seen) -> Seen:
+    """Return what is seen around the entry of an exit, as if the exit were changed already."""
+    others = () if seen.linked is None else seen.linked.others
+    exits = ((role, exit_), *((of, one) for of, one in others if of in EXITS))
+    linked = Linked(Linkage.BRACKET, Role.ENTRY, exits)
+    return replace(seen, linked=linked, position=held, filled=entry.filled, before=None)
 
 
 def with_group(activity: Activity, client: str, request: OrderRequest, earlier: Sequence[Order]) -> Activity:

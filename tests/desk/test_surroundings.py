@@ -496,3 +496,30 @@ def test_lowering_skips_what_opens_costs_and_counts_and_nothing_else() -> None:
     assert failed(order("1001", "100"), around) >= {"REDUCE_ONLY", "MAX_QUANTITY", "MAX_NOTIONAL", "DAILY_NOTIONAL"}
     assert failed(order("1001", "100"), replace(around, lowers=True)) == set()
     assert failed(order("1", "100"), replace(around, lowers=True, quote=None)) >= {"MARKET_DATA_MISSING"}
+
+
+async def test_an_exit_whose_entry_still_works_changes_only_as_far_as_the_entry_may_lose(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=under(require_stop=True, max_risk_per_trade="0.001")) as desk:
+        claude = desk.grants.give("claude")
+        at = await off(desk, "0.99")
+        target, stop = ((at * Decimal(share)).quantize(CENT) for share in ("1.02", "0.98"))
+        wanted = bracket(limit(at, quantity="4"), target, stop, None)
+        orders = await desk.orders.place_group(desk.admitted(claude), wanted, "key-group-1")
+        await approve(desk, orders[0])
+        assert desk.book.get(orders[0].order_id).state is OrderState.WORKING  # type: ignore[union-attr]
+        far = (at * Decimal("0.8")).quantize(CENT)
+        assert await change(desk, claude, orders[2], stop_price=far) == "RISK_PER_TRADE"
+        assert isinstance(await change(desk, claude, orders[2], stop_price=stop - 1), Order)
+        assert isinstance(await change(desk, claude, orders[1], limit_price=target + 1), Order)
+        waiting = desk.book.get(orders[2].order_id)
+        assert waiting is not None
+        found = desk.oversight.limits.change(Holder.CLIENT, "claude", "max_risk_per_trade", "0.0001", None)
+        assert not isinstance(found, Refusal)
+        await desk.oversight.limits.apply(*found, "test")
+        answer = await approve(desk, waiting)
+        assert isinstance(answer, Refusal)
+        assert answer.code == "RISK_PER_TRADE"
+        await desk.decisions.deny(waiting.order_id, "", "test")
+        tighter = await change(desk, claude, orders[2], stop_price=stop + 1)
+        assert isinstance(tighter, Order)
+        assert not tighter.waits

@@ -6,7 +6,7 @@ told; a check that applies and doesn't know what it needs refuses.
 
 from cockpit.desk.risk.pricing import worst_notional, worst_price
 from cockpit.desk.risk.seen import Activity, Exposure, Linked, Seen
-from cockpit.desk.risk.table import CHECKS, evaluate, refusal_of
+from cockpit.desk.risk.table import CHECKS, evaluate, evaluate_entry, refusal_of
 
 __all__ = [
     "CHECKS",
@@ -15,6 +15,7 @@ __all__ = [
     "Linked",
     "Seen",
     "evaluate",
+    "evaluate_entry",
     "refusal_of",
     "worst_notional",
     "worst_price",

@@ -57,7 +57,7 @@ def drawdown(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict
 
 @check(
     "L3", "RISK_PER_TRADE", "OpenTrading", parameters=("max_risk_per_trade", "require_stop", "market_margin"),
-    inputs=("quote", "balances", "to_account"),
+    inputs=("quote", "balances", "to_account"), of_exits=True,
 )  # fmt: skip
 def risk_per_trade(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """What is lost where the trade's stop is hit is a small part of the equity."""

@@ -31,6 +31,11 @@ def evaluate(order: OrderRequest, seen: Seen, policy: PolicySettings) -> tuple[C
     return tuple([one(order, seen, policy) for one in CHECKS])
 
 
+def evaluate_entry(entry: OrderRequest, seen: Seen, policy: PolicySettings) -> tuple[CheckResult, ...]:
+    """Run the checks that judge an entry by its exits; an entry that works needs no other again when an exit changes."""
+    return tuple([one(entry, seen, policy) for one in CHECKS if one.of_exits])
+
+
 def refusal_of(results: Sequence[CheckResult]) -> Refusal | None:
     """Return the first refusal, with every refusal's facts in its details; None where all passed."""
     failed = [result for result in results if not result.ok]

@@ -64,6 +64,8 @@ class Check:
     judge: Judge
     advisory: bool
     """Whether it only shows; such a check never refuses."""
+    of_exits: bool = False
+    """Whether it judges an entry by its exits: the entry is judged again where one of them changes."""
 
     def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
         """Judge an order. Pure, and never raises."""
@@ -84,12 +86,13 @@ def check(
     parameters: tuple[str, ...] = (),
     inputs: tuple[str, ...] = (),
     advisory: bool = False,
+    of_exits: bool = False,
 ) -> Callable[[Judge], Check]:
     """Declare a check; its sentence is the first line of the function's docstring."""
 
     def declared(judge: Judge) -> Check:
         sentence = (judge.__doc__ or "").strip().splitlines()[0]
-        return Check(row, code, sentence, source, parameters, inputs, judge, advisory)
+        return Check(row, code, sentence, source, parameters, inputs, judge, advisory, of_exits)
 
     return declared
 
