@@ -22,6 +22,7 @@ from cockpit.desk.surroundings import (
     Place,
     Surroundings,
     entry_again,
+    given_back,
     linked_now,
     of_others,
     own_price,
@@ -142,7 +143,7 @@ class Observer:
         marks = None if balances is None else self._oversight.take_equity(connection, balances)
         in_flight = around.in_flight()
         if in_flight is not None and order is not None:
-            in_flight -= _given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
+            in_flight -= given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
         positions, symbol = account.positions, instrument.symbol
         seen = Seen(
             self._clock.now(),
@@ -299,11 +300,3 @@ async def _answer(asked: Awaitable[T]) -> T | None:
         return await asked
     except Refused:
         return None
-
-
-def _given_back(order: Order, held: Decimal, instrument: Instrument) -> Decimal:
-    """Return the buying power that a broker keeps for an order which is about to be other than it is."""
-    if not Neighbour(order, ZERO).is_counted or order.state not in AT_BROKER:
-        return ZERO
-    closable = max(ZERO, -held * order.request.side.sign)
-    return max(ZERO, order.left - closable) * (own_price(order) or ZERO) * instrument.multiplier

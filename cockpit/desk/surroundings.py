@@ -13,8 +13,10 @@ from cockpit.desk.risk import Activity, Exposure, Linked, Seen
 from cockpit.desk.tally import alike
 from cockpit.model.accounts import Position
 from cockpit.model.identity import ClientName, GrantId
+from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
 from cockpit.model.orders import (
+    AT_BROKER,
     OPEN,
     BrokerOrder,
     Linkage,
@@ -151,6 +153,14 @@ def own_price(order: Order) -> Decimal | None:
     prices = [one.limit_price or one.stop_price or order.asked_at_price for one in order.terms]
     known = [price for price in prices if price is not None]
     return max(known) if len(known) == len(prices) else None
+
+
+def given_back(order: Order, held: Decimal, instrument: Instrument) -> Decimal:
+    """Return the buying power that a broker keeps for an order which is about to be other than it is."""
+    if not Neighbour(order, ZERO).is_counted or order.state not in AT_BROKER:
+        return ZERO
+    closable = max(ZERO, -held * order.request.side.sign)
+    return max(ZERO, order.left - closable) * (own_price(order) or ZERO) * instrument.multiplier
 
 
 def provisional(
