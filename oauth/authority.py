@@ -111,6 +111,11 @@ class Authority(OperatorActs):
         except (StoreBusy, StoreUnavailable) as failed:
             _log.warning("what has ended could not be written: %s", failed)
 
+    @property
+    def epoch(self) -> int:
+        """Grows with every kill: what began before it has ended."""
+        return self._state.epoch
+
     def jwks(self) -> Mapping[str, object]:
         """Return the public halves of the signing keys as a JWK set."""
         return self._state.signer.jwks()

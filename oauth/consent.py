@@ -39,6 +39,8 @@ class Consent:
         self._state = state
         self._pages = pages
         self._documents = documents
+        self.sign_in_at = ""
+        """Path of the page where the operator may sign in, once there is one."""
         secure = state.config.secure
         self._cookie = "__Host-cockpit_bind" if secure else "cockpit_bind"
         self._cookie_end = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
@@ -81,9 +83,8 @@ class Consent:
         """Answer the page's question whether the operator has decided; only to the browser that began."""
         if self._state.stopped:
             return self._stopped()
-        waiting = self._state.room.get(request_id)
-        bind = self._bind(request)
-        if waiting is None or bind is None or records.digest(bind) != waiting.bind:
+        waiting = self.of_browser(request, request_id)
+        if waiting is None:
             return self._gone()
         if waiting.stage is Stage.APPROVED and request.method != "HEAD":
             # A host that can't write now lets the page ask again.
@@ -99,8 +100,13 @@ class Consent:
             return self._pages.message(403, "Turned away", "The operator has turned this program away.")
         left = (waiting.shown.decide_by - self._state.clock.now()).total_seconds()
         if waiting.stage in {Stage.WAITING, Stage.APPROVED} and left > 0:
-            return self._pages.waiting(waiting, math.ceil(left))
+            return self._show(waiting, math.ceil(left))
         return self._expired()
+
+    def of_browser(self, request: HttpRequest, request_id: str) -> WaitingRequest | None:
+        """Return a request only to the browser that began it."""
+        waiting, bind = self._state.room.get(request_id), self._bind(request)
+        return None if waiting is None or bind is None or records.digest(bind) != waiting.bind else waiting
 
     def crowded(self, retry_after: int) -> HttpAnswer:
         """Tell a browser that asks too often to come again."""
@@ -177,7 +183,12 @@ class Consent:
         state.publish(ClientAsked(now, shown.request_id))
         age = state.config.ask_seconds * 2
         cookie = ("Set-Cookie", f"{self._cookie}={bind}; Max-Age={age}{self._cookie_end}")
-        return self._pages.waiting(waiting, state.config.ask_seconds, cookie)
+        return self._show(waiting, state.config.ask_seconds, cookie)
+
+    def _show(self, waiting: WaitingRequest, seconds_left: int, *headers: tuple[str, str]) -> HttpAnswer:
+        offers = self.sign_in_at and waiting.stage is Stage.WAITING
+        sign_in = f"{self.sign_in_at}/{waiting.shown.request_id}" if offers else ""
+        return self._pages.waiting(waiting, seconds_left, *headers, sign_in=sign_in)
 
     async def _hand_over(self, waiting: WaitingRequest) -> None:
         """Issue the authorization code of an approved request, once."""

@@ -30,6 +30,10 @@ class HttpRequest:
     content_type: str = ""
     authorization: str | None = field(default=None, repr=False)
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    origin: str | None = None
+    """What a browser says sent a form: the Origin header."""
+    fetch_site: str | None = None
+    """How that relates to this host: the Sec-Fetch-Site header."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,21 @@ _YEAR: Final = 31_536_000
 POLL_SECONDS: Final = 2
 
 
+def page_headers(secure: bool, referrer: str = "no-referrer", nonce: str = "") -> Headers:
+    """Return what every page carries. Only a script with the nonce runs, and without one none does."""
+    script = f"; script-src 'nonce-{nonce}'" if nonce else ""
+    return (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", f"{_POLICY}{script}"),
+        ("X-Frame-Options", "DENY"),
+        NOSNIFF,
+        ("Referrer-Policy", referrer),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        *NO_STORE,
+        *((("Strict-Transport-Security", f"max-age={_YEAR}"),) if secure else ()),
+    )
+
+
 class Pages:
     """Renders the pages."""
 
@@ -29,19 +44,12 @@ class Pages:
             undefined=StrictUndefined,
         )
         self._style = (folder / "style.css").read_bytes()
-        self._headers: Headers = (
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Content-Security-Policy", _POLICY),
-            ("X-Frame-Options", "DENY"),
-            NOSNIFF,
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Opener-Policy", "same-origin"),
-            *NO_STORE,
-            *((("Strict-Transport-Security", f"max-age={_YEAR}"),) if secure else ()),
-        )
+        self._headers = page_headers(secure)
 
-    def waiting(self, request: WaitingRequest, seconds_left: int, *headers: tuple[str, str]) -> HttpAnswer:
-        """Show a request's code; the page asks again by itself."""
+    def waiting(
+        self, request: WaitingRequest, seconds_left: int, *headers: tuple[str, str], sign_in: str = ""
+    ) -> HttpAnswer:
+        """Show a request's code; the page asks again by itself. ``sign_in`` is where the operator may decide here."""
         shown = request.shown
         html = self._templates.get_template("waiting.html").render(
             code=request.code,
@@ -54,6 +62,7 @@ class Pages:
             scopes=[scope.value for scope in shown.asked],
             address=shown.address,
             left=_words(seconds_left),
+            sign_in=sign_in,
         )
         refresh = ("Refresh", f"{POLL_SECONDS}; url=/oauth/wait/{shown.request_id}")
         return HttpAnswer(200, (*self._headers, refresh, *headers), html.encode())

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     REVOKE = "revoke"
     METADATA = "metadata"
     BAD_TOKENS = "bad_tokens"
+    SIGN_IN = "sign_in"
+    """Tries to sign in as the operator at the web pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -21,7 +21,7 @@ from server.limits import Kind, Limits
 
 _log = logging.getLogger(__name__)
 
-_Answering = Callable[[HttpRequest, web.Request], Awaitable[HttpAnswer]]
+Answering = Callable[[HttpRequest, web.Request], Awaitable[HttpAnswer]]
 _Refusing = Callable[[int], HttpAnswer]
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,13 +29,23 @@ _BODY_SECONDS: Final = 10.0
 """How long a client may take to send a form, a registration or the rest of it."""
 
 
+FormAnswering = tuple[Answering | None, Answering]
+"""What a path answers when it is looked at, and when a form comes."""
+
+
 def oauth_routes(
-    authority: Authority, addresses: Addresses | None = None, limits: Limits | None = None
+    authority: Authority,
+    addresses: Addresses | None = None,
+    limits: Limits | None = None,
+    forms: Mapping[str, FormAnswering] | None = None,
 ) -> list[web.RouteDef]:
-    """Return every route of the authorization server: what it answers to, and 405 with ``Allow`` for the rest."""
+    """Return every route of the authorization server: what it answers to, and 405 with ``Allow`` for the rest.
+
+    ``forms`` are the pages where the operator signs in, if there are any.
+    """
     doors = _Doors(authority, addresses or Addresses(), limits)
     consent, endpoints = authority.consent, authority.endpoints
-    looks: dict[str, tuple[Kind, _Answering]] = {
+    looks: dict[str, tuple[Kind, Answering]] = {
         "/oauth/authorize": (Kind.AUTHORIZE, lambda asked, _: consent.authorize(asked)),
         "/oauth/wait/{request_id}": (Kind.WAIT, lambda asked, raw: consent.wait(asked, raw.match_info["request_id"])),
         "/oauth/style.css": (Kind.WAIT, _constant(authority.style)),
@@ -43,7 +53,7 @@ def oauth_routes(
     }
     for path, document in authority.documents.items():
         looks[path] = (Kind.METADATA, _constant(_document(document)))
-    calls: dict[str, tuple[Kind, _Answering]] = {
+    calls: dict[str, tuple[Kind, Answering]] = {
         "/oauth/token": (Kind.TOKEN, lambda asked, _: endpoints.token(asked)),
         "/oauth/revoke": (Kind.REVOKE, lambda asked, _: endpoints.revoke(asked)),
         "/oauth/register": (Kind.REGISTER, lambda asked, _: authority.registrations.register(asked)),
@@ -55,6 +65,11 @@ def oauth_routes(
     for path, (kind, answering) in calls.items():
         routes.append(web.post(path, partial(doors.call, kind, answering)))
         routes.append(web.route(hdrs.METH_ANY, path, _only("POST")))
+    for path, (look, form) in (forms or {}).items():
+        if look is not None:
+            routes.append(web.get(path, partial(doors.look, Kind.WAIT, look), allow_head=True))
+        routes.append(web.post(path, partial(doors.call, Kind.AUTHORIZE, form)))
+        routes.append(web.route(hdrs.METH_ANY, path, _only("GET, HEAD, POST" if look is not None else "POST")))
     return routes
 
 
@@ -70,13 +85,13 @@ class _Doors:
             Kind.WAIT: lambda again: _also(authority.consent.crowded(again), ("Refresh", str(again))),
         }
 
-    async def look(self, kind: Kind, answering: _Answering, request: web.Request) -> web.StreamResponse:
+    async def look(self, kind: Kind, answering: Answering, request: web.Request) -> web.StreamResponse:
         """Answer what needs no body."""
         address = self._addresses.of(request)
         refused = self._refused(kind, address)
         return _written(await _shielded(answering, request, address, b"")) if refused is None else refused
 
-    async def call(self, kind: Kind, answering: _Answering, request: web.Request) -> web.StreamResponse:
+    async def call(self, kind: Kind, answering: Answering, request: web.Request) -> web.StreamResponse:
         """Answer what has a body."""
         address = self._addresses.of(request)
         refused = self._refused(kind, address)
@@ -114,7 +129,7 @@ async def _body(request: web.Request) -> bytes:
     return body
 
 
-async def _shielded(answering: _Answering, request: web.Request, address: str, body: bytes) -> HttpAnswer:
+async def _shielded(answering: Answering, request: web.Request, address: str, body: bytes) -> HttpAnswer:
     """Answer in a task of its own: a client that hangs up must not stop between a decision and its commit."""
     asked = HttpRequest(
         method=request.method,
@@ -124,6 +139,8 @@ async def _shielded(answering: _Answering, request: web.Request, address: str, b
         content_type=request.headers.get(hdrs.CONTENT_TYPE, ""),
         authorization=request.headers.get(hdrs.AUTHORIZATION),
         cookies=request.cookies,
+        origin=request.headers.get(hdrs.ORIGIN),
+        fetch_site=request.headers.get("Sec-Fetch-Site"),
     )
     return await asyncio.shield(asyncio.ensure_future(_guarded(answering, asked, request)))
 
@@ -136,7 +153,7 @@ def _written(answer: HttpAnswer) -> web.Response:
     return response
 
 
-async def _guarded(answering: _Answering, asked: HttpRequest, request: web.Request) -> HttpAnswer:
+async def _guarded(answering: Answering, asked: HttpRequest, request: web.Request) -> HttpAnswer:
     try:
         return await answering(asked, request)
     except (StoreBusy, StoreUnavailable):
@@ -155,7 +172,7 @@ def _only(methods: str) -> _Handler:
     return refuse
 
 
-def _constant(answer: HttpAnswer) -> _Answering:
+def _constant(answer: HttpAnswer) -> Answering:
     return lambda _, __: _ready(answer)
 
 

@@ -7,12 +7,14 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
+from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.automatic import Automatic
@@ -64,6 +66,7 @@ from server.tls import Certificate
 from server.tool_host import DeskTools
 from server.transport.kernel import About
 from server.transport.transport import Limits, Transport
+from server.web_routes import web_forms
 from tools.registry import Rooms
 
 log = logging.getLogger("cockpit")
@@ -190,7 +193,14 @@ async def running(
             settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
             feed, clock, totp,
         )  # fmt: skip
-        face = OperatorFace(rooms, f"{origin}/mcp")
+        addresses = Addresses(
+            Networks(settings.server.trusted_proxies),
+            settings.server.proxy_header,
+            lambda proxy: feed.publish(Notice(clock.now(), safe(_UNNAMED_PROXY.format(proxy)), True)),
+        )
+        limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
+        web = await web_access(rooms, origin, partial(limits.refuse, Kind.SIGN_IN)) if settings.web.enabled else None
+        face = OperatorFace(replace(rooms, web=web), f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
         resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
@@ -208,19 +218,13 @@ async def running(
             settings.server.allowed_origins,
             settings.server.max_body_bytes,
         )
-        addresses = Addresses(
-            Networks(settings.server.trusted_proxies),
-            settings.server.proxy_header,
-            lambda proxy: feed.publish(Notice(clock.now(), safe(_UNNAMED_PROXY.format(proxy)), True)),
-        )
-        limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
         door = Door(authority.check, challenge, addresses, Networks(settings.server.allowed_clients), limits)
         app = build_app(
             transport,
             door,
             policy,
             lambda: switch.state.lower(),
-            oauth_routes(authority, addresses, limits),
+            oauth_routes(authority, addresses, limits, None if web is None else web_forms(web.site)),
             settings.server.max_requests_open,
         )
         connections_kept = WebConnections(settings.server.max_connections)

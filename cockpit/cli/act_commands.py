@@ -14,7 +14,7 @@ from cockpit.cli.offline import OFFLINE
 from cockpit.cli.processes import DONE, REFUSED, has_terminal, say_mistakes
 from cockpit.cli.show import in_words
 from cockpit.cli.socket_client import LostContact, NotRunning, ask
-from cockpit.cli.typed_codes import ask_with_code, finish, may_take_code
+from cockpit.cli.typed_codes import ask_unseen, ask_with_code, finish, may_take_code
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.acts import (
@@ -40,6 +40,7 @@ _GROUPS: Final = {
     "token": "Signed tokens, and the key that signs them.",
     "service": "Services: programs that get their tokens for a secret of their own.",
     "totp": "Codes of an authenticator, for what adds risk.",
+    "web": "Signing in at a web page, for hosts without a screen.",
     "audit": "The record of every call and decision.",
 }
 
@@ -66,7 +67,7 @@ def command_for(act: Act, word: str) -> click.Command:
         wanted = Command(act.name, _texts(act, values), by="socket", totp=totp or "")
         context.exit(_run(act, wanted, context.obj or Given(), as_json=as_json, yes=yes))
 
-    parameters = [_parameter(argument) for argument in act.arguments]
+    parameters = [_parameter(argument) for argument in act.arguments if argument.kind is not Kind.SECRET]
     if act.danger is not Danger.SAFE:
         parameters.append(click.Option(["--yes", "-y"], is_flag=True, help="Don't ask back."))
     if may_take_code(act):
@@ -123,7 +124,10 @@ def _variable(argument: Argument) -> str:
 
 
 def _texts(act: Act, values: dict[str, Any]) -> dict[str, str]:
-    said = {argument.name: values[_variable(argument)] for argument in act.arguments}
+    said = {
+        argument.name: ask_unseen(argument) if argument.kind is Kind.SECRET else values[_variable(argument)]
+        for argument in act.arguments
+    }
     return {name: _text(value) for name, value in said.items() if value}
 
 
@@ -176,7 +180,8 @@ def _confirm(act: Act, command: Command, socket: Path) -> Command | Refusal:
             return seen
         click.echo(in_words(act, Done(seen.says)), err=True)
         command = _bound(command, seen)
-    facts = ", ".join(f"{name} {text}" for name, text in command.arguments.items())
+    shown = [argument.name for argument in act.arguments if argument.kind is not Kind.SECRET]
+    facts = ", ".join(f"{name} {command.arguments[name]}" for name in shown if name in command.arguments)
     question = f"{act.help}{f' ({facts})' if facts else ''}"
     if act.danger is Danger.TYPED:
         typed = click.prompt(f"{question}. Type {act.word} to go on", default="", show_default=False, err=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
+from cockpit.cli.processes import has_terminal
 from cockpit.cli.socket_client import ask
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, Act, Answer, Command, Danger, TotpDue
+from cockpit.operator.acts import ACTS, Act, Answer, Argument, Command, Danger, TotpDue
 
 _TRIES: Final = 3
 _AGAIN: Final = frozenset({"TOTP_NEEDED", "TOTP_WRONG", "TOTP_USED"})
@@ -51,6 +53,15 @@ def finish(socket: Path, begun: Act) -> tuple[Act, Answer]:
         if not isinstance(answer, Refusal) or answer.code not in _AGAIN:
             break
     return act, answer
+
+
+def ask_unseen(argument: Argument) -> str:
+    """Have a secret typed twice without showing it; without a terminal it is the first line that comes in."""
+    if not has_terminal():
+        return sys.stdin.readline().rstrip("\r\n")
+    return click.prompt(
+        argument.help, hide_input=True, confirmation_prompt=True, default="", show_default=False, err=True
+    )
 
 
 def _typed(answer: Answer, question: str) -> str:

@@ -175,7 +175,11 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("TOTP_PAUSED", "Too many wrong codes; none is tried for a while.", True, _O),
     ("TOTP_NOT_ENROLLED", "No authenticator is enrolled.", False, _O),
     ("TOTP_NOT_BEGUN", "No enrolment waits for its first code; begin with totp enroll.", False, _O),
+    ("WEB_OFF", "Signing in at a web page is off: the settings say web.enabled = false.", False, _O),
+    ("WEB_WRONG", "Whoever tried to sign in at the web page could not show to be the operator.", True, _O),
     ("TOTP_SECRET_GONE", "The authenticator's secret is not in DATA/keys, so no code can be checked.", False, _H),
+    ("NO_ANSWER", "The cockpit doesn't answer; nothing was sent to it.", True, _H),
+    ("FATE_UNKNOWN", "The line broke before an answer came; look whether it was done before you repeat it.", False, _O),
     ("ACT_UNKNOWN", "There is no such command.", False, _O),
     ("BAD_ACT_ARGUMENTS", "The command's arguments don't fit.", False, _O),
 )

@@ -63,6 +63,8 @@ class Kind(StrEnum):
     """``jsonl`` or ``csv``."""
     FLAG = "flag"
     """``yes``, or not given."""
+    SECRET = "secret"  # noqa: S105 - a kind
+    """Typed where nobody sees it, never given on the command line; not kept in any history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +397,51 @@ TOTP_REMOVE = Act(
     when=When.COMMAND_LINE,
     totp=TotpDue.ALWAYS,
 )
+WEB_STATUS = Act(
+    "web.status",
+    "web status",
+    "Say how it stands with signing in at the web page: password, passkeys, sessions",
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+WEB_ENROLL = Act(
+    "web.enroll",
+    "web enroll",
+    "Show a link, once good within ten minutes, under which a browser makes a passkey",
+    Danger.TWO_STEPS,
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
+)
+WEB_PASSWORD = Act(
+    "web.password",
+    "web password",
+    "Set the password of the web page; it counts beside an authenticator alone",
+    Danger.TWO_STEPS,
+    (_need("password", "The password, of 12 to 128 characters", Kind.SECRET),),
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
+)
+WEB_REMOVE = Act(
+    "web.remove",
+    "web remove",
+    "Let a passkey, or the password, sign nobody in any more; every browser is signed out",
+    arguments=(_need("what", "Name of the passkey, or the word password"),),
+    when=When.COMMAND_LINE,
+)
+WEB_SIGN_OUT = Act(
+    "web.sign_out",
+    "web sign-out",
+    "Sign every browser out",
+    when=When.COMMAND_LINE,
+)
+WEB_UNLOCK = Act(
+    "web.unlock",
+    "web unlock",
+    "Open signing in by password again, after too many tries went wrong",
+    Danger.TWO_STEPS,
+    when=When.COMMAND_LINE,
+    totp=TotpDue.FOR_RISK,
+)
 TOKEN_MINT = Act(
     "token.mint",
     "token mint",
@@ -545,6 +592,12 @@ ACTS: Final[Mapping[str, Act]] = {
         TOTP_CONFIRM,
         TOTP_BACKUP,
         TOTP_REMOVE,
+        WEB_STATUS,
+        WEB_ENROLL,
+        WEB_PASSWORD,
+        WEB_REMOVE,
+        WEB_SIGN_OUT,
+        WEB_UNLOCK,
         AUDIT_TAIL,
         AUDIT_SEARCH,
         AUDIT_VERIFY,

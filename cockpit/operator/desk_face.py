@@ -49,6 +49,7 @@ from cockpit.operator.view import (
     PresenceView,
     Snapshot,
 )
+from cockpit.operator.web_acts import WebActs
 from cockpit.operator.wire import arguments_of, decimal, number
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
@@ -81,6 +82,7 @@ class OperatorFace:
         granting, programs = Granting(rooms), Programs(rooms)
         self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)
         enrolling = Enrolling(rooms.totp, urlsplit(url).hostname or "")
+        web = WebActs(rooms)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "pending": self._pending,
@@ -127,6 +129,12 @@ class OperatorFace:
             "totp.confirm": enrolling.confirm,
             "totp.backup": enrolling.backup,
             "totp.remove": enrolling.remove,
+            "web.status": web.status,
+            "web.enroll": web.enroll,
+            "web.password": web.password,
+            "web.remove": web.remove,
+            "web.sign_out": web.sign_out,
+            "web.unlock": web.unlock,
             "audit.tail": auditing.tail,
             "audit.search": auditing.search,
             "audit.verify": auditing.verify,

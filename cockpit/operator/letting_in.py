@@ -12,6 +12,7 @@ from cockpit.operator.terms import Wanted, allowed_on, check_scopes, connection_
 from cockpit.operator.view import ClientTicket, PendingClient
 from oauth.authority import WaitingClient
 from oauth.redirects import is_local
+from oauth.web.choosing import Seen
 
 
 class LettingIn:
@@ -63,6 +64,14 @@ class LettingIn:
         if isinstance(grant, Refusal):
             return grant
         return Done(f"{grant.client} may {scope_text(grant.scopes)} on {grant.connection}.", grant_json(grant))
+
+    async def seen(self, request_id: str) -> Seen | Refusal:
+        """Show a request to the operator who signed in where it waits."""
+        waiting = await self._rooms.authority.examine(request_id)
+        if isinstance(waiting, Refusal):
+            return waiting
+        allowed = tuple((one.name, one.allowed) for one in self._rooms.connections)
+        return Seen(waiting, self._suggest(waiting)[0], tuple(_warnings(waiting)), allowed)
 
     async def deny(self, code: str, by: str) -> Answer:
         """Turn a waiting client away, by its code or by the id of its request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
@@ -18,6 +19,9 @@ from cockpit.settings.model import Settings
 from cockpit.store.database import Store
 from oauth.authority import Authority
 from oauth.totp import Totp
+
+if TYPE_CHECKING:  # its libraries are an extra
+    from oauth.web.access import WebAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,5 @@ class OperatorRooms:
     feed: Feed
     clock: Clock
     totp: Totp
+    web: WebAccess | None = None
+    """Where the operator signs in at a web page, if the settings want that."""

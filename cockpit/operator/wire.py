@@ -85,6 +85,10 @@ def argument_text(argument: Argument, text: str) -> str:
         return safe(text.strip(), MAX_TEXT)
     if len(text) > MAX_TEXT:
         raise ValueError(f"at most {MAX_TEXT} characters")
+    if argument.kind is Kind.SECRET:
+        if not text or not text.isprintable():
+            raise ValueError("some text without control characters")
+        return text
     if argument.kind is Kind.SCOPES:
         return _scopes(text)
     if argument.kind is Kind.DECIMAL:

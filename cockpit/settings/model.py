@@ -19,6 +19,7 @@ from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
 from cockpit.settings.server import ServerSettings
+from cockpit.settings.web import WebSettings
 
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
 HostName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9\-]{0,61}[a-z0-9]$")]
@@ -197,6 +198,7 @@ class Settings(_Section):
     oauth: OAuthSettings = Field(default_factory=OAuthSettings)
     approval: ApprovalSettings = Field(default_factory=ApprovalSettings)
     control: ControlSettings = Field(default_factory=ControlSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     kill: KillSettings = Field(default_factory=KillSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
@@ -216,6 +218,18 @@ class Settings(_Section):
             unknown = set(rule.when.connections) - value.keys()
             if unknown:
                 raise ValueError(f"the rule {rule.name} names {min(unknown)}, and there is no such connection")
+        return value
+
+    @field_validator("web")
+    @classmethod
+    def _reached_safely(cls, value: WebSettings, info: ValidationInfo) -> WebSettings:
+        server, control = info.data.get("server"), info.data.get("control")
+        if not value.enabled or not isinstance(server, ServerSettings) or not isinstance(control, ControlSettings):
+            return value
+        if not server.public_url and server.host not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValueError("enabled needs server.public_url: browsers sign in over https")
+        if control.approvals == "screen":
+            raise ValueError("enabled contradicts control.approvals, which lets the screen alone approve")
         return value
 
     @field_validator("clients")

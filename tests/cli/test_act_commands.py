@@ -8,18 +8,20 @@ import pytest
 from cockpit.cli.act_commands import command_for
 from cockpit.cli.main import cockpit
 from cockpit.model.refusals import refuse
-from cockpit.operator.acts import ACTS, Act, Command, Danger, Done
+from cockpit.operator.acts import ACTS, Act, Command, Danger, Done, Kind
 from tests.cli.cockpits import TalkingCockpit
 from tests.cli.conftest import CommandLine
 from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET
 
 EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot", "latch": "daily_loss:paper"}
-EXAMPLES |= {"limit": "max_notional", "value": "500", "connection": "off", "state": "cancelled"}
+EXAMPLES |= {"limit": "max_notional", "value": "500", "connection": "off", "state": "cancelled", "what": "phone"}
 RISKY = {"client.scopes": ["--add", "write:orders"], "client.expire": ["--longer"], "limits.set": ["--raise"]}
+UNSEEN = "a long pass phrase\n"
 
 
 def example(act: Act) -> list[str]:
-    return [EXAMPLES[argument.name] for argument in act.arguments if argument.required]
+    required = [one for one in act.arguments if one.required and one.kind is not Kind.SECRET]
+    return [EXAMPLES[argument.name] for argument in required]
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def test_every_act_is_a_command_that_reaches_the_running_cockpit(
     command: CommandLine, running: TalkingCockpit, act: Act
 ) -> None:
     yes = [] if act.danger is Danger.SAFE else ["--yes"]
-    result = command(*act.command.split(), *example(act), *yes)
+    result = command(*act.command.split(), *example(act), *yes, typed=UNSEEN)
     assert result.exit_code == 0, result.output
     assert [sent.act for sent in running.ran] == [act.name]
 
@@ -42,6 +44,16 @@ def test_every_command_explains_itself(command: CommandLine, act: Act) -> None:
     result = command(*act.command.split(), "--help")
     assert result.exit_code == 0
     assert act.help[:30] in result.output
+
+
+def test_a_secret_is_typed_and_never_an_argument(command: CommandLine, running: TalkingCockpit) -> None:
+    assert command("web", "password", "a long pass phrase", "--yes").exit_code == 2
+    assert command("web", "password", "--yes", typed="\n").exit_code == 2
+    assert running.ran == []
+    result = command("web", "password", "--yes", typed=UNSEEN)
+    assert result.exit_code == 0, result.output
+    assert [sent.arguments for sent in running.ran] == [{"password": "a long pass phrase"}]
+    assert "pass phrase" not in result.output
 
 
 def test_options_become_arguments_in_their_one_spelling(command: CommandLine, running: TalkingCockpit) -> None:
@@ -152,7 +164,7 @@ def test_bad_settings_are_exit_code_2_for_every_command(command: CommandLine) ->
 def test_what_adds_risk_is_refused_where_nobody_can_be_asked(
     command: CommandLine, running: TalkingCockpit, act: Act
 ) -> None:
-    result = command(*act.command.split(), *example(act), *RISKY.get(act.name, []))
+    result = command(*act.command.split(), *example(act), *RISKY.get(act.name, []), typed=UNSEEN)
     assert result.exit_code == 1
     assert "WORD_MISSING" in result.stderr
     assert running.ran == []

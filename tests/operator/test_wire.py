@@ -39,6 +39,7 @@ VALUES = {
     Kind.MOMENT: st.sampled_from(["30m", "7d"]) | st.datetimes().map(datetime.isoformat),
     Kind.FORMAT: st.sampled_from(["jsonl", "csv"]),
     Kind.FLAG: st.just("yes"),
+    Kind.SECRET: st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126), min_size=1, max_size=128),
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8"), max_size=20),
