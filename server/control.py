@@ -18,7 +18,9 @@ from cockpit.model.refusals import Refusal, refuse
 from cockpit.operator.acts import Answer
 from cockpit.operator.face import Face
 from cockpit.operator.looks import Look, look
+from cockpit.operator.remote.messages import is_hello
 from cockpit.operator.wire import MAX_REQUEST_BYTES, decode_request, encode_answer
+from server.watching import Watching
 
 MAX_CONNECTIONS: Final = 32
 IDLE_SECONDS: Final = 300
@@ -35,7 +37,8 @@ class ControlInUse(Exception):
 class ControlSocket:
     """Serves commands of the same Unix user over a socket of mode 0600, one JSON line each way.
 
-    Requests of one connection are answered in order; a command is carried out even where its sender has gone.
+    Requests of one connection are answered in order; a command is carried out even where its sender has gone. A
+    connection that says ``hello`` is that of a screen, and stays open.
     """
 
     def __init__(self, path: Path, face: Face) -> None:
@@ -44,6 +47,7 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._watching = Watching(face)
 
     async def __aenter__(self) -> Self:
         listener = _listen(self._path)
@@ -59,6 +63,7 @@ class ControlSocket:
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._watching.close()
         with contextlib.suppress(OSError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
@@ -70,8 +75,8 @@ class ControlSocket:
         self._connections.add(task)
         try:
             await self._serve(reader, writer)
-        except (ConnectionError, TimeoutError):
-            pass
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            pass  # cancelled only at the stop; the stream's own callback would log it as a failure
         finally:
             self._connections.discard(task)
             writer.close()
@@ -93,6 +98,9 @@ class ControlSocket:
                 return
             if crowded:  # only after the request was read: closing on unread bytes would take the answer away too
                 await _send(writer, encode_answer(refuse("BUSY"), ""))
+                return
+            if is_hello(line):
+                await self._watching.serve(line, reader, writer)
                 return
             await _send(writer, await self._answer(line))
 

@@ -79,6 +79,11 @@ class Feed:
         self._subscriptions = [*self._subscriptions, subscription]
         return subscription
 
+    def missed(self, count: int) -> None:
+        """Tell every face that events never came this far."""
+        for subscription in self._subscriptions:
+            subscription.missed += count
+
     def drop(self, subscription: FeedSubscription) -> None:
         """Forget a face's queue."""
         self._subscriptions = [one for one in self._subscriptions if one is not subscription]

@@ -178,6 +178,8 @@ class Snapshot:
     """How far limits are used up, of each connection and each of its clients; at most a second old."""
     latches: tuple[Latch, ...] = ()
     """What limits have latched by themselves and only the operator releases, oldest first."""
+    silent_seconds: int | None = None
+    """How long the cockpit has not answered the screen that shows this over its socket; None where it answers."""
 
 
 @dataclass(frozen=True, slots=True)
