@@ -83,7 +83,7 @@ class Decisions:
         self._publish = publish
         self._deadlines = Deadlines(clock)
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
-        observer.foreign = self.reconciler.foreign
+        observer.foreign = self.reconciler.not_ours
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
         self.withdrawing = Withdrawing(book, sender, connections, clock)
 

@@ -92,7 +92,7 @@ class Observer:
         self._volumes: dict[tuple[str, str], tuple[date, Decimal]] = {}
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
-        """Returns the open orders in a connection's account that no cockpit sent."""
+        """Returns the open orders in a connection's account that this cockpit doesn't know."""
 
     async def judge(
         self,

@@ -63,6 +63,8 @@ class _Line:
     """When the books first lacked an order, by the clock that never jumps."""
     told: frozenset[OrderId] = frozenset()
     foreign: tuple[BrokerOrder, ...] = ()
+    unplaced: tuple[BrokerOrder, ...] = ()
+    """Open orders with references like ours of which the database knows nothing: another cockpit's, or a lost one's."""
     checked: set[OrderRef] = field(default_factory=set)
     """References that were looked for in our database: each is told at most once."""
     looks: int = 0
@@ -89,6 +91,10 @@ class Reconciler:
     def foreign(self, connection: str) -> tuple[BrokerOrder, ...]:
         """Return the open orders of others that the last comparison found."""
         return self._lines[connection].foreign
+
+    def not_ours(self, connection: str) -> tuple[BrokerOrder, ...]:
+        """Return all open orders in the account that this database doesn't know, as the last comparison found them."""
+        return self._lines[connection].foreign + self._lines[connection].unplaced
 
     def look_soon(self, connection: str) -> None:
         """Have a connection compared as soon as what came with the same trouble has come."""
@@ -268,6 +274,8 @@ class Reconciler:
             says = safe(f"{connection.name}: {len(foreign)} open orders in the account were not sent from here.")
             self._publish(Notice(self._clock.now(), says, False))
         line.foreign = foreign
+        ours = [one for one in theirs.values() if one.reference.startswith(OURS) and one.state not in DONE]
+        line.unplaced = tuple([one for one in ours if await self._book.of_reference(one.reference) is None])
         for reference in theirs.keys() - line.checked:
             if reference.startswith(OURS) and await self._book.of_reference(reference) is None:
                 order = theirs[reference]

@@ -330,6 +330,18 @@ async def test_orders_that_no_cockpit_sent_count_like_own_ones(tmp_path: Path) -
         ]
 
 
+async def test_an_order_of_another_cockpit_counts_too(desk: Desk) -> None:
+    broker, strange = desk.connections.need("paper").broker, OrderRef("ck:01KJQ6PSG00000000000000000")
+    await broker.submit(strange, limit(await off(desk, "0.99"), quantity="7"))
+    await desk.decisions.reconcile()
+    around, _ = await look(desk, market())
+    assert around.committed_buy == 7
+    await broker.cancel(strange)
+    await desk.decisions.reconcile()
+    around, _ = await look(desk, market())
+    assert around.committed_buy == 0
+
+
 async def test_an_order_of_others_whose_value_nobody_knows_refuses_what_opens(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
