@@ -63,8 +63,28 @@ class Asked:
     """Put behind the body."""
 
 
-_CHANGE: Final = st.builds(
-    Change, st.sampled_from(("drop", "set", "set", "twice", "add")), st.sampled_from(OWN * 5 + NAMES), _VALUE
+_ATTACKS: Final = (
+    ("redirect_uri", "https://evil.example/callback"), ("redirect_uri", "https://client.example/callback/x"),
+    ("redirect_uri", "https://client.example/callback?a=b"), ("redirect_uri", "https://client.example@evil.example/"),
+    ("redirect_uri", "http://127.0.0.1:7/callback"), ("redirect_uri", "http://127.0.0.1.evil.example/callback"),
+    ("redirect_uri", "http://[::1].evil.example/callback"), ("redirect_uri", "cursor://evil/oauth/callback"),
+    ("redirect_uri", "javascript:alert(1)"), ("redirect_uri", "//evil.example"),
+    ("response_type", "token"), ("response_type", 'code"'), ("response_type", "code id_token"),
+    ("scope", "write:everything"), ("scope", "read:market write:orders"), ("scope", '"'),
+    ("code_challenge", "short"), ("code_challenge_method", "plain"), ("resource", "https://evil.example/mcp"),
+    ("response_mode", "form_post"), ("request_uri", "https://evil.example/request"), ("request", "e30.e30."),
+    ("state", "\r\nX: y"), ("client_id", "$OTHER"), ("client_id", "$SERVICE"), ("client_id", "c-nobody"),
+    ("client_id", "https://evil.example/client.json"), ("code", "$OLD_CODE"), ("refresh_token", "$OLD_REFRESH"),
+    ("refresh_token", "$CODE"), ("code", "$REFRESH"), ("code_verifier", "w" * 50), ("client_secret", "wrong"),
+    ("grant_type", "client_credentials"), ("token", "$ACCESS"), ("token", "$KEY"), ("token_type_hint", "nonsense"),
+)  # fmt: skip
+"""What somebody would try who knows what he does."""
+
+_CHANGE: Final = st.one_of(
+    st.builds(
+        Change, st.sampled_from(("drop", "set", "set", "twice", "add")), st.sampled_from(OWN * 5 + NAMES), _VALUE
+    ),
+    st.sampled_from(tuple(Change("set", name, value) for name, value in _ATTACKS)),
 )
 _CHANGES: Final = st.one_of(
     st.just(()),

@@ -31,7 +31,7 @@ from tests.oauth.outside import READS, Answer, ManualClock, Outside, code_of
 
 TRADES = READS | {Scope.READ_ORDERS, Scope.WRITE_ORDERS}
 
-_LIMITED = ("register", "authorize", "wait", "token", "revoke", "metadata", "bad_tokens")
+_LIMITED = ("register", "authorize", "wait", "token", "revoke", "metadata", "bad_tokens", "sign_in")
 _ROOMY = "[server.limits]\n" + "".join(f"{what}_{whom} = 1_000_000\n" for what in _LIMITED for whom in ("each", "all"))
 _ROOMY_OAUTH = "[oauth]\nmax_waiting_per_address = 50\n"
 """Bounds that stand in the way of every case but the one about them, on a clock that stands still."""

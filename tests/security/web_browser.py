@@ -16,8 +16,7 @@ from tests.security.site import Site
 from tests.security.test_operator import enrolled
 
 PASSWORD = "correct horse battery staple"
-WEB = "[web]\nenabled = true\n[server.limits]\nsign_in_each = 1000\nsign_in_all = 10_000\n"
-"""On, and with as many tries an address as a case wants."""
+WEB = "[web]\nenabled = true\n"
 
 
 @dataclass
