@@ -443,6 +443,12 @@ def test_a_bracket_as_it_should_be_passes(around: Seen, asked: OrderRequest) -> 
     assert failed(asked, around) == set()
 
 
+@pytest.mark.parametrize("stop", ["100", "100.01"])
+def test_a_bracket_that_can_lose_nothing_has_no_reward_for_its_risk(stop: str) -> None:
+    result = found("REWARD_RISK", order("1", "100"), exits("110", stop))
+    assert (result.applies, result.message) == (Applies.NOT_APPLICABLE, "The stop is on the wrong side.")
+
+
 def words() -> str:
     """Write what each check says at its limit and one step over."""
     lines = []
