@@ -197,6 +197,24 @@ async def test_an_approval_moves_an_order_one_version_and_its_change_another(des
     assert (sent.version, sent.state) == (asked.version + 2, OrderState.WORKING)
 
 
+async def test_an_order_is_worth_what_was_judged_last_and_its_change_the_larger_of_both(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await place(desk, claude, limit(await far(desk, "1.01"), side=Side.SELL))
+    prices_moved(desk, monkeypatch, "0.99")
+    sent = await approved(desk, order)
+    assert order.unit_worth is not None
+    assert sent.unit_worth is not None
+    assert sent.raised_at is None
+    desk.clock.pass_time(1)
+    asked = await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(2), None)
+    worth = replace(asked, unit_worth=asked.unit_worth and asked.unit_worth + 1, version=asked.version + 1)
+    async with desk.book.alone(order.order_id):
+        await desk.book.move(asked, worth, [])
+    changed = await approved(desk, worth)
+    assert (changed.unit_worth, changed.raised_at) == (worth.unit_worth, desk.clock.now())
+
+
 async def test_an_approval_in_the_last_second_is_in_time(desk: Desk, claude: Caller) -> None:
     order = await place(desk, claude, market())
     assert order.decide_by is not None
