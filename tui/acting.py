@@ -31,8 +31,10 @@ from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
 from tui.decisions import act_question, client_question, latch_question, order_question, still_holds
+from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
 from tui.order_edit import EditUnfit, edited
+from tui.screen_acts import PALETTE, SCREEN_ACTS
 from tui.state import Place, ScreenState
 
 SHORT_SECONDS: Final = 8.0
@@ -118,6 +120,8 @@ class Acting:
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
+        elif act.name in SCREEN_ACTS:
+            self._own(act)
         elif act is APPROVE_CLIENT and isinstance(target, ClientForm):
             self.ask(client_question(state, target)) if not target.complaint() else self.complain(target.complaint())
         elif act is APPROVE_CLIENT:
@@ -134,13 +138,26 @@ class Acting:
             self._sends.send(Command(act.name, {"order_id": str(order.order_id)}))
         elif act is REVOKE and isinstance(target, ClientView):
             self._sends.send(Command(act.name, {"client": str(target.client)}))
+        elif any(argument.required for argument in act.arguments):
+            self.type(f"{act.command} ")
         else:
             self.run(act, Command(act.name))
+
+    def _own(self, act: Act) -> None:
+        """Do what the screen does by itself."""
+        if act is PALETTE:
+            self._state.entry = Entry(Asks.PALETTE, "FIND")
+
+    def type(self, text: str) -> None:
+        """Begin a line behind the colon."""
+        self._state.entry = Entry(Asks.COMMAND, ":", LineEdit.of(text))
 
     def run(self, act: Act, command: Command) -> None:
         """Send an act that was typed, asking first as its danger says; what only takes away is never asked."""
         danger = danger_of(act, command.arguments)
-        if act is KILL:
+        if act.name in SCREEN_ACTS:
+            self._own(act)
+        elif act is KILL:
             self._state.entry = self._state.question = None
             self._sends.send(command)
         elif danger is Danger.TYPED:

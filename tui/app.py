@@ -23,6 +23,7 @@ from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.key_map import KeyMap
+from tui.line_history import LineHistory
 from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
 from tui.presence import KeyPresses
@@ -60,10 +61,17 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Whether somebody looks at the terminal, as far as it says."""
         self._presses = KeyPresses(face.touched, self._clock.monotonic)
         self.ascii_only = settings.ascii or "utf" not in locale.getpreferredencoding(False).lower()
-        self.state = ScreenState(face.snapshot(), CallHistory(settings.history), read_only=settings.read_only)
+        self.state = ScreenState(
+            face.snapshot(),
+            CallHistory(settings.history),
+            read_only=settings.read_only,
+            attached=settings.attached,
+        )
         keys = KeyMap(settings.keys, enter="enter" if self.ascii_only else "⏎")
         self.errands = Errands(face, self.state, self._clock, self._take_and_paint)
-        self.controls = Controls(self.state, self.errands, self, self._clock, keys)
+        self._typed_lines = LineHistory(settings.typed_lines)
+        self._typed_lines.load()
+        self.controls = Controls(self.state, self.errands, self, self._clock, keys, self._typed_lines)
         self.errands.told = self.controls
         self._zone = zone
         self._views = Views(self.state, keys, self._clock, zone, self._is_read)
@@ -151,6 +159,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
             self._subscription.close()
             self._face.detached()
         await self.errands.finish()
+        await self._typed_lines.finish()
 
     def leave(self) -> None:
         """End the screen because the operator wants it."""

@@ -50,6 +50,7 @@ class Asks(StrEnum):
     EDIT = "edit"
     REASON = "reason"
     TOTP = "totp"
+    PALETTE = "palette"
 
 
 @dataclass(slots=True)
@@ -69,6 +70,14 @@ class Entry:
     note: str = ""
     """What is wrong with the last try; shown behind the line."""
     history_at: int | None = None
+    offers: tuple[str, ...] = ()
+    """For a command: what the word at its end may become."""
+    offered_at: int | None = None
+    """Which of them tab has put there; None before it has."""
+    before_offers: str = ""
+    """The line that they complete."""
+    place: int = 0
+    """For the palette: the row that enter takes."""
 
 
 @dataclass(frozen=True, slots=True)

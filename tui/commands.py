@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from cockpit.model.identity import scopes_of
-from cockpit.operator.acts import ACTS, Act, Argument, Command, Kind
+from cockpit.operator.acts import Act, Argument, Command, Kind
+from tui.screen_acts import KNOWN
 
-_BY_WORDS: Final[Mapping[str, Act]] = {act.command: act for act in ACTS.values()}
+_BY_WORDS: Final[Mapping[str, Act]] = {act.command: act for act in KNOWN.values()}
 
 
 class LineUnfit(ValueError):
@@ -37,19 +38,15 @@ def matching(text: str, *, looks_only: bool = False) -> tuple[Act, ...]:
     return tuple(sorted(found, key=lambda act: act.command))
 
 
-def completed(text: str) -> str:
-    """Complete the command's words as far as they are certain."""
-    acts = [act for act in matching(text) if act.command.startswith(" ".join(text.split()))]
-    if not acts:
-        return text
-    if len(acts) == 1:
-        return f"{acts[0].command} "
-    first, *others = (act.command for act in acts)
-    common = first
-    for other in others:
-        while not other.startswith(common):
-            common = common[:-1]
-    return common if len(common) > len(text) else text
+def whole_act(text: str) -> Act | None:
+    """Return the act whose words stand whole at the beginning of a line, with a space behind them."""
+    stand = [act for words, act in _BY_WORDS.items() if text.startswith(f"{words} ")]
+    return max(stand, key=lambda act: len(act.command), default=None)
+
+
+def act_named_in(text: str) -> Act:
+    """Return the act that a line names, whatever else is in it. LineUnfit where it names none."""
+    return _act_of(text.split())[0]
 
 
 def command_of(text: str) -> tuple[Act, Command]:

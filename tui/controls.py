@@ -13,6 +13,7 @@ from tui.client_form import NAME, ClientForm
 from tui.decisions import quit_question, still_holds
 from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
+from tui.line_history import LineHistory
 from tui.moves import Around, Moves
 from tui.state import Place, ScreenState, named
 from tui.typed_lines import TypedLines
@@ -25,14 +26,22 @@ _BEGIN_AN_ACT = frozenset({"e", "s", "D", "r"})
 class Controls:
     """Keys, applied to the screen's state."""
 
-    def __init__(self, state: ScreenState, sends: Sends, around: Around, clock: Clock, keys: KeyMap) -> None:
+    def __init__(
+        self,
+        state: ScreenState,
+        sends: Sends,
+        around: Around,
+        clock: Clock,
+        keys: KeyMap,
+        history: LineHistory | None = None,
+    ) -> None:
         self.state = state
         self.keys = keys
         self._sends = sends
         self._clock = clock
         self._moves = Moves(state, around)
         self._acting = Acting(state, sends, around, self._moves, clock)
-        self._typed = TypedLines(state, sends, self._acting, self._moves)
+        self._typed = TypedLines(state, sends, self._acting, self._moves, history or LineHistory())
         self.say = self._acting.say
         self.complain = self._acting.complain
         self.go = self._moves.go
@@ -123,17 +132,14 @@ class Controls:
         elif key == "D" and fits(DENY_ORDER, state.target, state.stopped):
             self._acting.ask_reason()
         elif key == "s" and isinstance(state.target, ClientView):
-            self._type(f"{SCOPES.command} {_quoted(state.target.client)} --add ")
+            self._acting.type(f"{SCOPES.command} {_quoted(state.target.client)} --add ")
         elif key == "r" and isinstance(state.target, Latch):
             self._acting.ask_release(state.target)
         elif key == "r" and is_unknown(state.target):
-            self._type(f"{RESOLVE.command} {named(state.target)} ")
+            self._acting.type(f"{RESOLVE.command} {named(state.target)} ")
         else:
             return False
         return True
-
-    def _type(self, text: str) -> None:
-        self.state.entry = Entry(Asks.COMMAND, ":", LineEdit.of(text))
 
     def _open(self) -> None:
         target = self.state.target

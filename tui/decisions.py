@@ -130,10 +130,12 @@ def act_question(act: Act, command: Command) -> Question:
 
 
 def quit_question(state: ScreenState) -> Question:
-    """Ask before the screen, and with it the host, ends."""
+    """Ask before the screen, and with it the host, ends; one that is attached leaves its host running."""
     clients = len({view.client for view in state.snapshot.clients})
     waiting = len(state.waiting.items)
     left = f", {plural(waiting, 'decision')} still open" if waiting else ""
+    if state.attached:
+        return Question("LEAVE", (Span(f"this screen? The cockpit goes on without it{left}"),), None)
     return Question("QUIT", (Span(f"and cut off {plural(clients, 'client')}{left}?"),), None)
 
 

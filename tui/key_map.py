@@ -8,9 +8,10 @@ from typing import Final
 
 from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
-from cockpit.operator.acts import ACTS, DENY_ORDER, KILL, Act, When
+from cockpit.operator.acts import DENY_ORDER, KILL, Act, When
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
+from tui.screen_acts import ALWAYS, KNOWN
 from tui.state import Place, ScreenState, Target
 
 SHORT: Final[Mapping[str, str]] = {
@@ -23,8 +24,43 @@ SHORT: Final[Mapping[str, str]] = {
 }
 """The word of an act beside its key, where its command is too long."""
 
-RESERVED: Final = frozenset({"y", "n", "escape", "enter", "q", "ctrl+q", "ctrl+c", "colon", "slash", "question_mark"})
-"""Keys that can't be given to an act: questions and ways out hang on them."""
+RESERVED: Final = frozenset(
+    [
+        "y",
+        "n",
+        "escape",
+        "enter",
+        "q",
+        "ctrl+q",
+        "ctrl+c",
+        "colon",
+        "slash",
+        "question_mark",
+        "tab",
+        "space",
+        "j",
+        "k",
+        "g",
+        "G",
+        "f",
+        "e",
+        "s",
+        "D",
+        "r",
+        "up",
+        "down",
+        "left",
+        "right",
+        "home",
+        "end",
+        "pageup",
+        "pagedown",
+        "ctrl+d",
+        "ctrl+u",
+    ]
+)
+"""Keys that can't be given to an act: questions, movement, typed lines and ways out hang on them."""
+_ANYWHERE: Final = frozenset({When.ALWAYS, When.STOPPED, When.COMMAND_LINE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +103,31 @@ class KeyMap:
     def __init__(self, wanted: Mapping[str, str], *, enter: str = "⏎") -> None:
         self._enter = enter
         self.complaints: list[str] = []
-        self._keys: dict[str, str] = {act.name: act.key for act in ACTS.values() if act.key}
+        self._keys: dict[str, str] = {act.name: act.key for act in KNOWN.values() if act.key}
         self._kill_keys = {KILL.key}
         for name, key in wanted.items():
             self._want(name, key)
 
     def _want(self, name: str, key: str) -> None:
-        act = ACTS.get(name)
+        act = KNOWN.get(name)
         if act is None:
             self.complaints.append(f"keys: there is no act {name!r}")
         elif not key or key in RESERVED or key in self._kill_keys:
             self.complaints.append(f"keys: {key!r} is taken")
-        elif any(taken == key and ACTS[other].when is act.when for other, taken in self._keys.items() if other != name):
-            self.complaints.append(f"keys: {key!r} has two acts in the same place")
+        elif act is not KILL and (other := self._clash(act, key)) is not None:
+            self.complaints.append(f"keys: {key!r} is {other.command}; {act.command} keeps its own")
+        elif act is KILL and self.is_bound(key):
+            self.complaints.append(f"keys: {key!r} is taken; kill has {spoken(KILL.key)}")
         elif act is KILL:
             self._kill_keys.add(key)
         else:
             self._keys[name] = key
+
+    def _clash(self, act: Act, key: str) -> Act | None:
+        """Return another act that the key would mean in the same place."""
+        others = (KNOWN[name] for name, taken in self._keys.items() if taken == key and name != act.name)
+        both = {act.when} & _ANYWHERE
+        return next((one for one in others if both or one.when in _ANYWHERE or one.when is act.when), None)
 
     def kills(self, key: str) -> bool:
         """Whether a key is the kill switch."""
@@ -91,8 +135,8 @@ class KeyMap:
 
     def act_for(self, key: str, state: ScreenState) -> Act | None:
         """Return the act that a key means here and now; a screen that only looks has none that changes anything."""
-        fitting = (ACTS[name] for name, bound in self._keys.items() if bound == key and name != KILL.name)
-        return next((act for act in fitting if _is_offered(act, state)), None)
+        fitting = (KNOWN[name] for name, bound in self._keys.items() if bound == key and name != KILL.name)
+        return next((act for act in fitting if _is_offered(act, state) or _is_typed_alone(act, state)), None)
 
     def is_bound(self, key: str) -> bool:
         """Whether a key means some act in some place."""
@@ -113,13 +157,13 @@ class KeyMap:
         if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
             found += [KeyHint(self._enter, "open", 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
-            act = ACTS[name]
+            act = KNOWN[name]
             if act is not KILL and act.when is not When.ALWAYS and _is_offered(act, state):
-                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 1))
+                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 6 if act is ALWAYS else 1))
         found += _of_place(state)
         if state.place is Place.MAIN:
             for rank, name in ((4, "clients"), (4, "orders"), (7, "positions"), (6, "limits")):
-                found.append(KeyHint(spoken(self._keys.get(name, "")), ACTS[name].command, rank))
+                found.append(KeyHint(spoken(self._keys.get(name, "")), KNOWN[name].command, rank))
             found += [
                 KeyHint("n", "notices", 8),
                 KeyHint("/", "filter", 5),
@@ -134,6 +178,11 @@ class KeyMap:
 
 def _is_offered(act: Act, state: ScreenState) -> bool:
     return fits(act, state.target, state.stopped) and not (state.read_only and act.changes)
+
+
+def _is_typed_alone(act: Act, state: ScreenState) -> bool:
+    """Whether an act that has no key of its own, and was given one, may go on."""
+    return act.when is When.COMMAND_LINE and not (state.read_only and act.changes)
 
 
 def _of_place(state: ScreenState) -> list[KeyHint]:

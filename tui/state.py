@@ -100,10 +100,10 @@ class ScreenState:
     """What a command answered in more than a line: its words as a title, then rows of text."""
     offset: int = 0
     """First row of a text that is longer than its place."""
-    typed: list[str] = field(default_factory=list)
-    """Lines that were run from the prompt, oldest first."""
     read_only: bool = False
     """Whether this screen only looks: nothing that changes anything is offered or sent."""
+    attached: bool = False
+    """Whether the cockpit is another process, which goes on when this screen is left."""
     slowed_to: int = 0
     """How often the stream is drawn a second while that is less than wanted; 0 at full pace."""
     notices_read_at: datetime | None = None
@@ -158,6 +158,13 @@ class ScreenState:
     def unknown_orders(self) -> int:
         """Return how many orders nobody can say the fate of."""
         return sum(order.state is OrderState.UNKNOWN for order in self.snapshot.orders)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the symbols of what is held and ordered, in alphabetical order."""
+        seen = self.snapshot
+        held = {one.position.symbol for one in seen.positions}
+        return tuple(sorted(held | {order.request.symbol for order in seen.orders}))
 
     def order(self, order_id: OrderId) -> Order | None:
         """Return an order as it is now, if it is among those that are shown."""

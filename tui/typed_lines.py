@@ -9,26 +9,29 @@ from cockpit.operator.acts import APPROVE_CLIENT, DENY_ORDER, LIMITS, Command
 from tui.acting import PLACES, Acting, Sends
 from tui.asking import Asks, Entry
 from tui.calls import FilterUnfit, filter_of
-from tui.commands import LineUnfit, command_of, completed
+from tui.commands import LineUnfit, command_of
+from tui.completing import completion
 from tui.decisions import order_question, quit_question
+from tui.finding import found_by
 from tui.line_edit import LineEdit
+from tui.line_history import LineHistory
 from tui.moves import Moves
 from tui.order_edit import EditUnfit, edited
 from tui.state import ScreenState
 from tui.totp_prompt import command_with
 
-_REMEMBERED: Final = 100
 _LONGEST_REASON: Final = 200
 
 
 class TypedLines:
     """Keys while a line is being typed, and what the line does once it is entered."""
 
-    def __init__(self, state: ScreenState, sends: Sends, acting: Acting, moves: Moves) -> None:
+    def __init__(self, state: ScreenState, sends: Sends, acting: Acting, moves: Moves, history: LineHistory) -> None:
         self._state = state
         self._sends = sends
         self._acting = acting
         self._moves = moves
+        self._history = history
 
     def press(self, entry: Entry, key: str, character: str | None) -> None:
         """Take one key."""
@@ -39,15 +42,21 @@ class TypedLines:
             self._submit(entry)
         elif key in {"up", "down"} and entry.asks is Asks.COMMAND:
             self._recall(entry, -1 if key == "up" else 1)
-        elif key == "tab":
+        elif key in {"up", "down"} and entry.asks is Asks.PALETTE:
+            entry.place += -1 if key == "up" else 1
+        elif key in {"tab", "shift+tab"}:
             if entry.asks is Asks.COMMAND:
-                entry.edit = LineEdit.of(completed(entry.edit.text))
+                self._complete(entry, -1 if key == "shift+tab" else 1)
         elif key == "backspace" and not entry.edit.text:
             self._state.entry = None
         elif (changed := entry.edit.pressed(key)) is not None:
             entry.edit = changed
         elif character is not None and character.isprintable():
             entry.edit = entry.edit.typed(character)
+        if key not in {"tab", "shift+tab"} and entry.asks is Asks.COMMAND:
+            self._offer(entry)
+        elif entry.asks is Asks.PALETTE:
+            entry.place = min(max(0, entry.place), max(0, len(found_by(entry.edit.text, self._state.read_only)) - 1))
 
     def _submit(self, entry: Entry) -> None:
         text = entry.edit.text.strip()
@@ -67,6 +76,8 @@ class TypedLines:
                 self._edited(entry, text)
             case Asks.REASON:
                 self._reason(entry, text)
+            case Asks.PALETTE:
+                self._take(entry, text)
             case Asks.TOTP:
                 command = command_with(entry, text) if text else None
                 if command is not None:
@@ -75,7 +86,7 @@ class TypedLines:
 
     def _command(self, entry: Entry, text: str) -> None:
         if text:
-            self._state.typed[:] = [*[line for line in self._state.typed if line != text], text][-_REMEMBERED:]
+            self._history.add(text)
         self._state.entry = None
         if text in {"q", "quit"}:
             self._acting.ask(quit_question(self._state))
@@ -93,6 +104,10 @@ class TypedLines:
             return
         if act.changes and self._state.read_only:
             self._acting.looks_only()
+        elif any(argument.kind == "secret" for argument in act.arguments):
+            entry.note = f"not here, where it can be read: cockpit {act.command}, on the command line"
+            entry.edit = LineEdit()
+            self._state.entry = entry
         elif act.name in PLACES and act is not LIMITS:
             self._moves.go(PLACES[act.name])
         elif act is APPROVE_CLIENT and len(command.arguments) == 1:
@@ -100,8 +115,44 @@ class TypedLines:
         else:
             self._acting.run(act, command)
 
+    def _take(self, entry: Entry, text: str) -> None:
+        """Run what the palette has found, or begin its line where it needs words."""
+        found = found_by(text, self._state.read_only)
+        if not found:
+            entry.note = "nothing is called so"
+            return
+        act = found[min(entry.place, len(found) - 1)]
+        if any(argument.required for argument in act.arguments):
+            self._acting.type(f"{act.command} ")
+        else:
+            self._command(Entry(Asks.COMMAND, ":", LineEdit.of(act.command)), act.command)
+
+    def _offer(self, entry: Entry) -> None:
+        entry.offered_at = None
+        entry.offers = completion(entry.edit.text, self._state).candidates if entry.edit.text else ()
+
+    def _complete(self, entry: Entry, steps: int) -> None:
+        """Complete as far as it is certain; pressed again, put one candidate after the other there."""
+        entry.note = ""
+        if entry.offered_at is None:
+            entry.before_offers = entry.edit.text
+        found = completion(entry.before_offers, self._state)
+        if not found.candidates:
+            return
+        further = found.as_far_as_certain(entry.before_offers)
+        if entry.offered_at is None and further != entry.before_offers:
+            entry.edit = LineEdit.of(further)
+            self._offer(entry)
+            return
+        at = entry.offered_at
+        entry.offered_at = (
+            (0 if steps > 0 else -1) % len(found.candidates) if at is None else (at + steps) % len(found.candidates)
+        )
+        entry.offers = found.candidates
+        entry.edit = LineEdit.of(found.line(entry.offered_at).rstrip(" "))
+
     def _recall(self, entry: Entry, steps: int) -> None:
-        lines = self._state.typed
+        lines = self._history.lines
         if not lines:
             return
         at = (len(lines) if entry.history_at is None else entry.history_at) + steps

@@ -59,15 +59,10 @@ async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: 
     return _DONE
 
 
-async def _show(cockpit: Cockpit, settings: Settings, *, stays: bool) -> None:
-    """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
-    # The screen's library is loaded only where there is a screen.
-    from tui.run import Ending, ScreenSwitch
-    from tui.supervise import supervise
-
-    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+def looks_of(settings: Settings) -> ScreenSettings:
+    """Return how the operator wants the screen."""
     section = settings.screen
-    looks = ScreenSettings(
+    return ScreenSettings(
         theme=section.theme,
         rate_hz=section.rate_hz or 8,
         rate_is_set=section.rate_hz is not None,
@@ -75,7 +70,19 @@ async def _show(cockpit: Cockpit, settings: Settings, *, stays: bool) -> None:
         mouse=section.mouse,
         history=section.history,
         theme_folder=settings.config_dir / "themes",
+        keys=dict(section.keys),
+        typed_lines=settings.data_dir / "typed_lines",
     )
+
+
+async def _show(cockpit: Cockpit, settings: Settings, *, stays: bool) -> None:
+    """Show the screen until the operator quits; a screen that is lost leaves the host serving without one."""
+    # The screen's library is loaded only where there is a screen.
+    from tui.run import Ending, ScreenSwitch
+    from tui.supervise import supervise
+
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    looks = looks_of(settings)
     switch = ScreenSwitch()
     screen = asyncio.get_running_loop().create_task(supervise(cockpit.face, looks, log, switch=switch), name="screen")
     stopped = asyncio.get_running_loop().create_task(cockpit.stopping.wait())

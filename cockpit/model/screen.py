@@ -23,4 +23,9 @@ class ScreenSettings:
     rate_is_set: bool = False
     read_only: bool = False
     """Whether the screen only looks: no act that changes anything is offered."""
+    attached: bool = False
+    """Whether the cockpit is another process, which goes on when this screen is left."""
     keys: dict[str, str] = field(default_factory=dict)
+    """By name of an act, the key that the operator wants for it."""
+    typed_lines: Path | None = None
+    """File that keeps what was typed behind the colon; none keeps it for this screen alone."""

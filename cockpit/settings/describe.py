@@ -96,6 +96,8 @@ def kind_of(annotation: Any) -> str:
         return kind_of(next(part for part in inner if part is not NoneType))
     if origin in {tuple, frozenset}:
         return "list of texts"
+    if origin is dict:
+        return "table of texts"
     if isinstance(annotation, type) and issubclass(annotation, bool):
         return "true or false"
     if isinstance(annotation, type) and issubclass(annotation, int):
@@ -136,6 +138,8 @@ def default_of(field: FieldInfo) -> str:
     """Write the default as TOML has it; empty where it depends on the host or where unset means something."""
     if field.is_required() or field.default is None:
         return ""
+    if field.default_factory is dict:
+        return "{}"
     value = field.default
     if isinstance(value, bool):
         return str(value).lower()

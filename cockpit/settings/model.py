@@ -23,6 +23,8 @@ from cockpit.settings.web import WebSettings
 
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
 HostName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9\-]{0,61}[a-z0-9]$")]
+ActName = Annotated[str, Field(pattern=r"^[a-z_]{1,20}(\.[a-z_]{1,20})?$")]
+KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+]{1,30}$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
 
 
@@ -187,6 +189,10 @@ class ScreenSection(_Section):
     ascii: bool = Field(default=False, description="Draw with ASCII characters alone.")
     mouse: bool = Field(default=False, description="Take the mouse.")
     history: int = Field(default=10_000, ge=100, le=200_000, description="Calls kept for the stream.")
+    keys: dict[ActName, KeyName] = Field(
+        default_factory=dict,
+        description="Keys of acts by their names, such as halt = 'f9'; the kill switch gets a second one.",
+    )
 
 
 class Settings(_Section):

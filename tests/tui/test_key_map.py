@@ -1,5 +1,7 @@
-from cockpit.operator.acts import KILL
-from tests.tui.fake_face import busy_snapshot
+from cockpit.model.screen import ScreenSettings
+from cockpit.operator.acts import ACTS, KILL
+from tests.tui.fake_face import busy_face, busy_snapshot
+from tests.tui.screens import seated
 from tui.calls import CallHistory
 from tui.key_map import KeyMap
 from tui.state import Place, ScreenState
@@ -55,3 +57,31 @@ def test_an_act_moves_to_the_key_that_the_operator_wants() -> None:
     keys, at = KeyMap({"order.approve": "v"}), state()
     assert getattr(keys.act_for("v", at), "name", "") == "order.approve"
     assert keys.act_for("a", at) is None
+
+
+def test_a_key_that_would_mean_two_things_in_one_place_is_refused() -> None:
+    keys = KeyMap({"clients": "a", "halt": "x", "order.cancel": "d", "kill": "d", "reduce": "j"})
+    assert len(keys.complaints) == 4  # d cancels open orders and denies waiting ones: never the same row
+    assert not keys.kills("d")
+    assert keys.key_of(ACTS["order.cancel"]) == "d"
+    assert keys.key_of(ACTS["halt"]) == ""
+
+
+def test_an_act_without_a_key_can_get_one() -> None:
+    keys, at = KeyMap({"halt": "f9", "reconcile": "f10", "screen.palette": "f2"}), state()
+    assert keys.complaints == []
+    assert getattr(keys.act_for("f9", at), "name", "") == "halt"
+    assert getattr(keys.act_for("f10", at), "name", "") == "reconcile"
+    assert getattr(keys.act_for("f2", at), "name", "") == "screen.palette"
+    at.read_only = True
+    assert keys.act_for("f9", at) is None
+    assert keys.act_for("f10", at) is None
+
+
+async def test_a_clash_is_told_on_the_screen_and_a_key_of_an_act_with_words_begins_its_line() -> None:
+    settings = ScreenSettings(keys={"clients": "a", "client.route": "f8"})
+    async with seated(busy_face(), settings=settings) as seat:
+        assert "keys: 'a' is" in seat.text
+        await seat.press("f8")
+        assert ":  route " in seat.text
+        assert seat.sent == []

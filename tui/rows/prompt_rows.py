@@ -9,8 +9,10 @@ from rich.cells import cell_len
 
 from cockpit.model.text import Safe
 from tui.asking import Asks, Entry, Message, Question
-from tui.cells import Line, Span, clip, cut, spread, width_of, wrap
-from tui.commands import matching, usage
+from tui.cells import Line, Span, clip, cut, left, spread, width_of, wrap
+from tui.commands import matching, usage, whole_act
+from tui.finding import MOST_SHOWN, found_by
+from tui.glyphs import CHOSEN
 from tui.key_map import KeyHint
 from tui.rows.waiting_row import URGENT_SECONDS
 from tui.words import countdown
@@ -48,13 +50,34 @@ def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
 def _answers(question: Question, now: datetime, gap: str) -> list[Span]:
     answers = [Span(gap), Span("y", "key"), Span(f" yes{gap}"), Span("n", "key"), Span(" no")]
     if question.decide_by is not None:
-        left = (question.decide_by - now).total_seconds()
-        answers.append(Span(f"{gap}{countdown(left, fine=True)}", "alarm" if left < URGENT_SECONDS else "wait"))
+        seconds = (question.decide_by - now).total_seconds()
+        answers.append(Span(f"{gap}{countdown(seconds, fine=True)}", "alarm" if seconds < URGENT_SECONDS else "wait"))
     return [*answers, Span(" ")]
 
 
 def entry_rows(entry: Entry, width: int, *, looks_only: bool = False) -> list[Line]:
-    """The label, the line with its cursor, and what may come next or what was wrong."""
+    """The label, the line with its cursor, and what may come next or what was wrong; the palette above its line."""
+    if entry.asks is Asks.PALETTE:
+        return [*_found(entry, width, looks_only), *_entry_line(entry, width, looks_only)]
+    return _entry_line(entry, width, looks_only)
+
+
+def _found(entry: Entry, width: int, looks_only: bool) -> list[Line]:
+    found = found_by(entry.edit.text, looks_only)
+    top = max(0, min(entry.place - MOST_SHOWN // 2, len(found) - MOST_SHOWN))
+    lines: list[Line] = []
+    for place, act in enumerate(found[top : top + MOST_SHOWN], top):
+        chosen = place == entry.place
+        spans = (
+            Span(f"{CHOSEN if chosen else ' '} ", "key"),
+            Span(left(act.command, 16), "strong"),
+            Span(act.help, "dim"),
+        )
+        lines.append(Line(clip(spans, width), chosen=chosen))
+    return lines
+
+
+def _entry_line(entry: Entry, width: int, looks_only: bool) -> list[Line]:
     chip = [Span(f" {entry.label} ", "ask"), Span(" ")]
     text, at = entry.edit.text, entry.edit.at
     room = max(8, width - width_of(chip) - 2)
@@ -80,9 +103,13 @@ def _next(entry: Entry, looks_only: bool) -> str:
             return "⏎ looks it up   esc back"
         case Asks.COMMAND:
             acts = matching(entry.edit.text, looks_only=looks_only)
+            if entry.offers and whole_act(entry.before_offers if entry.offered_at is not None else entry.edit.text):
+                return _offered(entry)
             return usage(acts[0]) if len(acts) == 1 else "  ".join(act.command for act in acts[:12])
+        case Asks.PALETTE:
+            return "↑ ↓ choose  ⏎ takes it  esc back"
         case Asks.FILTER:
-            return "words  !not  client:x  state:denied"
+            return "words  !not  client:x  tool:get_*  state:denied"
         case Asks.REASON:
             return "⏎ rejects with it   esc back"
         case Asks.TOTP:
@@ -90,6 +117,13 @@ def _next(entry: Entry, looks_only: bool) -> str:
         case Asks.EDIT:
             return "smaller quantity, @ limit, or both: 50 @ 411.90"
     return "⏎ takes it   esc back"
+
+
+def _offered(entry: Entry) -> str:
+    """Name what tab may put at the line's end, beginning with what it has put there."""
+    at = entry.offered_at or 0
+    said = "  ".join((*entry.offers[at:], *entry.offers[:at])[:12])
+    return f"→ {said}"
 
 
 def message_rows(message: Message | None, width: int) -> list[Line]:

@@ -1,0 +1,51 @@
+from cockpit.operator.acts import ACTS
+from tests.tui.fake_face import busy_face
+from tests.tui.screens import seated
+from tui.finding import found_by
+from tui.screen_acts import KNOWN
+
+
+def test_a_few_letters_find_a_command_and_without_any_all_are_there() -> None:
+    assert found_by("canall", False)[0].command == "cancel-all"
+    assert found_by("revall", False)[0].command == "revoke-all"
+    assert found_by("chain", False)[0].command == "audit verify"
+    assert found_by("zzzz", False) == ()
+    assert set(found_by("", False)) == set(KNOWN.values())
+
+
+def test_a_screen_that_only_looks_finds_nothing_that_changes() -> None:
+    found = found_by("", True)
+    assert found
+    assert not any(act.changes for act in found)
+
+
+async def test_the_palette_runs_what_needs_no_words_and_asks_first_where_it_adds_risk() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.press("ctrl+p")
+        await seat.type("cancelall")
+        assert "cancel-all" in seat.text
+        await seat.press("enter")
+        assert seat.sent == [("order.cancel_all", {})]
+        await seat.press("ctrl+p")
+        await seat.type("key cr")
+        await seat.press("enter")
+        assert "KEY CREATE" in seat.text
+        assert len(seat.sent) == 1
+
+
+async def test_the_palette_begins_the_line_of_what_needs_words_and_the_arrows_choose() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.press("ctrl+p")
+        await seat.type("revoke")
+        assert found_by("revoke", False)[0] is ACTS["client.revoke"]
+        await seat.press("down", "up", "enter")
+        assert ":  revoke " in seat.text
+        await seat.type("claude")
+        await seat.press("enter")
+        assert seat.sent == [("client.revoke", {"client": "claude"})]
+
+
+async def test_kill_works_from_the_palette_too() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.press("ctrl+p", "a", "ctrl+k")
+        assert [act for act, _ in seat.sent] == ["kill"]

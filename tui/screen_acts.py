@@ -1,0 +1,46 @@
+"""What the screen can do by itself: acts that ask nothing of the cockpit, with keys and words like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from cockpit.operator.acts import ACTS, Act, Argument, Kind
+
+PALETTE: Final = Act("screen.palette", "palette", "Find a command by a few of its letters", changes=False, key="ctrl+p")
+RECORDS: Final = Act(
+    "screen.records",
+    "records",
+    "Search the audit: client:x tool:y state:denied code:z symbol:s order:o kind:k since:2h",
+    arguments=(Argument("wanted", Kind.TEXT, "What is wanted, such as client:claude since:2h"),),
+    changes=False,
+    key="u",
+)
+CONNECTIONS: Final = Act(
+    "screen.connections", "connections", "Show the brokers' lines and accounts", changes=False, key="b"
+)
+SESSIONS: Final = Act(
+    "screen.sessions", "sessions", "Show what clients did today, and how they came and went", changes=False, key="h"
+)
+ALWAYS: Final = Act(
+    "screen.always",
+    "always",
+    "Propose a rule that would have approved the order at hand; nothing is changed",
+    changes=False,
+    key="A",
+)
+COPY: Final = Act("screen.copy", "copy", "Copy what is shown to the clipboard of your terminal", changes=False, key="Y")
+WRITE: Final = Act(
+    "screen.write",
+    "write",
+    "Write what is shown to a file, as text; records to NAME.jsonl as JSON lines",
+    arguments=(
+        Argument("file", Kind.TEXT, "The new file", required=True),
+        Argument("force", Kind.FLAG, "Replace the file if there is one"),
+    ),
+    changes=False,
+)
+
+SCREEN_ACTS: Final[Mapping[str, Act]] = {act.name: act for act in (PALETTE,)}
+KNOWN: Final[Mapping[str, Act]] = {**ACTS, **SCREEN_ACTS}
+"""Everything that has a name, a key or words on the screen."""
