@@ -44,9 +44,9 @@ class LimitSettings(Section):
         default=6000, ge=1, le=1_000_000, description="Tokens that are no good, a minute in all, at /mcp."
     )
     sign_in_each: int = Field(
-        default=5, ge=1, le=1000, description="Tries of one address a minute to sign in at the web pages."
+        default=5, ge=1, le=1_000_000, description="Tries of one address a minute to sign in at the web pages."
     )
-    sign_in_all: int = Field(default=60, ge=1, le=10_000, description="Tries to sign in a minute, in all.")
+    sign_in_all: int = Field(default=60, ge=1, le=1_000_000, description="Tries to sign in a minute, in all.")
 
 
 class ServerSettings(Section):

@@ -107,7 +107,7 @@ class WebSite:
             attempt = await self._signing_in.by_passkey(request_id, form.get("credential"), address)
         else:
             attempt = await self._signing_in.by_password(form.get("password"), form.get("totp"), address)
-        if attempt.outcome is Outcome.CROWDED:
+        if attempt.outcome is Outcome.CROWDED or (attempt.outcome is Outcome.CLOSED and not self._tries.closed):
             return self._crowded(1)
         if attempt.outcome is not Outcome.IN:
             return self._sign_in_page(401, waiting, _WRONG if attempt.outcome is Outcome.WRONG else "")

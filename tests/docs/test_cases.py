@@ -16,9 +16,6 @@ LEFT_OUT: Final = {5, 31, 40, 43, 55, 58, 63, 70, 73, 81}
 CASES: Final = {f"T{number:02}" for number in range(1, 87) if number not in LEFT_OUT}
 """Consent, authorization endpoint, codes and tokens, registration, resource server, operator."""
 
-OPEN: Final = {"T83", "T84"}
-"""They are about the sign-in at a web page."""
-
 
 def rows(make: object) -> list[list[str]]:
     table = make.cases()  # type: ignore[attr-defined]
@@ -27,7 +24,7 @@ def rows(make: object) -> list[list[str]]:
 
 def test_every_case_has_a_test(make: object) -> None:
     shown = {row[0].strip() for row in rows(make)}
-    assert CASES - OPEN - shown == set()
+    assert CASES - shown == set()
     assert shown - CASES == set()
 
 
