@@ -430,7 +430,7 @@ WEB_REMOVE = Act(
 )
 WEB_SIGN_OUT = Act(
     "web.sign_out",
-    "web sign-out",
+    "web logout",
     "Sign every browser out",
     when=When.COMMAND_LINE,
 )

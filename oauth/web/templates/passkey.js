@@ -18,3 +18,4 @@ form.addEventListener("submit", async (event) => {
     trouble.hidden = false;
   }
 });
+form.querySelector("button").disabled = false;
