@@ -250,6 +250,8 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("MARKETABLE_THROUGH", case(order("1", "101", stop="100")), case(order("1", "101.01", stop="100"))),
     ("MARKETABLE_THROUGH", case(order("1", "80")), case(order("1", "101.5"))),
     # the exposure
+    ("MAX_POSITION", case(order("10"), seen(position=D(4), filled=D(4)), of(max_position="10")),
+     case(order("11"), seen(position=D(4), filled=D(4)), of(max_position="10"))),
     ("MAX_POSITION", case(order("4"), replace(LONG, committed_buy=D(1)), of(max_position="10")),
      case(order("5"), replace(LONG, committed_buy=D(1)), of(max_position="10"))),
     ("MAX_POSITION", case(sell("4"), replace(SHORT, committed_sell=D(1)), of(max_position="10")),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from cockpit.desk.risk import CHECKS, Exposure, Seen, evaluate
+from cockpit.desk.risk import CHECKS, Exposure, Seen, evaluate, evaluate_entry
 from cockpit.desk.risk.verdicts import Check
 from cockpit.model.checks import Applies
 from cockpit.model.money import ZERO
@@ -178,3 +178,9 @@ def test_numbers_that_cannot_be_reckoned_with_refuse_and_nothing_raises() -> Non
     assert {"MARKET_DATA_MISSING", "SPREAD_TOO_WIDE", "PRICE_COLLAR", "PREVIEW_STALE"} <= refused
     says = "What the broker says can't be reckoned with."
     assert found("SPREAD_TOO_WIDE", order("1", "100"), nothing).message == says
+
+
+def test_one_check_judges_an_entry_by_its_exits() -> None:
+    around = seen(linked=in_bracket(Role.ENTRY, (Role.STOP, sell("1", stop="1"))))
+    again = evaluate_entry(order("100", "100"), around, POLICY)
+    assert [(one.code, one.ok) for one in again] == [("RISK_PER_TRADE", False)]

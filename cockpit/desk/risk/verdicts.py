@@ -64,7 +64,7 @@ class Check:
     judge: Judge
     advisory: bool
     """Whether it only shows; such a check never refuses."""
-    of_exits: bool = False
+    of_exits: bool
     """Whether it judges an entry by its exits: the entry is judged again where one of them changes."""
 
     def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
