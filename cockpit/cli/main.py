@@ -65,6 +65,33 @@ def serve(context: click.Context) -> None:
     context.exit(run_process(context.obj, wants_screen=False))
 
 
+@cockpit.command(short_help="Show the screen of a cockpit that runs.")
+@click.option("--read-only", is_flag=True, help="Look, and change nothing.")
+@click.pass_context
+def attach(context: click.Context, read_only: bool) -> None:
+    """Show the screen of a cockpit that runs on the same data folder, in as many terminals as you like.
+
+    Leaving it leaves the cockpit running. What adds risk takes a code of your authenticator here, once one is enrolled.
+    """
+    from cockpit.cli.attached import run_attach  # slow to import, and needed here alone
+
+    context.exit(run_attach(context.obj, read_only=read_only))
+
+
+@cockpit.command(short_help="Print what happens, a line each.")
+@click.option("--plain", is_flag=True, help="No colours, also on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@click.pass_context
+def tail(context: click.Context, plain: bool, as_json: bool) -> None:
+    """Print what waits for you, then each call, order and decision in the running cockpit, in one line.
+
+    Lines that wait for you say with which command you decide. It ends with the cockpit, or once nobody reads.
+    """
+    from cockpit.cli.tail import run_tail  # slow to import, and needed here alone
+
+    context.exit(run_tail(context.obj, is_plain=plain, as_json=as_json))
+
+
 @cockpit.command(short_help="Try it in a temporary folder, with a small AI client.")
 @click.pass_context
 def demo(context: click.Context) -> None:

@@ -42,6 +42,8 @@ def status_marks(state: ScreenState) -> list[Mark]:
         for sign, count, word, key, role in counted
         if count
     ]
+    if (silent := state.snapshot.silent_seconds) is not None:
+        marks.insert(0, Mark(Span(f" ! NO ANSWER {silent}s ", "kill"), Span(f" !{silent}s ", "kill")))
     away = Span(" AWAY ", "ask")
     return [*marks, Mark(away, away)] if state.is_away else marks
 
