@@ -54,7 +54,7 @@ class WebActs:
             return link
         drawn = StringIO()
         segno.make(link, error="l", boost_error=False, micro=False).terminal(out=drawn, border=2, compact=True)
-        told = "Open this on the device that shall hold the passkey. It works once, for ten minutes:"
+        told = "Open this where the passkey shall be. It works once, for ten minutes:"
         return Done(f"{drawn.getvalue().rstrip()}\n{told}\n{link}", {"link": link})
 
     async def password(self, given: dict[str, str], by: str) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind
 from tests.e2e.chromium import Tab, chromium
+from tests.e2e.hosts import COMMAND, environment, host
 from tests.e2e.test_browser import Desk, ShiftedClock, _callbacks, code_of, is_at
 from tests.oauth.test_totp import STEP_SECONDS, Phone
 
@@ -212,6 +214,37 @@ async def test_a_passkey_that_was_removed_signs_nobody_in(desk: Desk) -> None:
     await code_of(tab)
     await tab.value("document.getElementById('sign-in').click()")
     await tab.wait(lambda _, text: "Nothing to sign in with is set up" in text)
+
+
+async def test_the_command_line_sets_it_up_and_its_link_is_drawn(tmp_path: Path) -> None:
+    async with host(tmp_path / "data", settings=_WEB) as running_host:
+        code, out, err = await running_host.run("web", "enroll", "--yes")
+        assert code == 0, err
+        lines = out.splitlines()
+        assert lines[-1].startswith(f"{running_host.origin}/oauth/web/enrol/")
+        drawn = [line for line in lines if set(line.strip()) & set("█▀▄")]
+        assert 15 < len(drawn) < 24
+        assert max(map(len, lines)) <= 80
+        phone = Phone((await running_host.ask("totp", "enroll"))["secret"])
+        await running_host.ask("totp", "confirm", phone.code(datetime.now(UTC), -1))
+        code, out, err = await typed(running_host.folder, f"{PASSWORD}\n", phone.code(datetime.now(UTC)))
+        assert (code, PASSWORD in out + err) == (0, False), err
+        assert (await running_host.ask("web", "status"))["password_since"] is not None
+        assert (await running_host.run("web", "remove", "password"))[0] == 0
+        assert (await running_host.ask("web", "status"))["password_since"] is None
+    assert PASSWORD not in (tmp_path / "stderr.log").read_text()
+
+
+async def typed(folder: Path, text: str, code: str) -> tuple[int, str, str]:
+    """Set the password as a script does, which gives it on standard input."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "--data-dir", str(folder), "web", "password", "--yes", "--totp", code,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=environment(),
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(text.encode()), 60)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
 
 
 async def passkey_gone(desk: Desk) -> Any:

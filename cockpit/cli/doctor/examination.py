@@ -17,6 +17,7 @@ from cockpit.cli.doctor.findings import Finding, Level, bad, good, worst
 from cockpit.cli.doctor.folders import examine_folders
 from cockpit.cli.doctor.network import examine_network
 from cockpit.cli.doctor.terminal import examine_terminal
+from cockpit.cli.doctor.web import examine_web
 from cockpit.settings.load import load
 from cockpit.settings.mistakes import BadSettings
 from cockpit.settings.where import SOCKET_NAME, Given, config_file
@@ -40,6 +41,7 @@ def examine(given: Given, environ: Mapping[str, str]) -> list[Finding]:
         *examine_folders(settings.data_dir, file),
         *examine_clock(settings.data_dir),
         *examine_network(settings.server, settings.data_dir / SOCKET_NAME),
+        *examine_web(settings),
         *examine_terminal(environ),
     ]
 

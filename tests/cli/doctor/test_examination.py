@@ -16,7 +16,7 @@ def test_a_host_where_nothing_is_wrong_exits_with_0_and_every_part_is_told(comma
     told = json.loads(result.stdout)
     assert result.exit_code == 0, told
     assert list(dict.fromkeys(finding["part"] for finding in told)) == [
-        "settings", "folders", "clock", "network", "terminal",
+        "settings", "folders", "clock", "network", "web sign-in", "terminal",
     ]  # fmt: skip
 
 
