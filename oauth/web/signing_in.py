@@ -98,7 +98,7 @@ class SigningIn:
                 right = await self._credentials.fits(password)
                 if right and await self._totp.check(code, FACE, "web sign-in") is None:
                     await self._credentials.write([], "web sign-in", "ok", how="password", address=address)
-                    return Attempt(Outcome.IN, "password")
+                    return self._in("password", address)
                 await self._failed("password", address)
         except Closed:
             return Attempt(Outcome.CLOSED)
@@ -119,7 +119,12 @@ class SigningIn:
             return Attempt(Outcome.WRONG)
         used = self._credentials.count(passkey)
         await self._credentials.write([used], "web sign-in", "ok", how="passkey", passkey=passkey.name, address=address)
-        return Attempt(Outcome.IN, "passkey")
+        return self._in("passkey", address)
+
+    def _in(self, how: str, address: str) -> Attempt:
+        says = f"Somebody signed in at the web page by {how}, from {address}."
+        self._publish(Notice(self._clock.now(), safe(says), False))
+        return Attempt(Outcome.IN, how)
 
     async def _failed(self, how: str, address: str) -> None:
         # In memory first: what could not be written was tried all the same.

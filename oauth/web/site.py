@@ -102,7 +102,7 @@ class WebSite:
         again = self._limit(request.address)
         if again is not None:
             return self._crowded(again)
-        address = safe(request.address, 64)
+        address, epoch = safe(request.address, 64), self._authority.epoch
         if form.get("credential"):
             attempt = await self._signing_in.by_passkey(request_id, form.get("credential"), address)
         else:
@@ -111,10 +111,10 @@ class WebSite:
             return self._crowded(1)
         if attempt.outcome is not Outcome.IN:
             return self._sign_in_page(401, waiting, _WRONG if attempt.outcome is Outcome.WRONG else "")
-        if self._authority.stopped:
+        if self._authority.epoch != epoch:
             return self._stopped()
         self._sessions.end(request.cookies.get(self._cookie, ""))
-        cookie = self._sessions.begin(attempt.how, self._authority.epoch, code_typed=attempt.how == "password")
+        cookie = self._sessions.begin(attempt.how, epoch, code_typed=attempt.how == "password")
         age = int(self._config.absolute_seconds)
         return self._pages.see(
             f"/oauth/web/consent/{request_id}",
@@ -169,9 +169,9 @@ class WebSite:
         seen = await self._seeing(request_id)
         if isinstance(seen, Refusal):
             return self._refused(seen)
-        return await self._approve(form, seen, session)
+        return await self._approve(request, form, seen, session)
 
-    async def _approve(self, form: Form, seen: Seen, session: Session) -> HttpAnswer:
+    async def _approve(self, request: HttpRequest, form: Form, seen: Seen, session: Session) -> HttpAnswer:
         chosen = chosen_in(form)
         problem = fault_of(chosen, seen)
         if problem:
@@ -181,9 +181,9 @@ class WebSite:
             if problem:
                 return self._consent_page(403, seen, chosen, session, problem)
         request_id = seen.waiting.request_id
-        # The session may have ended while the code was looked at; a kill makes the approval itself refuse.
-        if session.epoch != self._authority.epoch:
-            return self._stopped()
+        # It may have ended while the code was looked at, or while the client's document was fetched.
+        if self._session(request) is not session:
+            return self._pages.see(f"/oauth/web/sign-in/{request_id}")
         grant = await self._authority.approve(
             request_id, ClientName(chosen.name), chosen.scopes, chosen.connection, chosen.lives, BY
         )

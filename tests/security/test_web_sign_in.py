@@ -13,9 +13,11 @@ import pytest
 
 from cockpit.model.refusals import Refusal
 from cockpit.operator.acts import Command
+from tests.oauth.internet import some_internet
 from tests.oauth.outside import Answer, query_of, tokens_of, wait_of
 from tests.oauth.test_totp import STEP_SECONDS, WRONG
 from tests.security.site import Site, another_browser, open_site
+from tests.security.test_documents import STRANGER, document
 from tests.security.web_browser import PASSWORD, WEB, WebBrowser, browser, fields_of, operator, token_of
 
 ASKED = "read:market read:account write:orders"
@@ -214,6 +216,28 @@ async def test_a_client_let_in_at_the_web_page_calls_tools_and_the_record_says_h
     assert client["made_by"] == "web"
     told = [(one.tool, one.outcome) for one in await site.store.audit_tail(50)]
     assert {("web password", "done"), ("web sign-in", "ok"), ("approved", "done")} <= set(told)
+    assert [notice.bad for notice in site.notices() if "signed in at the web page" in notice.text] == [False]
+
+
+async def test_T57_a_strangers_document_is_fetched_only_for_the_operator(tmp_path: Path) -> None:
+    """A link's client_id is an address of a stranger's host; its pages are opened, and at last the operator signs in."""
+    theirs = "https://stranger.example/callback"
+    async with (
+        some_internet(tmp_path) as internet,
+        open_site(tmp_path / "data", settings=WEB, fetcher=lambda: internet.fetcher(seconds=5)) as site,
+    ):
+        phone = await operator(site)
+        internet.publish(STRANGER, document(STRANGER, theirs, client_name="Stranger"))
+        asking = WebBrowser(site, site.http, await site.authorize(STRANGER, redirect_uri=theirs))
+        assert (await asking.look("sign-in")).status == 200
+        assert (await asking.sign_in(WRONG)).status == 401
+        assert (await asking.look("consent")).status == 303
+        assert internet.asked == []
+        page = await asking.signed_in(phone)
+        assert internet.asked == [STRANGER]
+        assert "Stranger" in page.text
+        assert (await asking.decide(page)).status == 200
+        assert (await site.get(wait_of(asking.page))).headers["Location"].startswith(f"{theirs}?code=")
 
 
 async def test_T80_whoever_guesses_the_password_is_locked_out_and_not_the_operator(tmp_path: Path) -> None:
@@ -447,6 +471,53 @@ async def test_T84_a_sign_in_ends_idle_or_old(site: Site, pause: float, rounds: 
         site.clock.go(pause)
         status = (await (await browser(site)).look("consent")).status
     assert (status == 200) is lives
+
+
+async def test_T84_a_sign_in_that_was_under_way_when_the_kill_came_is_none(site: Site) -> None:
+    """The kill comes, and clients may ask again, while a right password is being looked at."""
+    phone = await operator(site)
+    asking = await browser(site)
+    site.clock.go(STEP_SECONDS)
+    token = token_of((await asking.look("sign-in")).text, "password")
+    hashing: Any = site.cockpit.face._rooms.web._credentials._hashing  # type: ignore[union-attr]
+    verify, go_on, begun = hashing._verify, threading.Event(), threading.Event()
+
+    def held(digest: str, password: str) -> bool:
+        begun.set()
+        assert go_on.wait(60)
+        return verify(digest, password)
+
+    hashing._verify = held
+    code = phone.code(site.clock.now())
+    signing_in = asyncio.ensure_future(asking.post("sign-in", token=token, password=PASSWORD, totp=code))
+    assert await asyncio.to_thread(begun.wait, 60)
+    await site.done("kill")
+    site.authority.reopen()
+    go_on.set()
+    answer = await signing_in
+    assert (answer.status, is_plain_page(answer)) == (503, True)
+    assert (await site.done("web.status"))["sessions"] == 0
+
+
+async def test_T84_a_sign_out_while_the_form_is_looked_at_lets_nobody_in(site: Site) -> None:
+    """Every browser is signed out by the operator while a consent with a code is being looked at."""
+    phone = await operator(site)
+    asking = await browser(site, scope=ASKED)
+    page = await asking.signed_in(phone)
+    site.clock.go(2 * STEP_SECONDS + 1)
+    totp: Any = site.cockpit.face._rooms.totp
+    check = totp.check
+
+    async def signed_out_meanwhile(code: str, face: str, act: str) -> Any:
+        answer = await check(code, face, act)
+        await site.done("web.sign_out")
+        return answer
+
+    totp.check = signed_out_meanwhile
+    code = phone.code(site.clock.now())
+    answer = await asking.decide(page, totp=code, **{"scope:write:orders": "yes"})
+    assert answer.headers["Location"].startswith("/oauth/web/sign-in/")
+    assert await granted(site) == []
 
 
 async def test_T86_neither_password_nor_session_can_be_read_at_rest(site: Site) -> None:
