@@ -118,7 +118,7 @@ async def test_a_screen_tells_that_its_host_is_dead_and_attaches_to_the_next_one
         screen = open_screen()
         await screen.wait("RUNNING", "^k KILL")
         await first.kill()
-        await screen.wait("NO ANSWER", "what you see is")
+        await screen.wait("NO ANSWER", "what you see is", "The cockpit doesn't answer.")
         _line(screen, ":halt")
         await screen.wait("NO_ANSWER")
         async with host(folder) as second:
