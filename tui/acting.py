@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cockpit.model.clock import Clock
+from cockpit.model.events import CallFinished
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
 from cockpit.operator.acts import (
@@ -34,11 +35,17 @@ from tui.decisions import act_question, client_question, latch_question, order_q
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
 from tui.order_edit import EditUnfit, edited
-from tui.screen_acts import PALETTE, SCREEN_ACTS
+from tui.records import WantedUnfit, search_of
+from tui.rows.session_rows import WANTED as CAME_AND_WENT
+from tui.rule_proposal import page, proposal
+from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, WRITE
 from tui.state import Place, ScreenState
+from tui.words import plural
 
 SHORT_SECONDS: Final = 8.0
 LONG_SECONDS: Final = 30.0
+MOST_COPIED: Final = 74_000
+"""Bytes that a terminal's clipboard takes by OSC 52, before they are written in base 64."""
 PLACES: Final[Mapping[str, Place]] = {
     CLIENTS.name: Place.CLIENTS,
     ORDERS.name: Place.ORDERS,
@@ -58,6 +65,12 @@ class Sends(Protocol):
     def look_at_order(self, order_id: OrderId) -> None: ...
 
     def look_for_client(self, code: str) -> None: ...
+
+    def search(self, command: Command) -> None: ...
+
+    def look_at_call(self, call: CallFinished) -> None: ...
+
+    def write(self, file: str, text: str, *, force: bool) -> None: ...
 
 
 class Acting:
@@ -116,12 +129,12 @@ class Acting:
     def do(self, act: Act) -> None:
         """Carry out an act that a key means for what is at hand."""
         state, target = self._state, self._state.target
-        if act.name not in PLACES and self.is_too_fresh():
+        if act.name not in PLACES and act.name not in SCREEN_ACTS and self.is_too_fresh():
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
         elif act.name in SCREEN_ACTS:
-            self._own(act)
+            self._own(act, {})
         elif act is APPROVE_CLIENT and isinstance(target, ClientForm):
             self.ask(client_question(state, target)) if not target.complaint() else self.complain(target.complaint())
         elif act is APPROVE_CLIENT:
@@ -143,10 +156,60 @@ class Acting:
         else:
             self.run(act, Command(act.name))
 
-    def _own(self, act: Act) -> None:
+    def _own(self, act: Act, given: Mapping[str, str]) -> None:
         """Do what the screen does by itself."""
         if act is PALETTE:
             self._state.entry = Entry(Asks.PALETTE, "FIND")
+        elif act is RECORDS:
+            self.search(given.get("wanted", "" if self._state.place is Place.SESSIONS else self._state.records_wanted))
+        elif act is SESSIONS:
+            self._moves.go(Place.SESSIONS)
+            self._state.records.forget()
+            self._sends.search(search_of(CAME_AND_WENT))
+        elif act is CONNECTIONS:
+            self._moves.go(Place.CONNECTIONS)
+        elif act is ALWAYS:
+            self._propose()
+        elif act is COPY:
+            self._copy()
+        elif act is WRITE:
+            self._sends.write(given["file"], self._around.shown_as_text(given["file"]), force="force" in given)
+
+    def search(self, wanted: str) -> str:
+        """Show what a search of the audit finds; return what is wrong with the words, or nothing."""
+        try:
+            command = search_of(wanted)
+        except WantedUnfit as problem:
+            self.complain(str(problem))
+            return str(problem)
+        self._state.records_wanted = wanted
+        self._moves.go(Place.RECORDS)
+        self._sends.search(command)
+        return ""
+
+    def _propose(self) -> None:
+        """Show the rule that would have approved the order at hand."""
+        state, target = self._state, self._state.target
+        if not isinstance(target, Order | PendingOrder):
+            self.complain("Choose an order first: the rule is made from it.")
+            return
+        order = target if isinstance(target, Order) else target.order
+        pending = state.pending_order(order.order_id)
+        ticket = state.ticket if state.ticket is not None and state.ticket.order.order_id == order.order_id else None
+        notional = ticket.notional if ticket is not None and ticket.notional is not None else None
+        block = proposal(order, ticket, notional or (pending.notional if pending else None))
+        state.result, state.block = page(order, block), "\n".join(block) + "\n"
+        self._moves.go(Place.RESULT)
+
+    def _copy(self) -> None:
+        """Send what is shown to the terminal's clipboard, and say what was sent."""
+        text = self._around.shown_as_text("")
+        cut = text.encode()[:MOST_COPIED].decode("utf-8", "ignore")
+        self._around.copy(cut)
+        rows = len(cut.splitlines())
+        more = "" if cut == text else f"; cut off at {MOST_COPIED:,} bytes, :write FILE takes all of it"
+        first = next((row.strip() for row in cut.splitlines() if row.strip()), "")
+        self.say(f"Sent to the clipboard: {plural(rows, 'row')}, {len(cut):,} characters, “{first[:40]}”{more}.", "ok")
 
     def type(self, text: str) -> None:
         """Begin a line behind the colon."""
@@ -156,7 +219,7 @@ class Acting:
         """Send an act that was typed, asking first as its danger says; what only takes away is never asked."""
         danger = danger_of(act, command.arguments)
         if act.name in SCREEN_ACTS:
-            self._own(act)
+            self._own(act, command.arguments)
         elif act is KILL:
             self._state.entry = self._state.question = None
             self._sends.send(command)

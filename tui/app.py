@@ -27,6 +27,7 @@ from tui.line_history import LineHistory
 from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
 from tui.presence import KeyPresses
+from tui.rows.call_row import CallColumns, call_row
 from tui.rows.waiting_row import seconds_left
 from tui.state import Place, ScreenState
 from tui.themes import found_in, shipped
@@ -279,11 +280,11 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self.app_focus = True
                 self.on_app_focus()
             self._presses.pressed()
-            before = self.state.waiting.chosen_key
+            before = self.state.waiting.chosen_key, self.state.calls.chosen
             self.controls.press(event.key, event.character)
             if self.state.is_away:
                 self._take()
-            if self.state.waiting.chosen_key != before:
+            if (self.state.waiting.chosen_key, self.state.calls.chosen) != before:
                 self._look_again()
             self._repaint()
             self.query_one("#stream").refresh()
@@ -309,6 +310,21 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def stream_height(self) -> int:
         """Return how many calls are in view."""
         return max(1, self.query_one("#stream").size.height)
+
+    def shown_as_text(self, file: str) -> str:
+        """Return what is shown as plain text; the records of a search, and what is meant to be pasted, as they are."""
+        state = self.state
+        if state.place in {Place.RECORDS, Place.SESSIONS} and file.endswith(".jsonl"):
+            return "".join(f"{record.raw}\n" for record in reversed(state.records.items))
+        if state.place is Place.RESULT and state.block:
+            return state.block
+        columns = CallColumns.fit(self.size.width, state.calls.widest_client, state.calls.widest_tool)
+        calls = state.calls.window(self.stream_height())
+        return self._views.as_text(self.size.width, [call_row(call, columns, self._zone) for call in calls])
+
+    def copy(self, text: str) -> None:
+        """Send text to the terminal's clipboard (OSC 52)."""
+        self.copy_to_clipboard(text)
 
     def _repaint(self) -> None:
         """Draw everything but the stream; change the layout only where a part came, went or grew."""

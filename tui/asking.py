@@ -51,6 +51,7 @@ class Asks(StrEnum):
     REASON = "reason"
     TOTP = "totp"
     PALETTE = "palette"
+    RECORDS = "records"
 
 
 @dataclass(slots=True)

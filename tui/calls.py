@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from rich.cells import cell_len
 
 from cockpit.model.events import CallFinished, Outcome
+from tui.call_rates import CallRates
 
 _FIELDS: Final = ("client", "tool", "state", "code")
 
@@ -20,7 +22,7 @@ class FilterUnfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are shown: every word must fit, ``!word`` must not, ``client:x`` and its like look at one column."""
+    """Which calls are shown: every word must fit, ``!word`` must not, ``client:x`` looks at one column, ``*`` is anything."""
 
     text: str
     words: tuple[tuple[str, str, bool], ...]
@@ -36,8 +38,16 @@ class CallFilter:
         }
         everything = " ".join((*columns.values(), call.summary.casefold()))
         return all(
-            (word in (columns[column] if column else everything)) is not absent for column, word, absent in self.words
+            _is_in(word, columns[column] if column else everything, whole=bool(column)) is not absent
+            for column, word, absent in self.words
         )
+
+
+def _is_in(word: str, text: str, *, whole: bool) -> bool:
+    """Whether a word is in a text; one with stars must fit a column from end to end, or be anywhere in the row."""
+    if "*" not in word:
+        return word in text
+    return fnmatchcase(text, word.replace("[", "[[]") if whole else f"*{word.replace('[', '[[]')}*")
 
 
 def filter_of(text: str) -> CallFilter | None:
@@ -69,6 +79,9 @@ class CallHistory:
         self._top: int | None = None
         self._count_at_scroll = 0
         self.filter: CallFilter | None = None
+        self.chosen: CallFinished | None = None
+        """The call that keys act on; it stays itself while others come."""
+        self.rates = CallRates()
         self.newest = -1
         """Number of the newest call that is held."""
         self.widest_client = 0
@@ -85,6 +98,7 @@ class CallHistory:
             self.widest_client = max(self.widest_client, cell_len(call.client))
             self.widest_tool = max(self.widest_tool, cell_len(call.tool))
             self._all.append(call)
+            self.rates.count(call)
             if self.filter is None:
                 self._count += 1
             elif self.filter.fits(call):
@@ -95,6 +109,7 @@ class CallHistory:
     def narrow(self, by: CallFilter | None) -> None:
         """Show only what fits, and follow."""
         self.filter = by
+        self.chosen = None
         self._shown = self._all if by is None else deque((c for c in self._all if by.fits(c)), self._all.maxlen)
         self._count = len(self._shown)
         self.follow()
@@ -112,6 +127,25 @@ class CallHistory:
     def follow(self) -> None:
         """Go to the end and stay there."""
         self._top = None
+        self.chosen = None
+
+    def choose(self, steps: int, height: int) -> None:
+        """Choose another call, first the newest in view. The view stays, and moves only as far as the chosen needs it."""
+        shown = self._shown
+        if not shown:
+            return
+        first = self._count - len(shown)
+        start = len(shown) - height if self._top is None else max(self._top, first) - first
+        start = max(0, start)
+        at = None if self.chosen is None else self._place_of(self.chosen)
+        place = min(start + height, len(shown)) - 1 if at is None else min(max(0, at + steps), len(shown) - 1)
+        if self._top is None:
+            self._count_at_scroll = self._count
+        self.chosen = shown[place]
+        self._top = first + max(min(start, place), place - height + 1)
+
+    def _place_of(self, call: CallFinished) -> int | None:
+        return next((place for place, held in enumerate(self._shown) if held.number == call.number), None)
 
     def scroll(self, rows: int, height: int) -> None:
         """Move the view; back at the end, it follows again."""
@@ -124,6 +158,8 @@ class CallHistory:
             top = self._top
         top = max(first, top + rows)
         self._top = None if top >= last_top else top
+        if self._top is None:
+            self.chosen = None
 
     def window(self, height: int) -> list[CallFinished]:
         """Return the calls in view, oldest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.model.clock import Clock
 from cockpit.model.latches import Latch
-from cockpit.model.orders import Order
+from cockpit.model.orders import Order, OrderId
 from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE, SCOPES
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
@@ -15,7 +15,7 @@ from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Around, Moves
-from tui.state import Place, ScreenState, named
+from tui.state import Pane, Place, ScreenState, named
 from tui.typed_lines import TypedLines
 
 _DENIALS = (DENY_CLIENT, DENY_ORDER)
@@ -107,6 +107,8 @@ class Controls:
         elif (key == "slash" or character == "/") and state.place is Place.MAIN:
             text = state.calls.filter.text if state.calls.filter else ""
             state.entry = Entry(Asks.FILTER, "/", LineEdit.of(text))
+        elif (key == "slash" or character == "/") and state.place is Place.RECORDS:
+            state.entry = Entry(Asks.RECORDS, "AUDIT", LineEdit.of(state.records_wanted))
         elif key in {"q", "escape"}:
             if key == "q" and state.place is Place.MAIN:
                 self._acting.ask(quit_question(state))
@@ -143,7 +145,9 @@ class Controls:
 
     def _open(self) -> None:
         target = self.state.target
-        if isinstance(target, PendingOrder):
+        if self._open_record():
+            pass
+        elif isinstance(target, PendingOrder):
             self._open_order(target.order)
         elif isinstance(target, Order) and self.state.place is Place.ORDERS:
             self._open_order(target)
@@ -155,6 +159,27 @@ class Controls:
             self._edit() if target.at == NAME else target.change()
         elif self.state.place is Place.MAIN:
             self._acting.nothing_chosen()
+
+    def _open_record(self) -> bool:
+        """Open the chosen call or record, or from a record its order; False where there is none."""
+        state = self.state
+        call = state.calls.chosen
+        if state.place is Place.MAIN and state.pane is Pane.STREAM and call is not None:
+            self.go(Place.RECORD)
+            self._sends.look_at_call(call)
+        elif state.place in {Place.RECORDS, Place.SESSIONS} and (record := state.records.chosen) is not None:
+            state.call, state.record = None, record
+            self.go(Place.RECORD)
+        elif state.place is Place.RECORD and state.record is not None and state.record.order_id:
+            order_id = OrderId(state.record.order_id)
+            if state.order_id != order_id:
+                state.ticket, state.ticket_complaint = None, ""
+            state.order_id = order_id
+            self.go(Place.ORDER)
+            self._sends.look_at_order(order_id)
+        else:
+            return False
+        return True
 
     def _open_order(self, order: Order) -> None:
         if self.state.order_id != order.order_id:

@@ -8,16 +8,21 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol, TypeVar
 
 from cockpit.model.clock import Clock
+from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
 from cockpit.operator.acts import ACTS, Command
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry
 from tui.client_form import ClientForm
+from tui.records import Record, records_of, search_for
 from tui.rows.result_rows import texts_of
-from tui.state import Place, ScreenState
+from tui.state import Pane, Place, ScreenState
+from tui.text_file import write_text
 from tui.totp_prompt import AGAIN, code_for, finish_of
+from tui.words import plural
 
 LOG = logging.getLogger(__name__)
 
@@ -85,6 +90,9 @@ class Errands:
         """Keep the ticket in view fresh: the open one, or on a wide screen that of the chosen order beside the queue."""
         state = self._state
         chosen = state.waiting.chosen
+        call = state.calls.chosen
+        if state.place is Place.MAIN and wide and state.pane is Pane.STREAM and call is not None:
+            self.look_at_call(call)
         if state.place is Place.ORDER and state.order_id is not None:
             order = state.order(state.order_id)
             self.keep_looking_at(state.order_id, None if order is None else order.version, once_more=once_more)
@@ -95,6 +103,22 @@ class Errands:
         """Select the request whose browser shows the code."""
         self._state.code_sought = code
         self._start(self._find(code))
+
+    def search(self, command: Command) -> None:
+        """Search the audit for what the list of records shows."""
+        self._start(self._search(command))
+
+    def look_at_call(self, call: CallFinished) -> None:
+        """Find the record of a call."""
+        state = self._state
+        if state.call is not None and state.call.number == call.number:
+            return
+        state.call, state.record, state.record_complaint = call, None, ""
+        self._start(self._look_at_call(call))
+
+    def write(self, file: str, text: str, *, force: bool) -> None:
+        """Write what is shown to a file of the operator's."""
+        self._start(self._write(file, text, force=force))
 
     async def finish(self) -> None:
         """Give what is under way a moment to come to its end."""
@@ -115,7 +139,7 @@ class Errands:
             if answer.code not in AGAIN or not self.told.ask_line(code_for(command, answer)):
                 self.told.complain(_words(answer))
         elif texts := texts_of(act.command, answer):
-            self._state.result = texts
+            self._state.result, self._state.block = texts, ""
             self.told.go(Place.RESULT)
             if act.finished_by:
                 self.told.ask_line(finish_of(act))
@@ -138,6 +162,40 @@ class Errands:
             self._state.ticket, self._state.ticket_complaint = ticket, ""
             # What is decided on as a group has one ticket: that of its first order.
             self._state.order_id = ticket.order.order_id
+        self._changed()
+
+    async def _search(self, command: Command) -> None:
+        answer = await _guarded(self._face.run(command), command.act)
+        state = self._state
+        if isinstance(answer, Refusal):
+            state.records_complaint = _words(answer)
+            found: tuple[Record, ...] = ()
+        else:
+            state.records_complaint, found = "", records_of(answer.data)
+        state.records.forget()
+        state.records.take(found)
+        state.records.move(1)
+        self._changed()
+
+    async def _look_at_call(self, call: CallFinished) -> None:
+        answer = await _guarded(self._face.run(search_for(call)), "a call's record")
+        state = self._state
+        if state.call is None or state.call.number != call.number:
+            return
+        if isinstance(answer, Refusal):
+            state.record_complaint = _words(answer)
+        else:
+            state.record = next((one for one in records_of(answer.data) if one.number == call.number), None)
+            state.record_complaint = "" if state.record else "Its record isn't found."
+        self._changed()
+
+    async def _write(self, file: str, text: str, *, force: bool) -> None:
+        complaint = await asyncio.to_thread(write_text, file, text, force=force)
+        if self.told is not None:
+            if complaint:
+                self.told.complain(complaint)
+            else:
+                self.told.say(f"{plural(len(text.splitlines()), 'row')} written to {safe(file, 120)}.", "ok")
         self._changed()
 
     async def _find(self, code: str) -> None:

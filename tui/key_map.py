@@ -11,8 +11,8 @@ from cockpit.model.orders import OPEN, Order, OrderState
 from cockpit.operator.acts import DENY_ORDER, KILL, Act, When
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
-from tui.screen_acts import ALWAYS, KNOWN
-from tui.state import Place, ScreenState, Target
+from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS
+from tui.state import Pane, Place, ScreenState, Target
 
 SHORT: Final[Mapping[str, str]] = {
     "client.approve": "let in",
@@ -146,6 +146,11 @@ class KeyMap:
         """Return the key of an act as people write it, or nothing."""
         return spoken(self._keys.get(act.name, ""))
 
+    def _also(self) -> list[KeyHint]:
+        acts = (RECORDS, CONNECTIONS, SESSIONS, PALETTE)
+        words = ("audit", "brokers", "sessions", "find")
+        return [KeyHint(spoken(self._keys.get(act.name, "")), word, 9) for act, word in zip(acts, words, strict=True)]
+
     def hints(self, state: ScreenState) -> list[KeyHint]:
         """Return what can be pressed now, kill first."""
         found = [KeyHint("", "READ-ONLY", 0) if state.read_only else KeyHint(spoken(KILL.key), "KILL", 0)]
@@ -155,23 +160,33 @@ class KeyMap:
             return [*found, KeyHint("y", "yes", 1), KeyHint("n", "no", 1)]
         target = state.target
         if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
-            found += [KeyHint(self._enter, "open", 3)] if state.place is not Place.ORDER else []
+            opens = "the call" if state.pane is Pane.STREAM and state.calls.chosen is not None else "open"
+            found += [KeyHint(self._enter, opens, 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = KNOWN[name]
             if act is not KILL and act.when is not When.ALWAYS and _is_offered(act, state):
-                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 6 if act is ALWAYS else 1))
+                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 7 if act is ALWAYS else 1))
         found += _of_place(state)
         if state.place is Place.MAIN:
             for rank, name in ((4, "clients"), (4, "orders"), (7, "positions"), (6, "limits")):
                 found.append(KeyHint(spoken(self._keys.get(name, "")), KNOWN[name].command, rank))
             found += [
+                *self._also(),
                 KeyHint("n", "notices", 8),
                 KeyHint("/", "filter", 5),
                 KeyHint(":", "cmd", 3),
                 KeyHint("?", "help", 2),
                 KeyHint("q", "quit", 3),
             ]
+        elif state.place in {Place.RECORDS, Place.SESSIONS}:
+            search = [KeyHint("/", "search", 1)] if state.place is Place.RECORDS else []
+            found += [KeyHint(self._enter, "all of it", 2), *search, KeyHint(":write", "exports", 3)]
+            found += [KeyHint(":", "cmd", 4), KeyHint("?", "help", 5), KeyHint("esc", "back", 1)]
         else:
+            if state.place is Place.RECORD and state.record is not None and state.record.order_id:
+                found.append(KeyHint(self._enter, "its order", 2))
+            if state.place in {Place.RESULT, Place.ORDER, Place.RECORD}:
+                found.append(KeyHint(spoken(self._keys.get(COPY.name, "")), "copy", 7))
             found += [KeyHint(":", "command", 4), KeyHint("?", "help", 5), KeyHint("esc", "back", 1)]
         return found
 

@@ -7,7 +7,20 @@ from typing import Final, Protocol
 from tui.client_form import ClientForm
 from tui.state import Pane, Place, ScreenState
 
-_TEXTS: Final = frozenset({Place.HOLDINGS, Place.LIMITS, Place.NOTICES, Place.RESULT, Place.HELP, Place.ORDER})
+_TEXTS: Final = frozenset(
+    {
+        Place.HOLDINGS,
+        Place.LIMITS,
+        Place.NOTICES,
+        Place.RESULT,
+        Place.HELP,
+        Place.ORDER,
+        Place.RECORD,
+        Place.CONNECTIONS,
+    }
+)
+_ABOVE: Final = frozenset({Place.ORDER, Place.HELP, Place.RECORD})
+"""Places from which escape leads back to where they were opened."""
 _ALL: Final = 1_000_000
 
 
@@ -17,6 +30,10 @@ class Around(Protocol):
     def leave(self) -> None: ...
 
     def stream_height(self) -> int: ...
+
+    def shown_as_text(self, file: str) -> str: ...
+
+    def copy(self, text: str) -> None: ...
 
 
 class Moves:
@@ -57,7 +74,9 @@ class Moves:
             case Place.MAIN if state.pane is Pane.QUEUE:
                 state.waiting.move(steps)
             case Place.MAIN:
-                state.calls.scroll(steps, self._around.stream_height())
+                state.calls.choose(steps, self._around.stream_height())
+            case Place.RECORDS | Place.SESSIONS:
+                state.records.move(steps)
             case Place.CLIENTS:
                 state.clients.move(steps)
             case Place.ORDERS:
@@ -79,7 +98,7 @@ class Moves:
         """Show a place from its beginning."""
         state = self._state
         if place is not state.place:
-            state.back = state.place if place is Place.ORDER or place is Place.HELP else Place.MAIN
+            state.back = state.place if place in _ABOVE else Place.MAIN
         if place is Place.CLIENTS:
             state.clients.forget()
             state.clients.take(state.snapshot.clients)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cockpit.operator.acts import ACTS, Act, Argument, Kind
+from cockpit.operator.acts import ACTS, Act, Argument, Kind, When
 
 PALETTE: Final = Act("screen.palette", "palette", "Find a command by a few of its letters", changes=False, key="ctrl+p")
 RECORDS: Final = Act(
@@ -28,6 +28,7 @@ ALWAYS: Final = Act(
     "Propose a rule that would have approved the order at hand; nothing is changed",
     changes=False,
     key="A",
+    when=When.WAITING_ORDER,
 )
 COPY: Final = Act("screen.copy", "copy", "Copy what is shown to the clipboard of your terminal", changes=False, key="Y")
 WRITE: Final = Act(
@@ -41,6 +42,8 @@ WRITE: Final = Act(
     changes=False,
 )
 
-SCREEN_ACTS: Final[Mapping[str, Act]] = {act.name: act for act in (PALETTE,)}
+SCREEN_ACTS: Final[Mapping[str, Act]] = {
+    act.name: act for act in (PALETTE, RECORDS, CONNECTIONS, SESSIONS, ALWAYS, COPY, WRITE)
+}
 KNOWN: Final[Mapping[str, Act]] = {**ACTS, **SCREEN_ACTS}
 """Everything that has a name, a key or words on the screen."""

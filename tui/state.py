@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from cockpit.model.events import Notice
+from cockpit.model.events import CallFinished, Notice
 from cockpit.model.identity import GrantId
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId, OrderState
@@ -16,6 +16,7 @@ from tui.asking import Entry, Message, Question
 from tui.calls import CallHistory
 from tui.client_form import ClientForm
 from tui.order_rows import OrderRows
+from tui.records import Record
 from tui.stable_rows import StableRows
 from tui.waiting import WaitingRows
 
@@ -32,6 +33,10 @@ class Place(StrEnum):
     LIMITS = "limits"
     NOTICES = "notices"
     RESULT = "result"
+    RECORDS = "records"
+    RECORD = "record"
+    CONNECTIONS = "connections"
+    SESSIONS = "sessions"
     HELP = "help"
 
 
@@ -68,6 +73,10 @@ def _latch_key(latch: Latch) -> str:
     return latch.latch_id
 
 
+def _record_key(record: Record) -> str:
+    return str(record.number)
+
+
 def _client_key(view: ClientView) -> GrantId:
     return view.grant_id
 
@@ -82,6 +91,15 @@ class ScreenState:
     clients: StableRows[ClientView] = field(default_factory=lambda: StableRows(_client_key))
     orders: OrderRows = field(default_factory=OrderRows)
     latches: StableRows[Latch] = field(default_factory=lambda: StableRows(_latch_key))
+    records: StableRows[Record] = field(default_factory=lambda: StableRows(_record_key))
+    """What the last search of the audit found, the newest first."""
+    records_wanted: str = ""
+    records_complaint: str = ""
+    record: Record | None = None
+    """The record that is shown in full."""
+    call: CallFinished | None = None
+    """The call whose record is wanted."""
+    record_complaint: str = ""
     place: Place = Place.MAIN
     back: Place = Place.MAIN
     """Where escape leads from a ticket."""
@@ -98,6 +116,8 @@ class ScreenState:
     message: Message | None = None
     result: tuple[str, ...] = ()
     """What a command answered in more than a line: its words as a title, then rows of text."""
+    block: str = ""
+    """The part of that page which is meant to be pasted elsewhere."""
     offset: int = 0
     """First row of a text that is longer than its place."""
     read_only: bool = False

@@ -68,6 +68,10 @@ class TypedLines:
                 self._command(entry, text)
             case Asks.FILTER:
                 self._filter(entry, text)
+            case Asks.RECORDS:
+                self._state.entry = None
+                if complaint := self._acting.search(text):
+                    entry.note, self._state.entry = complaint, entry
             case Asks.WORD:
                 self._word(entry, text)
             case Asks.NAME:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from typing import Final
 
 from cockpit.model.clock import Clock
+from cockpit.model.orders import OrderId
+from cockpit.model.text import safe
 from tui.asking import Message
 from tui.cells import Line, Span, heading
 from tui.key_map import KeyMap
 from tui.rows.call_row import stream_title
 from tui.rows.client_ticket import client_ticket_rows
+from tui.rows.connection_rows import connection_rows
 from tui.rows.help_rows import help_rows
 from tui.rows.limit_rows import limit_rows
 from tui.rows.lists import client_list_rows, holding_rows
@@ -18,17 +22,24 @@ from tui.rows.notice_rows import notice_rows
 from tui.rows.order_list import order_list_rows
 from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.prompt_rows import entry_rows, hint_rows, key_row, message_rows, question_rows
+from tui.rows.record_rows import call_rows, record_list_rows, record_rows
 from tui.rows.result_rows import result_rows
+from tui.rows.session_rows import session_rows
 from tui.rows.side_rows import side_rows
 from tui.rows.status_row import status_marks, status_row
 from tui.rows.waiting_row import currency_of, waiting_rows
 from tui.state import Pane, Place, ScreenState
+
+_WHOLE: Final = 2_000
+"""Rows of a place that is taken whole."""
 
 
 def _away_words(state: ScreenState) -> str:
     presence = state.snapshot.presence
     if presence is not None and presence.rules_approve:
         return "You count as away; rules approve by themselves all the same, as settings say."
+    if state.read_only:
+        return "You count as away: rules approve nothing; a key pressed here is no sign of you."
     return "You count as away: rules approve nothing until a key is pressed."
 
 
@@ -68,7 +79,12 @@ class Views:
 
     def side(self, width: int, height: int) -> Sequence[Line]:
         """Draw the chosen thing in detail."""
-        return side_rows(self._state, self._clock.now(), width, height)
+        state = self._state
+        call = state.calls.chosen
+        if state.pane is Pane.STREAM and call is not None:
+            known = state.call is not None and state.call.number == call.number
+            return (self.record(width) if known else call_rows(call, "", width, self._zone))[:height]
+        return side_rows(state, self._clock.now(), width, height)
 
     def hint(self, width: int, height: int) -> Sequence[Line]:
         """Draw the host's hint."""
@@ -118,11 +134,47 @@ class Views:
                 rows = notice_rows(state.snapshot.notices, now, width, self._zone)
             case Place.RESULT:
                 rows = result_rows(state.result, width)
+            case Place.RECORDS:
+                wanted, complaint = state.records_wanted, state.records_complaint
+                return record_list_rows(state.records, wanted, complaint, "AUDIT", now, width, height, self._zone)
+            case Place.SESSIONS:
+                clients, complaint = state.snapshot.clients, state.records_complaint
+                return session_rows(
+                    clients, state.calls.rates, state.records, complaint, now, width, height, self._zone
+                )
+            case Place.CONNECTIONS:
+                rows = connection_rows(state.snapshot, width)
+            case Place.RECORD:
+                rows = self.record(width)
             case Place.HELP:
                 rows = help_rows(self._keys, width)
             case _:
                 rows = []
         return self._scrolled(rows, width, height)
+
+    def record(self, width: int) -> list[Line]:
+        """Draw the record at hand, or what the stream knows of the call whose record it is."""
+        state = self._state
+        if (record := state.record) is not None:
+            order = state.order(OrderId(record.order_id)) if record.order_id else None
+            return record_rows(record, () if order is None else order.checks, self._clock.now(), width, self._zone)
+        if state.call is not None:
+            return call_rows(state.call, state.record_complaint, width, self._zone)
+        return []
+
+    def as_text(self, width: int, stream: Sequence[Line]) -> str:
+        """Say in plain text what is shown, whole even where it is longer than the screen."""
+        state = self._state
+        if state.place is Place.MAIN:
+            queue = self.queue(width, len(state.waiting.items) + 2)
+            lines = [*self.status(width, 1), *queue, *self.stream_title(width, 1), *stream]
+        else:
+            at = state.offset
+            lines = [*self.full(width, _WHOLE)]
+            state.offset = at
+        rows = ["".join(span.text for span in line.spans).rstrip() for line in lines]
+        kept = [row for place, row in enumerate(rows) if row or (place and rows[place - 1])]
+        return "\n".join(safe(row, 2000) for row in kept).strip("\n") + "\n"
 
     def _order(self, width: int) -> list[Line]:
         state = self._state

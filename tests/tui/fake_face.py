@@ -468,3 +468,69 @@ def away(face: FakeFace, *, rules_approve: bool = False) -> FakeFace:
     """Let the operator of a face count as away."""
     face.seen = replace(face.seen, presence=PresenceView(False, 1, "queue", rules_approve))
     return face
+
+
+def audit_rows() -> list[dict[str, object]]:
+    """Return records as a search answers them, the newest last."""
+
+    def row(number: int, seconds: float, **changes: object) -> dict[str, object]:
+        made: dict[str, object] = {
+            "number": number,
+            "at": (NOW - timedelta(seconds=seconds)).isoformat(timespec="milliseconds"),
+            "kind": "call",
+            "client": "claude",
+            "tool": "get_quote",
+            "outcome": "ok",
+            "code": "",
+            "symbol": "ALFA",
+            "order_id": "",
+            "duration_ms": 12.345,
+            "detail": {"arguments": {"symbol": "ALFA"}, "address": "203.0.113.7", "says": "ALFA"},
+        }
+        return {**made, **changes}
+
+    placed = {
+        "arguments": {"symbol": "NOVA", "side": "sell", "quantity": "20", "order_type": "market"},
+        "address": "127.0.0.1",
+        "says": "SELL 20 NOVA MKT DAY",
+    }
+    return [
+        row(
+            40,
+            4000,
+            kind="client",
+            tool="client.approved",
+            outcome="",
+            client="codex-cli",
+            symbol="",
+            duration_ms=None,
+            detail={"by": "screen", "scopes": "read:market write:orders"},
+        ),
+        row(57, 90),
+        row(
+            58,
+            60,
+            client="cursor",
+            tool="place_order",
+            outcome="denied",
+            code="SCOPE_MISSING",
+            detail={"arguments": {"symbol": "NOVA"}, "says": "write:orders"},
+        ),
+        row(
+            59,
+            52.17,
+            client="claude",
+            tool="get_account",
+            order_id="o-01JQ0000000000000000000001",
+            symbol="NOVA",
+            detail=placed,
+        ),
+    ]
+
+
+def audited_face() -> FakeFace:
+    """Add an audit to the busy face."""
+    face = busy_face()
+    face.seen = replace(face.seen, limits=LIMITS)
+    face.answers["audit.search"] = Done("4 records.", audit_rows())
+    return face

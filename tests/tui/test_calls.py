@@ -45,6 +45,12 @@ def test_a_call_that_is_held_already_is_not_taken_twice() -> None:
     [
         ("client:claude", {"claude"}),
         ("state:denied", {"cursor"}),
+        ("tool:place*", {"codex-cli", "claude", "cursor"}),
+        ("tool:*bars", {"claude"}),
+        ("tool:quote*", set()),
+        ("client:c* !claude !tool:place*", {"codex-cli", "cursor"}),
+        ("nova*1m", {"claude"}),
+        ("tool:[a-z]*", set()),
         ("get_bars", {"claude"}),
         ("!claude !codex", {"cursor"}),
         ("code:scope_missing", {"cursor"}),

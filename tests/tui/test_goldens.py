@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState, TradingSwitch
-from tests.tui.fake_face import NOW, FakeFace, away, busy_face, troubled_face
+from tests.tui.fake_face import NOW, FakeFace, audited_face, away, busy_face, troubled_face
 from tests.tui.screens import seated
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -60,6 +60,16 @@ SCREENS = [
     ("notices-80x24", troubled_face, (80, 24), ("n",), False),
     ("trouble-ascii-80x24", troubled_face, (80, 24), ("l",), True),
     ("away-80x24", away_face, (80, 24), (), False),
+    ("records-80x24", audited_face, (80, 24), ("u",), False),
+    ("records-120x36", audited_face, (120, 36), ("u",), False),
+    ("record-80x24", audited_face, (80, 24), ("u", "enter"), False),
+    ("sessions-80x24", audited_face, (80, 24), ("h",), False),
+    ("connections-80x24", troubled_face, (80, 24), ("b",), False),
+    ("always-80x24", busy_face, (80, 24), ("j", "j", "enter", "A"), False),
+    ("palette-80x24", busy_face, (80, 24), ("ctrl+p", *"cli"), False),
+    ("completing-80x24", busy_face, (80, 24), ("colon", *"revoke", "space", "c"), False),
+    ("call-120x36", audited_face, (120, 36), ("tab", "j"), False),
+    ("call-160x45", audited_face, (160, 45), ("tab", "j"), False),
     ("help-80x24", busy_face, (80, 24), ("question_mark",), False),
 ]
 

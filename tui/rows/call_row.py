@@ -9,7 +9,7 @@ from cockpit.model.events import CallFinished, Outcome
 from cockpit.operator.view import Counters
 from tui.calls import CallHistory
 from tui.cells import Line, Span, heading, left, right
-from tui.glyphs import OUTCOME
+from tui.glyphs import CHOSEN, OUTCOME
 from tui.words import clock_time, duration, plural
 
 _LEAST_CLIENT, _LEAST_TOOL = 6, 10
@@ -41,20 +41,22 @@ class CallColumns:
         return cls(client, tool, max(0, width - fixed), gap, fine)
 
 
-def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = None) -> Line:
+def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = None, *, chosen: bool = False) -> Line:
     """Time, client, tool, outcome, how long it took, and what it was about."""
     outcome = OUTCOME[call.outcome]
     refused = call.outcome in (Outcome.DENIED, Outcome.ERROR)
     about = " ".join(part for part in (call.code if refused else "", call.summary) if part)
     return Line(
         (
-            Span(f" {clock_time(call.at, zone, fine=columns.fine)}" + " " * columns.gap, "dim"),
+            Span(CHOSEN if chosen else " ", "key"),
+            Span(clock_time(call.at, zone, fine=columns.fine) + " " * columns.gap, "dim"),
             Span(left(call.client, columns.client) + " ", "name"),
             Span(left(call.tool, columns.tool) + " "),
             Span(left(outcome.text, 8) + " ", outcome.role),
             Span(right(duration(call.duration_ms), 5) + " " * columns.gap, "dim"),
             Span(left(about, columns.summary), outcome.role if refused else ""),
-        )
+        ),
+        chosen=chosen,
     )
 
 
@@ -64,7 +66,9 @@ def stream_title(calls: CallHistory, counters: Counters, active: bool, slowed_to
     if calls.following:
         title.append(Span(" ▼ follow", "dim"))
     else:
-        title.append(Span(f" ▲ {calls.fresh:,} new below, G follows", "wait"))
+        title.append(
+            Span(f" ▲ {calls.fresh:,} new below, G follows" if calls.fresh else " ▲ paused, G follows", "wait")
+        )
     if calls.filter is not None:
         title.append(Span(f"  / {calls.filter.text}", "wait"))
     facts = [Span(f"drawn {slowed_to}/s", "wait"), Span(" · ", "rule")] if slowed_to else []

@@ -9,6 +9,7 @@ from tui.key_map import KeyMap
 _MOVES = (
     ("↑ ↓ j k  choose", "enter  open", "tab  queue or calls", "esc  back", "q  quit"),
     ("PgUp PgDn  look back", "G  follow", "/  filter: client:x state:denied !word"),
+    ("tab j k enter  a call in full", "Y  copy", ":write FILE  what is shown"),
     (":  command, tab completes", "e  edit an order down", "s  change scopes"),
     ("D  deny, saying why", "n  notices", "r  release a latch, resolve an unknown order"),
 )
@@ -31,8 +32,11 @@ def help_rows(keys: KeyMap, width: int) -> list[Line]:
         lines.append(Line(clip((press, Span(left(act.command, 14), "strong"), Span(first)), width)))
         lines += [Line((Span(" " * 22), Span(row))) for row in more]
     others = ", ".join(act.command for act in ACTS.values() if act.when is When.COMMAND_LINE)
-    lines.append(Line(clip((Span(" also    ", "dim"), Span(others, "strong")), width)))
-    return lines
+    rows = wrap(others, max(20, width - 10))
+    return [
+        *lines,
+        *(Line((Span(" also    " if not at else " " * 9, "dim"), Span(row, "strong"))) for at, row in enumerate(rows)),
+    ]
 
 
 def _press(act: Act, keys: KeyMap) -> str:

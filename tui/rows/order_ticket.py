@@ -58,7 +58,7 @@ def order_ticket_rows(
     lines += _wrapped("state", _since(order, now), ORDER[order.state].role, width)
     if order.reason:
         lines += _wrapped("reason", order.reason, "", width)
-    lines += _checks(ticket.checks, width)
+    lines += check_rows(ticket.checks, width)
     for at, quantity, at_price in ticket.executions[-20:]:
         lines.append(
             _fact("fill", [Span(f"{amount(quantity)} at {price(at_price)}  "), Span(ago(at, now), "dim")], width)
@@ -174,7 +174,8 @@ def _position(ticket: OrderTicket) -> list[Span]:
     return spans
 
 
-def _checks(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
+def check_rows(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
+    """Every check: those that refused in full, those that passed with value and limit, and the names of the rest."""
     failed = [check for check in checks if not check.ok]
     silent = [check for check in checks if check.ok and check.applies is Applies.NOT_APPLICABLE]
     passed = [check for check in checks if check.ok and check.applies is Applies.YES]

@@ -110,6 +110,8 @@ def _next(entry: Entry, looks_only: bool) -> str:
             return "↑ ↓ choose  ⏎ takes it  esc back"
         case Asks.FILTER:
             return "words  !not  client:x  tool:get_*  state:denied"
+        case Asks.RECORDS:
+            return "client:x  tool:y  state:denied  order:o  since:2h"
         case Asks.REASON:
             return "⏎ rejects with it   esc back"
         case Asks.TOTP:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from cockpit.model.identity import WRITE_SCOPES
-from cockpit.operator.view import ClientView, PendingClient, PendingOrder, Snapshot
+from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
+from tui.call_rates import CELLS, bars
 from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.glyphs import bar
 from tui.rows.limit_rows import side_limit_rows
 from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.waiting_row import claim, currency_of
 from tui.state import ScreenState
 from tui.words import ago, amount, gain, money
+
+_NEARLY = 0.75
 
 
 def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> list[Line]:
@@ -23,7 +27,7 @@ def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> lis
         upper = _order(state, chosen, now, width)
     elif isinstance(chosen, PendingClient):
         upper = _client(chosen, now, width)
-    lower = [*_clients(snapshot.clients, now, width), Line(), *_held(snapshot, width)]
+    lower = [*_clients(state, now, width), Line(), *_held(snapshot, width)]
     if snapshot.limits:
         lower += [Line(), *side_limit_rows(snapshot, width)]
     if not upper:
@@ -61,26 +65,29 @@ def _client(chosen: PendingClient, now: datetime, width: int) -> list[Line]:
     return [*lines, Line(), *(Line((Span("  " + row, "dim"),)) for row in wrap(note, max(10, width - 4)))]
 
 
-def _clients(clients: tuple[ClientView, ...], now: datetime, width: int) -> list[Line]:
-    lines = [heading([Span(" CLIENTS", "title-off"), Span(f" {len(clients)}", "strong")], (), width)]
-    for view in clients[:8]:
+def _clients(state: ScreenState, now: datetime, width: int) -> list[Line]:
+    """One row for each client: how busy it was in the last minute, and how far its most used limit is used up."""
+    clients = {view.client: view for view in reversed(state.snapshot.clients)}
+    title = [Span(" CLIENTS", "title-off"), Span(f" {len(clients)}", "strong")]
+    lines = [heading(title, [Span("a minute · limits", "dim")] if clients else [], width)]
+    wide = width >= 56
+    name = max(6, width - (41 if wide else 37))
+    for view in list(reversed(clients.values()))[:8]:
         writes = any(scope in WRITE_SCOPES for scope in view.scopes)
-        may = Span("■ suspended", "bad") if view.suspended else Span("read+write", "wait") if writes else Span("read")
-        last = ago(view.last_used, now)
-        lines.append(
-            Line(
-                clip(
-                    (
-                        Span("  "),
-                        Span(left(view.client, max(4, width - 36)), "name"),
-                        Span(left(may.text, 12), may.role),
-                        Span(right(f"{view.calls:,}", 7) + " calls", "dim"),
-                        Span(right(last.removesuffix(" ago"), 7), "dim"),
-                    ),
-                    width,
-                )
-            )
+        may = Span("■ off", "bad") if view.suspended else Span("write", "wait") if writes else Span("read", "dim")
+        uses = (use.used / use.limit for use in state.snapshot.limits if use.client == view.client and use.limit)
+        share = float(max(uses, default=0))
+        role = "bad" if share >= 1 else "wait" if share >= _NEARLY else "ok"
+        spans = (
+            Span("  "),
+            Span(left(view.client, name) + " ", "name"),
+            Span(left(may.text, 5 if wide else 1) + " ", may.role),
+            Span(left(bars(state.calls.rates.counts(view.client, now)), CELLS) + " ", "ok"),
+            Span(bar(share, 5) + " ", role),
+            Span(right(f"{view.calls:,}", 7), "dim"),
+            Span(right(ago(view.last_used, now).removesuffix(" ago"), 7), "dim"),
         )
+        lines.append(Line(clip(spans, width)))
     return lines if clients else [*lines, Line((Span("  nobody yet", "dim"),))]
 
 

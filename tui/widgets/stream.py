@@ -49,6 +49,9 @@ class Stream(Widget):
         if y >= len(self._rows):
             return strip_of(Line(), self.size.width, self._looks)
         call = self._rows[y]
+        chosen = self._calls.chosen
+        if chosen is not None and chosen.number == call.number:
+            return strip_of(call_row(call, self._columns, self._zone, chosen=True), self.size.width, self._looks)
         strip = self._cache.get(call.number)
         if strip is None:
             strip = self._cache[call.number] = strip_of(

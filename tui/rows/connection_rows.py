@@ -1,0 +1,73 @@
+"""How the brokers' lines look: whose money, how the line is, what the account holds and who acts on it."""
+
+from __future__ import annotations
+
+from cockpit.model.orders import OPEN
+from cockpit.model.trading import Link, Mode
+from cockpit.operator.view import ConnectionView, Snapshot
+from tui.cells import Line, Span, clip, heading, wrap
+from tui.glyphs import LINK
+from tui.words import duration, gain, masked, money, plural
+
+_LABEL = 12
+
+
+def connection_rows(snapshot: Snapshot, width: int) -> list[Line]:
+    """Every connection with all that is known about it."""
+    down = sum(seen.link is not Link.READY for seen in snapshot.connections)
+    facts = [Span(f"{down} not ready", "bad")] if down else [Span("all ready", "ok")]
+    title = [Span(" CONNECTIONS", "title"), Span(f" {len(snapshot.connections)}", "strong")]
+    lines = [heading(title, facts, width)]
+    for seen in snapshot.connections:
+        lines += [Line(), *_connection(seen, snapshot, width)]
+    return lines
+
+
+def _connection(seen: ConnectionView, snapshot: Snapshot, width: int) -> list[Line]:
+    mode = Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
+    lines = [heading([Span(f" {seen.name} ", "title"), mode], (), width)]
+    link = LINK[seen.link]
+    line = [Span(f"{link.text} {seen.link}", link.role)]
+    if seen.latency_ms is not None:
+        line.append(Span(f"  answers in {duration(seen.latency_ms)}", "dim"))
+    lines.append(_fact("line", line, width))
+    if seen.note:
+        lines += [_fact("", [Span(row, "wait")], width) for row in wrap(seen.note, max(10, width - _LABEL - 4), 3)]
+    lines.append(
+        _fact("broker", [Span(seen.broker), Span(f"  account {masked(seen.account) or 'not said'}", "dim")], width)
+    )
+    trade = Span("orders may be placed") if seen.trade else Span("no orders may be placed", "wait")
+    lines.append(_fact("trade", [trade], width))
+    for held in snapshot.balances:
+        if held.connection == seen.name:
+            sums = held.balances
+            role = "bad" if sums.unrealised < 0 else "ok" if sums.unrealised > 0 else ""
+            lines.append(
+                _fact(
+                    "account",
+                    [
+                        Span(money(sums.equity, sums.currency), "strong"),
+                        Span(" equity, ", "dim"),
+                        Span(money(sums.buying_power, sums.currency)),
+                        Span(" buying power, ", "dim"),
+                        Span(gain(sums.unrealised, sums.currency), role),
+                        Span(" unrealised", "dim"),
+                    ],
+                    width,
+                )
+            )
+    clients = sorted({view.client for view in snapshot.clients if view.connection == seen.name})
+    shadows = sorted({view.client for view in snapshot.clients if view.shadow == seen.name})
+    held_here = sum(one.connection == seen.name for one in snapshot.positions)
+    working = sum(order.connection == seen.name and order.state in OPEN for order in snapshot.orders)
+    lines.append(_fact("holds", [Span(f"{plural(held_here, 'position')}, {plural(working, 'open order')}")], width))
+    names = ", ".join((*clients, *(f"{name} (shadow)" for name in shadows))) or "nobody"
+    lines += [
+        _fact("clients" if place == 0 else "", [Span(row, "name" if clients or shadows else "dim")], width)
+        for place, row in enumerate(wrap(names, max(10, width - _LABEL - 4), 4))
+    ]
+    return lines
+
+
+def _fact(label: str, value: list[Span], width: int) -> Line:
+    return Line(clip((Span(f"  {label:<{_LABEL}} ", "dim"), *value), width))
