@@ -31,7 +31,8 @@ def test_the_locked_requirements_cover_what_the_project_declares() -> None:
     for declared in project["project"]["dependencies"]:
         assert re.search(rf"^{_name(declared)}(\[[a-z]+\])?==", runtime, re.MULTILINE), declared
         assert re.search(rf"^{_name(declared)}(\[[a-z]+\])?==", dev, re.MULTILINE), declared
-    for declared in project["dependency-groups"]["dev"]:
+    extras = [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
+    for declared in [*extras, *project["dependency-groups"]["dev"]]:
         assert re.search(rf"^{_name(declared)}(\[[a-z]+\])?==", dev, re.MULTILINE), declared
 
 

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -559,3 +560,30 @@ async def test_odd_forms_get_a_clear_answer(site: Site) -> None:
     assert json.status == 403
     for method in ("PUT", "DELETE", "PATCH"):
         assert (await asking.ask(method, f"/oauth/web/consent/{asking.request_id}")).status == 405
+
+
+async def test_nothing_that_is_sent_breaks_a_page_or_leads_away(site: Site) -> None:
+    """Good forms with a few things changed, from a browser that is signed in: four hundred of them."""
+    phone, chance = await operator(site), Random(14)
+    odd = ["", "\x00", "\u202e", "a" * 9000, "{}", "[]", '{"id": "x"}', "-1", "%ff", "https://evil.example/", "approve"]
+    good, sign_in, asking = dict[str, str](), "", await browser(site, scope=ASKED)
+    for _ in range(400):
+        if asking.request_id not in site.waiting() or (await asking.look("consent")).status != 200 or not good:
+            site.http.cookie_jar.clear(lambda cookie: cookie.key == "cockpit_session")
+            asking = await browser(site, scope=ASKED)
+            await site.cockpit.face.run(Command("web.unlock", totp=phone.code(site.clock.now())))
+            sign_in = token_of((await asking.look("sign-in")).text, "password")
+            good = fields_of((await asking.signed_in(phone)).text)
+            site.clock.go(61)  # the code of the sign-in counts for nothing more
+        names = [*good, "token", "credential", "password", "totp", "scope:", "scope:write:orders", "decision", "x"]
+        fields = good | {chance.choice(names): chance.choice([*odd, sign_in]) for _ in range(chance.randint(1, 3))}
+        about = chance.choice([asking.request_id, asking.request_id, "x", "%00", "a" * 300, "..%2f..%2f"])
+        headers = {"Origin": site.issuer} if chance.random() < 0.9 else {}
+        path, method = (
+            f"/oauth/web/{chance.choice(PAGES)}/{about}",
+            chance.choice(["POST", "POST", "POST", "GET", "HEAD"]),
+        )
+        answer = await asking.ask(method, path, headers=headers, data=fields)
+        assert answer.status < 500, (path, fields)
+        assert answer.headers.get("Location", "/oauth/").startswith("/oauth/")
+    assert all(scopes <= {"read:market", "read:account"} for _, scopes in await granted(site))
