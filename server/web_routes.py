@@ -11,16 +11,17 @@ from oauth.messages import HttpAnswer, HttpRequest
 from server.oauth_routes import Answering, FormAnswering
 
 if TYPE_CHECKING:  # its libraries are an extra
-    from oauth.web.site import WebSite
+    from oauth.web.access import WebAccess
 
 
-def web_forms(site: WebSite) -> Mapping[str, FormAnswering]:
+def web_forms(access: WebAccess) -> Mapping[str, FormAnswering]:
     """Return what each page answers."""
+    site, making = access.site, access.making
     return {
         "/oauth/web/sign-in/{about}": (_about(site.sign_in_page), _about(site.sign_in)),
         "/oauth/web/consent/{about}": (_about(site.consent_page), _about(site.decide)),
         "/oauth/web/sign-out/{about}": (None, _about(site.sign_out)),
-        "/oauth/web/enrol/{about}": (_about(site.enrol_page), _about(site.enrol)),
+        "/oauth/web/enrol/{about}": (_about(making.page), _about(making.make)),
     }
 
 

@@ -224,7 +224,7 @@ async def running(
             door,
             policy,
             lambda: switch.state.lower(),
-            oauth_routes(authority, addresses, limits, None if web is None else web_forms(web.site)),
+            oauth_routes(authority, addresses, limits, None if web is None else web_forms(web)),
             settings.server.max_requests_open,
         )
         connections_kept = WebConnections(settings.server.max_connections)
@@ -344,5 +344,5 @@ def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
         unapproved_hours=section.unapproved_client_hours,
         document_hosts=frozenset(section.client_hosts),
         clients=static_clients(section.clients),
-        scopes_by_connection={name: one.scopes for name, one in settings.connections.items()},
+        scopes_by_connection={name: one.grantable for name, one in settings.connections.items()},
     )

@@ -20,6 +20,8 @@ from oauth.web.config import WebConfig
 from oauth.web.credentials import MOST_PASSKEYS, Credentials
 from oauth.web.enrolment import Enrolment
 from oauth.web.hashing import LONGEST, SHORTEST, Hashing, TooManyAtOnce
+from oauth.web.making import MakingPasskeys
+from oauth.web.pages import WebPages
 from oauth.web.records import Passkey
 from oauth.web.sessions import Sessions
 from oauth.web.signing_in import SigningIn
@@ -64,10 +66,14 @@ class WebAccess:
         self._tries = Tries(clock, config.failures_per_hour)
         self._enrolment = Enrolment(clock, random)
         signing_in = SigningIn(config, self._credentials, self._tries, totp, clock, random, publish)
+        pages = WebPages(authority.config.secure, random)
         self.site = WebSite(
-            config, authority, totp, clock, publish, random, seeing, limit,
-            signing_in, self._tries, self._sessions, self._credentials, self._enrolment,
+            config, authority, totp, clock, random, seeing, limit, pages,
+            signing_in, self._tries, self._sessions, self._credentials,
         )  # fmt: skip
+        """Where the operator signs in and decides."""
+        self.making = MakingPasskeys(config, clock, publish, limit, pages, self._credentials, self._enrolment)
+        """Where a passkey is made."""
 
     async def load(self) -> None:
         """Take up what was set before, and offer the page to browsers that wait."""

@@ -11,7 +11,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from cockpit.model.identity import WRITE_SCOPES, scope_text
 from oauth.decision import Random
 from oauth.messages import Headers, HttpAnswer
-from oauth.pages import page_headers
+from oauth.pages import Pages, page_headers
 from oauth.web.choosing import LIVES, Chosen, Seen
 
 _TEMPLATES: Final = ("sign_in.html", "enrol.html", "consent.html")
@@ -32,6 +32,8 @@ class WebPages:
         )
         self._script = (folder / "passkey.js").read_text("utf-8")
         self._secure = secure
+        self.message = Pages(secure).message
+        """Says something to the person at the browser, without sending it anywhere."""
         self._random = random
 
     def sign_in(
@@ -90,6 +92,32 @@ class WebPages:
     def see(self, path: str, *headers: tuple[str, str]) -> HttpAnswer:
         """Have the browser look at another page of ours (RFC 9110, 15.4.4)."""
         return HttpAnswer(303, (("Location", path), ("Cache-Control", "no-store"), *headers))
+
+    def foreign(self) -> HttpAnswer:
+        """Turn away a form that no page of ours sent."""
+        return self.message(
+            403,
+            "This form is not ours",
+            "No page of this cockpit sent it, or it is out of date. Go back and try again.",
+        )
+
+    def no_link(self) -> HttpAnswer:
+        """Say that a link for a passkey counts no more."""
+        return self.message(
+            404,
+            "This link is over",
+            "It works once and for ten minutes. On the trading host `cockpit web enroll` makes another.",
+        )
+
+    def crowded(self, again: int) -> HttpAnswer:
+        """Ask to come again."""
+        return self.message(429, "Too many tries", "Wait a little and try again.", retry_after=again)
+
+    def stopped(self) -> HttpAnswer:
+        """Say that the kill switch keeps everybody out."""
+        return self.message(
+            503, "Stopped", "The operator has stopped everything; nobody is let in now.", retry_after=60
+        )
 
     def _answer(self, status: int, template: str, nonce: str = "", **given: object) -> HttpAnswer:
         html = self._templates.get_template(template).render(nonce=nonce, **given)

@@ -1,30 +1,25 @@
-"""What browsers get on the operator's pages: sign in, decide about the request that waits in this browser, make a passkey."""
+"""What browsers get on the operator's pages: sign in, and decide about the request that waits in this browser."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event, Notice
 from cockpit.model.identity import WRITE_SCOPES, ClientName
 from cockpit.model.refusals import Refusal
 from cockpit.model.text import safe
 from oauth.authority import Authority
 from oauth.decision import Random
 from oauth.messages import HttpAnswer, HttpRequest
-from oauth.pages import Pages
 from oauth.totp import Totp
 from oauth.waiting import Stage, WaitingRequest
 from oauth.web.choosing import Chosen, Seen, chosen_in, fault_of
 from oauth.web.config import WebConfig
 from oauth.web.credentials import Credentials
-from oauth.web.enrolment import Enrolment
 from oauth.web.forms import BadForm, Form, FormTokens, came_from, read_form
 from oauth.web.pages import WebPages
-from oauth.web.passkeys import BadPasskey, asked_to_make, asked_to_show, made
-from oauth.web.records import Passkey
+from oauth.web.passkeys import asked_to_show
 from oauth.web.sessions import Session, Sessions
 from oauth.web.signing_in import Outcome, SigningIn
 from oauth.web.tries import Tries
@@ -51,31 +46,27 @@ class WebSite:
         authority: Authority,
         totp: Totp,
         clock: Clock,
-        publish: Callable[[Event], None],
         random: Random,
         seeing: Seeing,
         limit: Limit,
+        pages: WebPages,
         signing_in: SigningIn,
         tries: Tries,
         sessions: Sessions,
         credentials: Credentials,
-        enrolment: Enrolment,
     ) -> None:
         self._config = config
         self._authority = authority
         self._totp = totp
         self._clock = clock
-        self._publish = publish
         self._seeing = seeing
         self._limit = limit
         self._signing_in = signing_in
         self._tries = tries
         self._sessions = sessions
         self._credentials = credentials
-        self._enrolment = enrolment
         secure = authority.config.secure
-        self._messages = Pages(secure)
-        self._pages = WebPages(secure, random)
+        self._pages = pages
         self._tokens = FormTokens(random)
         self._cookie = "__Host-cockpit_session" if secure else "cockpit_session"
         self._cookie_end = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
@@ -101,18 +92,18 @@ class WebSite:
             return form
         again = self._limit(request.address)
         if again is not None:
-            return self._crowded(again)
+            return self._pages.crowded(again)
         address, epoch = safe(request.address, 64), self._authority.epoch
         if form.get("credential"):
             attempt = await self._signing_in.by_passkey(request_id, form.get("credential"), address)
         else:
             attempt = await self._signing_in.by_password(form.get("password"), form.get("totp"), address)
         if attempt.outcome is Outcome.CROWDED or (attempt.outcome is Outcome.CLOSED and not self._tries.closed):
-            return self._crowded(1)
+            return self._pages.crowded(1)
         if attempt.outcome is not Outcome.IN:
             return self._sign_in_page(401, waiting, _WRONG if attempt.outcome is Outcome.WRONG else "")
         if self._authority.epoch != epoch:
-            return self._stopped()
+            return self._pages.stopped()
         self._sessions.end(request.cookies.get(self._cookie, ""))
         cookie = self._sessions.begin(attempt.how, epoch, code_typed=attempt.how == "password")
         age = int(self._config.absolute_seconds)
@@ -131,7 +122,7 @@ class WebSite:
             self._sessions.end(request.cookies.get(self._cookie, ""))
             await self._credentials.write([], "web sign-out", "done", by=BY, address=safe(request.address, 64))
         elif not came_from(request, self._config.origin):
-            return self._foreign()
+            return self._pages.foreign()
         gone = ("Set-Cookie", f"{self._cookie}=; Max-Age=0{self._cookie_end}")
         return self._pages.see(f"/oauth/wait/{request_id}", gone)
 
@@ -165,7 +156,7 @@ class WebSite:
             refusal = await self._authority.deny(request_id, BY)
             return self._pages.go_on(request_id) if refusal is None else self._refused(refusal)
         if form.get("decision") != "approve":
-            return self._foreign()
+            return self._pages.foreign()
         seen = await self._seeing(request_id)
         if isinstance(seen, Refusal):
             return self._refused(seen)
@@ -203,60 +194,15 @@ class WebSite:
         session.code_at = now
         return ""
 
-    # make a passkey
-
-    async def enrol_page(self, request: HttpRequest, secret: str) -> HttpAnswer:
-        """Show the page of a link that the operator made."""
-        if not self._enrolment.knows(secret):
-            return self._no_link()
-        return self._enrol_page(200, secret)
-
-    async def enrol(self, request: HttpRequest, secret: str) -> HttpAnswer:
-        """Take the passkey that a browser made."""
-        if not came_from(request, self._config.origin):
-            return self._foreign()
-        again = self._limit(request.address)
-        if again is not None:
-            return self._crowded(again)
-        if not self._enrolment.knows(secret):
-            return self._no_link()
-        challenge = self._enrolment.take_challenge()
-        try:
-            form = read_form(request)
-            if challenge is None:
-                raise BadPasskey("nothing was asked")
-            made_now = made(self._config, challenge, form.get("credential"))
-        except BadForm:
-            return self._foreign()
-        except BadPasskey:
-            await self._credentials.write(
-                [], "web passkey", "denied", "WEB_WRONG", by=BY, address=safe(request.address, 64)
-            )
-            return self._enrol_page(400, secret, "That was no passkey for this cockpit; try again.")
-        if any(one.credential_id == made_now[0] for one in self._credentials.passkeys):
-            return self._enrol_page(400, secret, "That passkey is known already.")
-        # The link ends before the passkey counts: of two browsers at once one makes it.
-        self._enrolment.end()
-        name = safe(form.get("name").strip(), 40) or "passkey"
-        kept = await self._credentials.add(Passkey(str(name), *made_now, self._clock.now()), BY)
-        says = f"A passkey was made for the web sign-in: {kept.name}, from {request.address}."
-        self._publish(Notice(self._clock.now(), safe(says), True))
-        return self._messages.message(
-            200,
-            "Your passkey is made",
-            "From now on it signs you in where a program's page shows its code.",
-            "Close this page.",
-        )
-
     # what the pages have in common
 
     def _waiting(self, request: HttpRequest, request_id: str) -> WaitingRequest | HttpAnswer:
         """Return this browser's request while it waits, or what is said instead."""
         if self._authority.stopped:
-            return self._stopped()
+            return self._pages.stopped()
         waiting = self._authority.consent.of_browser(request, request_id)
         if waiting is None:
-            return self._messages.message(
+            return self._pages.message(
                 400, "Nothing waits here", "This page belongs to another browser, or it is over.",
                 "Start the connection again in the program that sent you here.",
             )  # fmt: skip
@@ -269,12 +215,12 @@ class WebSite:
 
     def _form(self, request: HttpRequest, purpose: str, whose: bytes, request_id: str) -> Form | HttpAnswer:
         if not came_from(request, self._config.origin):
-            return self._foreign()
+            return self._pages.foreign()
         try:
             form = read_form(request)
         except BadForm:
-            return self._foreign()
-        return form if self._tokens.fits(form.get("token"), purpose, whose, request_id) else self._foreign()
+            return self._pages.foreign()
+        return form if self._tokens.fits(form.get("token"), purpose, whose, request_id) else self._pages.foreign()
 
     def _sign_in_page(self, status: int, waiting: WaitingRequest, problem: str = "") -> HttpAnswer:
         request_id = waiting.shown.request_id
@@ -295,32 +241,5 @@ class WebSite:
         )
         return self._pages.consent(status, seen, chosen, tokens, enrolled=self._totp.enrolled, problem=problem)
 
-    def _enrol_page(self, status: int, secret: str, problem: str = "") -> HttpAnswer:
-        options = asked_to_make(self._config, self._enrolment.challenge(), self._credentials.passkeys)
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        return self._pages.enrol(status, f"/oauth/web/enrol/{secret}", options, f"passkey {digest[:4]}", problem)
-
     def _refused(self, refusal: Refusal) -> HttpAnswer:
-        return self._messages.message(409, "That can't be decided now", refusal.message, "Go back to the code's page.")
-
-    def _foreign(self) -> HttpAnswer:
-        return self._messages.message(
-            403,
-            "This form is not ours",
-            "No page of this cockpit sent it, or it is out of date. Go back and try again.",
-        )
-
-    def _no_link(self) -> HttpAnswer:
-        return self._messages.message(
-            404,
-            "This link is over",
-            "It works once and for ten minutes. On the trading host `cockpit web enroll` makes another.",
-        )
-
-    def _crowded(self, again: int) -> HttpAnswer:
-        return self._messages.message(429, "Too many tries", "Wait a little and try again.", retry_after=again)
-
-    def _stopped(self) -> HttpAnswer:
-        return self._messages.message(
-            503, "Stopped", "The operator has stopped everything; nobody is let in now.", retry_after=60
-        )
+        return self._pages.message(409, "That can't be decided now", refusal.message, "Go back to the code's page.")
