@@ -23,6 +23,7 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
 from cockpit.operator.acts import ACTS, Act, Answer, Command, Danger, Done
+from cockpit.operator.at_stop import profit_at_stop
 from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.enrolling import Enrolling
@@ -219,10 +220,21 @@ class OperatorFace:
         look = await self._rooms.decisions.look(order_id)
         if isinstance(look, Refusal):
             return look
-        held = look.judged.seen.position
+        seen = look.judged.seen
+        held = seen.position
+        asked = look.order.proposed or look.order.request
+        average = next(
+            (
+                one.position.average_price
+                for one in self._positions
+                if one.connection == look.order.connection and one.position.symbol == asked.symbol
+            ),
+            None,
+        )
+        worth = None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
         return OrderTicket(
             look.order,
-            look.judged.seen.quote,
+            seen.quote,
             look.judged.notional,
             held,
             held + position_change(look.legs or (look.order,), look.order.request.symbol),
@@ -230,6 +242,7 @@ class OperatorFace:
             look.judged.checks,
             tuple((one.at, one.quantity, one.price) for one in look.executions),
             look.legs,
+            profit_at_stop(asked, look.legs, seen.touch, worth, held, average),
         )
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:

@@ -199,6 +199,8 @@ class OrderTicket:
     """Fills: when, quantity, price."""
     legs: tuple[Order, ...] = ()
     """All orders that this decision is about, in their order; empty for an order alone."""
+    at_stop: Decimal | None = None
+    """Profit once everything is filled and the stop is hit, in the account's currency; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -407,7 +407,7 @@ def group_ticket(waiting: PendingOrder) -> OrderTicket:
         Mender.OPERATOR,
     )
     ticket = order_ticket(waiting)
-    return replace(ticket, checks=(*ticket.checks, told), legs=waiting.legs)
+    return replace(ticket, checks=(*ticket.checks, told), legs=waiting.legs, at_stop=Decimal("-276.90"))
 
 
 LATCHES = (

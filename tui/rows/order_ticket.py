@@ -16,7 +16,7 @@ from tui.cells import Line, Span, clip, cut, heading, left, wrap
 from tui.glyphs import FAILED, NOTHING, ORDER, PASSED
 from tui.group_words import kind_of, part_words
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
-from tui.words import ago, amount, countdown, money, order_words, price, span_of
+from tui.words import ago, amount, countdown, gain, money, order_words, price, span_of
 
 _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
@@ -52,6 +52,10 @@ def order_ticket_rows(
     lines.append(Line())
     lines += _market(ticket, now, width)
     lines.append(_fact("position", _position(ticket), width))
+    if ticket.at_stop is not None:
+        role = "bad" if ticket.at_stop < 0 else "ok"
+        said = [Span(gain(ticket.at_stop, currency), role), Span(" once it is hit, before fees", "dim")]
+        lines.append(_fact("at stop", said, width))
     if order.filled:
         filled = f"{amount(order.filled)} of {amount(order.request.quantity)} at {price(order.average_price)}"
         lines.append(_fact("filled", [Span(filled, "ok"), Span(f"  fees {money(order.fees, currency)}", "dim")], width))
