@@ -39,7 +39,7 @@ def _away_words(state: ScreenState) -> str:
     if presence is not None and presence.rules_approve:
         return "You count as away; rules approve by themselves all the same, as settings say."
     if state.read_only:
-        return "You count as away: rules approve nothing; a key pressed here is no sign of you."
+        return "You count as away: rules approve nothing; keys on this screen don't count."
     return "You count as away: rules approve nothing until a key is pressed."
 
 

@@ -23,6 +23,7 @@ log = logging.getLogger("cockpit")
 _DONE: Final = 0
 _FAILED: Final = 1
 _LINES_KEPT: Final = 20
+_SCREEN_ENDS_WITHIN: Final = 2.0
 
 
 def attach(socket: Path, looks: ScreenSettings, *, read_only: bool) -> int:
@@ -43,12 +44,25 @@ def attach(socket: Path, looks: ScreenSettings, *, read_only: bool) -> int:
 async def _attach(socket: Path, looks: ScreenSettings) -> ScreenEnded:
     switch = ScreenSwitch()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, switch.request_exit)
-    loop.add_signal_handler(signal.SIGHUP, switch.request_exit, Ending.HANGUP)
+    told = asyncio.Event()
+
+    def end(how: Ending) -> None:
+        switch.request_exit(how)
+        told.set()
+
+    for number, how in ((signal.SIGTERM, Ending.QUIT), (signal.SIGINT, Ending.QUIT), (signal.SIGHUP, Ending.HANGUP)):
+        loop.add_signal_handler(number, end, how)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     async with RemoteFace(socket, SystemClock(), read_only=looks.read_only) as face:
-        return await supervise(face, looks, log, switch=switch)
+        screen = loop.create_task(supervise(face, looks, log, switch=switch), name="screen")
+        stopped = loop.create_task(told.wait())
+        await asyncio.wait({screen, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        # A terminal that nobody reads must not keep the process.
+        await asyncio.wait({screen}, timeout=_SCREEN_ENDS_WITHIN)
+        if told.is_set() or not screen.done():
+            return ScreenEnded(Ending.HANGUP)  # nothing more is written: the terminal may be the very one that stalls
+        return screen.result()
 
 
 class _Kept(logging.Handler):

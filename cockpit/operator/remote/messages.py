@@ -146,8 +146,8 @@ def decode_hello(line: bytes) -> Hello | None:
 def mismatch(hello: Hello, program: str) -> str:
     """Say in a sentence why two programs don't understand each other, and what mends it."""
     return (
-        f"The running cockpit ({safe(program, _MAX_VERSION)}) and this screen ({hello.program}) are of different "
-        "versions: attach with the version that runs, or restart the cockpit with this one."
+        f"The running cockpit ({safe(program, _MAX_VERSION)}) and this screen ({hello.program}) don't speak the "
+        "same language: attach with the program that runs, or restart the cockpit with this one."
     )
 
 

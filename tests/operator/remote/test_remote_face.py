@@ -70,7 +70,7 @@ async def test_a_host_of_another_version_that_comes_back_is_named(path: Path, mo
         await serving.__aexit__(None, None, None)
         monkeypatch.setattr("server.watching._fits", lambda hello: False)
         async with ControlSocket(path, host_face()):
-            await until(lambda: "different versions" in (face.snapshot().hint or ""))
+            await until(lambda: "same language" in (face.snapshot().hint or ""))
             assert await code_of(face, "halt") == "NO_ANSWER"
 
 
