@@ -111,6 +111,11 @@ class ConnectionSettings(_Section):
     fees: FeeSettings = Field(default_factory=FeeSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
 
+    @property
+    def grantable(self) -> frozenset[Scope]:
+        """Return what may be granted on it: where nothing may be traded, no client may write orders."""
+        return self.scopes if self.trade else self.scopes - {Scope.WRITE_ORDERS}
+
     @model_validator(mode="before")
     @classmethod
     def _live_is_stricter(cls, said: Any) -> Any:
