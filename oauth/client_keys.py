@@ -10,7 +10,7 @@ from typing import Final
 from cockpit.model.text import safe
 from oauth import client_changes, records
 from oauth.assertions import KIND, BadAssertion, Proof, read_assertion, verify
-from oauth.fetch import Fetch, FetchFailed
+from oauth.fetch import Fetch, FetchBusy, FetchFailed
 from oauth.jwks import LARGEST_KEYS, BadKeys, ClientKey, fitting, read_key_text
 from oauth.once import Once
 from oauth.parameters import Parameters
@@ -118,6 +118,8 @@ class ClientKeys:
         try:
             kept.keys = read_key_text((await self._fetch(at, LARGEST_KEYS)).body)
         except (FetchFailed, BadKeys) as error:
+            if isinstance(error, FetchBusy):
+                kept.tried = float("-inf")
             _log.info("the keys at %s can't be had: %s", safe(at, 256), error)
             return
         kept.fetched = self._state.clock.monotonic()

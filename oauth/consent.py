@@ -79,6 +79,10 @@ class Consent:
         asked = scopes_of(grant.request.scope or "")
         return self._let_wait(request, parameters, registration, grant.redirect_uri or "", asked, alike)
 
+    def embedded(self) -> HttpAnswer:
+        """Turn away what another page loads as a part of itself, such as a picture or a frame."""
+        return self._wrong("Another page tried to load this one as a part of itself.")
+
     async def wait(self, request: HttpRequest, request_id: str) -> HttpAnswer:
         """Answer the page's question whether the operator has decided; only to the browser that began."""
         if self._state.stopped:

@@ -14,7 +14,7 @@ from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import client_changes, records
 from oauth.cimd import LARGEST_DOCUMENT, BadDocument, DocumentAddress, document_address, read_document
-from oauth.fetch import Fetch, FetchFailed
+from oauth.fetch import Fetch, FetchBusy, FetchFailed
 from oauth.once import Once
 from oauth.records import Kind, Registration, Standing
 from oauth.redirects import fits
@@ -114,7 +114,8 @@ class Documents:
             described = read_document(address, got.body)
         except (FetchFailed, BadDocument) as error:
             self._tell(address.url, str(error))
-            self._remember_failure(address.url)
+            if not isinstance(error, FetchBusy):
+                self._remember_failure(address.url)
             raise DocumentUnusable from None
         state, now = self._state, self._state.clock.now()
         keep = _USUALLY_KEPT if got.keep_seconds is None else min(max(got.keep_seconds, _LEAST_KEPT), _LONGEST_KEPT)

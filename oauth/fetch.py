@@ -10,6 +10,10 @@ class FetchFailed(Exception):
     """There is no usable answer. Nobody outside is told why; the text is for the log."""
 
 
+class FetchBusy(FetchFailed):
+    """This host fetches too much already: that says nothing about what was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A JSON document, unread."""

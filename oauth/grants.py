@@ -129,8 +129,10 @@ class CodeGrant(grants.AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Any) -> PresentedCode | None:
         row = self.server.seen.code
-        if row is None or row.client_id != client.client_id or row.expires_at <= self.server.seen.now:
+        if row is None or row.client_id != client.client_id:
             return None
+        if row.used_at is None and row.expires_at <= self.server.seen.now:
+            return None  # one that was used stays known, because a second use ends its grant however late
         stored = self.server.seen.grant
         return PresentedCode(row, scope_text(self.server.effective(stored)) if stored else "")
 

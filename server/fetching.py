@@ -16,7 +16,7 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from oauth.fetch import Fetched, FetchFailed
+from oauth.fetch import FetchBusy, Fetched, FetchFailed
 
 Address = IPv4Address | IPv6Address
 AddressPolicy = Callable[[Address], bool]
@@ -103,7 +103,7 @@ class DocumentFetcher:
     async def __call__(self, url: str, largest: int) -> Fetched:
         """Return a document, or raise `FetchFailed`; never later than after the seconds it was given."""
         if self._http is None or self._waiting >= _MOST_WAITING:
-            raise FetchFailed("too much is fetched already")
+            raise FetchBusy("too much is fetched already")
         self._waiting += 1
         try:
             async with asyncio.timeout(self._seconds), self._slots:

@@ -79,6 +79,7 @@ class _Doors:
     def __init__(self, authority: Authority, addresses: Addresses, limits: Limits | None) -> None:
         self._addresses = addresses
         self._limits = limits
+        self._consent = authority.consent
         self._crowded: dict[Kind, _Refusing] = {
             Kind.AUTHORIZE: authority.consent.crowded,
             # The page that waits asks again by itself.
@@ -87,6 +88,9 @@ class _Doors:
 
     async def look(self, kind: Kind, answering: Answering, request: web.Request) -> web.StreamResponse:
         """Answer what needs no body."""
+        if kind is Kind.AUTHORIZE and _is_embedded(request):
+            # Any page could use up what its visitor's address may ask for, picture by picture.
+            return _written(self._consent.embedded())
         address = self._addresses.of(request)
         refused = self._refused(kind, address)
         return _written(await _shielded(answering, request, address, b"")) if refused is None else refused
@@ -143,6 +147,12 @@ async def _shielded(answering: Answering, request: web.Request, address: str, bo
         fetch_site=request.headers.get("Sec-Fetch-Site"),
     )
     return await asyncio.shield(asyncio.ensure_future(_guarded(answering, asked, request)))
+
+
+def _is_embedded(request: web.Request) -> bool:
+    """Whether the browser says that it loads no page of its own (Fetch Metadata); old browsers and programs say nothing."""
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return mode != "navigate" or request.headers.get("Sec-Fetch-Dest", "document") != "document"
 
 
 def _written(answer: HttpAnswer) -> web.Response:

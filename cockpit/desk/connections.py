@@ -25,7 +25,7 @@ class Connection:
     @property
     def allowed(self) -> frozenset[Scope]:
         """Scopes that settings allow on it now."""
-        return self.settings.scopes
+        return self.settings.grantable
 
     async def ask(self, answer: Awaitable[T]) -> T:
         """Await a broker's answer; a line that is down is the refusal BROKER_NOT_READY."""

@@ -11,6 +11,7 @@ import pytest
 from cockpit.model.identity import ClientName
 from cockpit.model.text import safe
 from oauth import records
+from oauth.fetch import FetchBusy, Fetched
 from oauth.records import Kind, Standing
 from tests.oauth.house import READS, House, code_of, open_house, query_of, refusal_code, tokens_of, wait_of
 from tests.oauth.internet import Internet
@@ -200,6 +201,23 @@ async def test_every_failure_sounds_the_same_and_is_not_repeated_at_once(connect
     connected.clock.go(61)
     internet.publish("https://claude.ai/oauth/none", document("https://claude.ai/oauth/none", CALLBACK))
     assert (await connected.authorize("https://claude.ai/oauth/none", redirect_uri=CALLBACK)).status == 200
+
+
+async def test_that_this_host_is_busy_is_not_held_against_a_document(tmp_path: Path, internet: Internet) -> None:
+    internet.publish(KNOWN, document())
+    busy = True
+
+    async with internet.fetcher() as really:
+
+        async def fetch(url: str, largest: int) -> Fetched:
+            if busy:
+                raise FetchBusy("too much is fetched already")
+            return await really(url, largest)
+
+        async with open_house(tmp_path / "d", fetch=fetch) as house:
+            assert (await house.authorize(KNOWN, redirect_uri=CALLBACK)).status == 400
+            busy = False
+            assert (await house.authorize(KNOWN, redirect_uri=CALLBACK)).status == 200
 
 
 async def test_many_browsers_at_once_cause_one_fetch(connected: House, internet: Internet) -> None:

@@ -40,6 +40,17 @@ async def test_T29_a_code_used_twice_ends_everything_that_came_of_it(site: Site)
     assert "CODE_REPLAY" in await site.codes_in_audit()
 
 
+async def test_T29_a_replay_long_after_the_minute_ends_everything_too(site: Site) -> None:
+    """A second request redeems a used code with the right verifier, half an hour after it came."""
+    client_id = (await site.register())["client_id"]
+    code = await site.code(client_id)
+    tokens = tokens_of(await site.redeem(client_id, code))
+    site.clock.go(1800)
+    assert await site.lives(tokens.access)
+    assert (await site.redeem(client_id, code)).json["error"] == "invalid_grant"
+    assert not await site.lives(tokens.access)
+
+
 async def test_T29_a_replay_without_the_proof_harms_nobody(site: Site) -> None:
     """A thief redeems a used code without its verifier, to throw its owner out."""
     client_id = (await site.register())["client_id"]

@@ -266,6 +266,18 @@ async def test_T14_a_scope_that_settings_do_not_allow_does_not_exist(tmp_path: P
         assert await site.refused("key.create", name="bot", scope="write:orders") == "SCOPE_NOT_ALLOWED"
 
 
+async def test_T14_where_nothing_may_be_traded_no_client_may_write_orders(tmp_path: Path) -> None:
+    """The connection says trade = false, and a client and the operator name write:orders all the same."""
+    async with open_site(tmp_path / "data", settings="[connections.paper]\ntrade = false\n") as site:
+        assert (
+            "write:orders" not in (await site.get("/.well-known/oauth-authorization-server")).json["scopes_supported"]
+        )
+        client_id = (await site.register())["client_id"]
+        assert query_of(await site.authorize(client_id, scope="read:market write:orders"))["error"] == "invalid_scope"
+        given: dict[str, Any] = {"code": code_of(await site.authorize(client_id)), "as": "bot", "scope": "write:orders"}
+        assert await site.refused("client.approve", **given) == "SCOPE_NOT_ALLOWED"
+
+
 async def test_T14_settings_that_take_a_scope_back_take_it_from_those_who_have_it(tmp_path: Path) -> None:
     """A client was granted write:orders; then the settings allow reading alone."""
     clock = ManualClock()
@@ -305,6 +317,25 @@ async def test_T15_a_flood_of_browsers_neither_fills_the_screen_nor_keeps_others
             await site.approve(page)
             status, _, location = await looked(honest, site.base + wait_of(page))
             assert (status, str(location).startswith(REDIRECT)) == (303, True)
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+async def test_T15_a_page_that_loads_it_as_a_picture_takes_no_place(tmp_path: Path, loads: dict[str, str]) -> None:
+    """A web page in the operator's browser asks for authorization over and over, as a picture or in a frame."""
+    async with open_site(tmp_path / "data", roomy=False) as site:
+        client_id = (await site.register())["client_id"]
+        query = urlencode(site.asking(client_id))
+        for _ in range(250):
+            answer = await site.get(f"/oauth/authorize?{query}", headers={**loads, "Sec-Fetch-Site": "cross-site"})
+            assert answer.status == 400
+        assert not site.waiting()
+        assert (await site.authorize(client_id)).status == 200
 
 
 async def test_T15_a_busy_address_keeps_no_other_out(tmp_path: Path) -> None:
