@@ -72,6 +72,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path
 	@$(BIN)/python -m bench.oauth
+	@$(BIN)/python -m bench.attached
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py
