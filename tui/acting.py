@@ -22,6 +22,7 @@ from cockpit.operator.acts import (
     PENDING,
     POSITIONS,
     REVOKE,
+    SCOPES,
     STATUS,
     Act,
     Command,
@@ -31,13 +32,14 @@ from cockpit.operator.acts import (
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
-from tui.decisions import act_question, client_question, latch_question, order_question, still_holds
+from tui.decisions import act_question, client_question, latch_question, order_question, scope_question, still_holds
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
 from tui.order_edit import EditUnfit, edited
 from tui.records import WantedUnfit, search_of
 from tui.rows.session_rows import WANTED as CAME_AND_WENT
 from tui.rule_proposal import page, proposal
+from tui.scope_form import ScopeForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, WRITE
 from tui.state import Place, ScreenState
 from tui.words import plural
@@ -187,6 +189,17 @@ class Acting:
         self._sends.search(command)
         return ""
 
+    def change_scopes(self, form: ScopeForm) -> None:
+        """Narrow a client at once; ask with the whole difference where something is added."""
+        command = form.command()
+        if not form.difference:
+            self.say("Nothing would change: space toggles what the row says.", "dim")
+        elif danger_of(SCOPES, command.arguments) is Danger.SAFE:
+            self._sends.send(command)
+            self._moves.escape()
+        else:
+            self.ask(scope_question(self._state, form))
+
     def _propose(self) -> None:
         """Show the rule that would have approved the order at hand."""
         state, target = self._state, self._state.target
@@ -267,5 +280,7 @@ class Acting:
             self._around.leave()
         else:
             self._sends.send(question.command)
+            if self._state.place is Place.SCOPES:
+                self._moves.escape()
             if isinstance(self._state.target, ClientForm):
                 self._moves.escape()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.model.clock import Clock
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
-from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE, SCOPES
+from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
@@ -15,6 +15,7 @@ from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Around, Moves
+from tui.scope_form import ScopeForm
 from tui.state import Pane, Place, ScreenState, named
 from tui.typed_lines import TypedLines
 
@@ -77,6 +78,12 @@ class Controls:
             if all(item.request_id != request for item in state.snapshot.pending_clients):
                 state.entry = state.question = None
                 self.escape()
+        if state.scopes is not None and state.place is Place.SCOPES:
+            grant = state.scopes.view.grant_id
+            if all(view.grant_id != grant for view in state.snapshot.clients):
+                state.entry = state.question = None
+                self.escape()
+                self.complain("That client is let in no longer.")
         if state.message is not None and self._clock.monotonic() >= state.message.until:
             state.message = None
 
@@ -133,8 +140,12 @@ class Controls:
             self._edit()
         elif key == "D" and fits(DENY_ORDER, state.target, state.stopped):
             self._acting.ask_reason()
-        elif key == "s" and isinstance(state.target, ClientView):
-            self._acting.type(f"{SCOPES.command} {_quoted(state.target.client)} --add ")
+        elif key == "s" and state.place is Place.CLIENTS and isinstance(state.target, ClientView):
+            form = ScopeForm(state.target)
+            self.go(Place.SCOPES)
+            state.scopes = form
+        elif key == "a" and state.scopes is not None:
+            self._acting.change_scopes(state.scopes)
         elif key == "r" and isinstance(state.target, Latch):
             self._acting.ask_release(state.target)
         elif key == "r" and is_unknown(state.target):
@@ -155,6 +166,8 @@ class Controls:
             self._acting.looks_only()
         elif isinstance(target, PendingClient):
             self._acting.ask_code()
+        elif self.state.scopes is not None and self.state.place is Place.SCOPES:
+            self.state.scopes.change()
         elif isinstance(target, ClientForm):
             self._edit() if target.at == NAME else target.change()
         elif self.state.place is Place.MAIN:
@@ -208,7 +221,3 @@ class Controls:
             self.state.entry = Entry(Asks.NAME, "NAME of this client", LineEdit.of(target.name))
         elif isinstance(target, Order) and target.waits:
             self.state.entry = Entry(Asks.EDIT, "EDIT")
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name

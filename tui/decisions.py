@@ -15,6 +15,7 @@ from tui.cells import Span
 from tui.client_form import LIVES, ClientForm
 from tui.group_words import group_sentence, kind_of, part_words
 from tui.rows.waiting_row import currency_of
+from tui.scope_form import LASTS, ScopeForm
 from tui.state import ScreenState
 from tui.words import amount, money, order_sentence, plural, price
 
@@ -107,6 +108,20 @@ def client_question(state: ScreenState, form: ClientForm) -> Question:
         decide_by=form.ticket.request.decide_by,
         live=writes and state.is_live(form.connection),
     )
+
+
+def scope_question(state: ScreenState, form: ScopeForm) -> Question:
+    """Ask whether to change a client's scopes, with every difference."""
+    spans = [Span(form.view.client, "name"), Span(": ")]
+    for scope in form.added:
+        spans.append(Span(f"+{scope} ", "wait" if scope in WRITE_SCOPES else "ok"))
+    spans += [Span(f"-{scope} ", "bad") for scope in form.dropped]
+    lasts = f", added for {LASTS[form.life_at][1]}" if form.life_at else ""
+    many = len(state.alike(form.view))
+    group = f", all {many} of its authorities" if many > 1 else ""
+    spans.append(Span(f"on {form.view.connection}{group}{lasts}?"))
+    live = form.adds_writing and state.is_live(form.view.connection)
+    return Question("CHANGE", tuple(spans), form.command(), live=live)
 
 
 def latch_question(latch: Latch) -> Question:

@@ -12,7 +12,7 @@ from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, Command
+from cockpit.operator.acts import ACTS, LOGS, Command
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry
@@ -141,6 +141,8 @@ class Errands:
         elif texts := texts_of(act.command, answer):
             self._state.result, self._state.block = texts, ""
             self.told.go(Place.RESULT)
+            if act is LOGS:
+                self._state.offset = len(texts)  # the newest are last
             if act.finished_by:
                 self.told.ask_line(finish_of(act))
         else:

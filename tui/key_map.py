@@ -8,7 +8,7 @@ from typing import Final
 
 from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
-from cockpit.operator.acts import DENY_ORDER, KILL, Act, When
+from cockpit.operator.acts import DENY_ORDER, KILL, LOGS, Act, When
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS
@@ -147,8 +147,8 @@ class KeyMap:
         return spoken(self._keys.get(act.name, ""))
 
     def _also(self) -> list[KeyHint]:
-        acts = (RECORDS, CONNECTIONS, SESSIONS, PALETTE)
-        words = ("audit", "brokers", "sessions", "find")
+        acts = (RECORDS, CONNECTIONS, SESSIONS, LOGS, PALETTE)
+        words = ("audit", "brokers", "sessions", "logs", "find")
         return [KeyHint(spoken(self._keys.get(act.name, "")), word, 9) for act, word in zip(acts, words, strict=True)]
 
     def hints(self, state: ScreenState) -> list[KeyHint]:
@@ -176,7 +176,7 @@ class KeyMap:
                 KeyHint("/", "filter", 5),
                 KeyHint(":", "cmd", 3),
                 KeyHint("?", "help", 2),
-                KeyHint("q", "quit", 3),
+                KeyHint("q", "leave" if state.attached else "quit", 3),
             ]
         elif state.place in {Place.RECORDS, Place.SESSIONS}:
             search = [KeyHint("/", "search", 1)] if state.place is Place.RECORDS else []
@@ -214,6 +214,8 @@ def _of_place(state: ScreenState) -> list[KeyHint]:
     match state.place:
         case Place.CLIENT:
             return [KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
+        case Place.SCOPES:
+            return [KeyHint("a", "apply", 1), KeyHint("space", "toggle", 1)]
         case Place.CLIENTS if state.clients.chosen is not None:
             return [KeyHint("s", "scopes", 2)]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from tui.client_form import ClientForm
-from tui.state import Pane, Place, ScreenState
+from tui.state import Pane, Place, ScreenState, grouped
 
 _TEXTS: Final = frozenset(
     {
@@ -19,7 +19,7 @@ _TEXTS: Final = frozenset(
         Place.CONNECTIONS,
     }
 )
-_ABOVE: Final = frozenset({Place.ORDER, Place.HELP, Place.RECORD})
+_ABOVE: Final = frozenset({Place.ORDER, Place.HELP, Place.RECORD, Place.SCOPES})
 """Places from which escape leads back to where they were opened."""
 _ALL: Final = 1_000_000
 
@@ -64,6 +64,8 @@ class Moves:
                 self._by(pages)
         elif isinstance(state.target, ClientForm) and key in {"space", "left", "right"}:
             state.target.change(-1 if key == "left" else 1)
+        elif state.place is Place.SCOPES and state.scopes is not None and key in {"space", "left", "right"}:
+            state.scopes.change(-1 if key == "left" else 1)
         else:
             return False
         return True
@@ -83,6 +85,8 @@ class Moves:
                 state.orders.move(steps)
             case Place.LIMITS if state.latches.items and abs(steps) == 1:
                 state.latches.move(steps)
+            case Place.SCOPES if state.scopes is not None:
+                state.scopes.move(steps)
             case Place.CLIENT if state.form is not None:
                 state.form.move(steps)
             case place if place in _TEXTS:
@@ -101,7 +105,7 @@ class Moves:
             state.back = state.place if place in _ABOVE else Place.MAIN
         if place is Place.CLIENTS:
             state.clients.forget()
-            state.clients.take(state.snapshot.clients)
+            state.clients.take(grouped(state.snapshot.clients))
             state.clients.move(1)
         elif place is Place.ORDERS:
             state.orders.forget()
@@ -122,7 +126,7 @@ class Moves:
         if state.place is not Place.MAIN:
             state.place, state.back = state.back, Place.MAIN
             state.offset = 0
-            state.form = None
+            state.form = state.scopes = None
         elif not state.calls.following:
             state.calls.follow()
         elif state.calls.filter is not None:

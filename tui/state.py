@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from tui.calls import CallHistory
 from tui.client_form import ClientForm
 from tui.order_rows import OrderRows
 from tui.records import Record
+from tui.scope_form import ScopeForm
 from tui.stable_rows import StableRows
 from tui.waiting import WaitingRows
 
@@ -37,6 +39,7 @@ class Place(StrEnum):
     RECORD = "record"
     CONNECTIONS = "connections"
     SESSIONS = "sessions"
+    SCOPES = "scopes"
     HELP = "help"
 
 
@@ -81,6 +84,12 @@ def _client_key(view: ClientView) -> GrantId:
     return view.grant_id
 
 
+def grouped(clients: Sequence[ClientView]) -> list[ClientView]:
+    """Put authorities of one name under each other, where the first of them stands."""
+    first = {view.client: place for place, view in reversed([*enumerate(clients)])}
+    return sorted(clients, key=lambda view: first[view.client])
+
+
 @dataclass(slots=True)
 class ScreenState:
     """The screen's memory. It holds snapshots and ids, never anything that it may change."""
@@ -111,6 +120,8 @@ class ScreenState:
     code_sought: str = ""
     """The code that is being looked up; emptied when the operator turns away meanwhile."""
     form: ClientForm | None = None
+    scopes: ScopeForm | None = None
+    """The change of a client's scopes that is being chosen."""
     question: Question | None = None
     entry: Entry | None = None
     message: Message | None = None
@@ -146,6 +157,8 @@ class ScreenState:
                 return self.form
             case Place.CLIENTS:
                 return self.clients.chosen
+            case Place.SCOPES if self.scopes is not None:
+                return self.scopes.view
             case Place.ORDERS:
                 return self.orders.chosen
             case Place.LIMITS:
@@ -197,6 +210,10 @@ class ScreenState:
         ticket = self.ticket
         return ticket.legs if ticket is not None and ticket.order.order_id == order_id else ()
 
+    def alike(self, view: ClientView) -> tuple[ClientView, ...]:
+        """Return every authority of a client's name, itself among them: hosted clients come anew at each connect."""
+        return tuple(one for one in self.snapshot.clients if one.client == view.client)
+
     def pending_order(self, order_id: str) -> PendingOrder | None:
         """Return what waits under that id now."""
         return next((item for item in self.snapshot.pending_orders if item.order.order_id == order_id), None)
@@ -209,7 +226,7 @@ class ScreenState:
     def take(self, snapshot: Snapshot, monotonic: float) -> frozenset[str]:
         """Take a new snapshot into every list and return the keys of what newly waits."""
         self.snapshot = snapshot
-        self.clients.take(snapshot.clients)
+        self.clients.take(grouped(snapshot.clients))
         self.orders.take(snapshot.orders)
         self.latches.take(snapshot.latches)
         self._age_ticket()

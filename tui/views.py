@@ -24,6 +24,7 @@ from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.prompt_rows import entry_rows, hint_rows, key_row, message_rows, question_rows
 from tui.rows.record_rows import call_rows, record_list_rows, record_rows
 from tui.rows.result_rows import result_rows
+from tui.rows.scope_ticket import scope_ticket_rows
 from tui.rows.session_rows import session_rows
 from tui.rows.side_rows import side_rows
 from tui.rows.status_row import status_marks, status_row
@@ -124,6 +125,8 @@ class Views:
                 rows, at = client_ticket_rows(state.form, state.snapshot.connections, now, width)
                 top = max(0, min(at - height + 2, len(rows) - height))
                 return rows[top : top + height]
+            case Place.SCOPES if state.scopes is not None:
+                rows = scope_ticket_rows(state.scopes, state.alike(state.scopes.view), now, width)
             case Place.ORDER:
                 rows = self._order(width)
             case Place.HOLDINGS:

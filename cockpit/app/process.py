@@ -43,8 +43,8 @@ def run(settings: Settings, *, screen: bool, demo: bool, brokers: BrokerMaker = 
 async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: bool) -> int:
     stopping = asyncio.Event()
     taken = bind(settings.server.host, settings.server.port)
-    with Logs(settings.data_dir, to_file=screen), contextlib.closing(taken):
-        async with running(settings, taken, SystemClock(), stopping, brokers) as cockpit:
+    with Logs(settings.data_dir, to_file=screen) as logs, contextlib.closing(taken):
+        async with running(settings, taken, SystemClock(), stopping, brokers, log_lines=logs.newest.lines) as cockpit:
             _take_signals(cockpit, demo=demo)
             async with contextlib.AsyncExitStack() as beside:
                 if demo:

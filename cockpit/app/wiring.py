@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -104,6 +104,7 @@ async def running(
     stopping: asyncio.Event,
     brokers: BrokerMaker = PaperBroker,
     fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
+    log_lines: Callable[[], Sequence[str]] = tuple,
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
@@ -191,7 +192,7 @@ async def running(
         await totp.load()
         rooms = OperatorRooms(
             settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
-            feed, clock, totp,
+            feed, clock, totp, log_lines,
         )  # fmt: skip
         addresses = Addresses(
             Networks(settings.server.trusted_proxies),

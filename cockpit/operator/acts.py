@@ -332,6 +332,14 @@ RELEASE = Act(
     when=When.COMMAND_LINE,
     totp=TotpDue.FOR_RISK,
 )
+LOGS = Act(
+    "host.logs",
+    "logs",
+    "Show the newest lines of the host's log",
+    arguments=(_may("count", "How many, at most 500; without: 100", Kind.NUMBER),),
+    changes=False,
+    key="L",
+)
 KEY_CREATE = Act(
     "key.create",
     "key create",
@@ -578,6 +586,7 @@ ACTS: Final[Mapping[str, Act]] = {
         LIMITS,
         LIMITS_SET,
         RELEASE,
+        LOGS,
         KEY_CREATE,
         KEY_LIST,
         KEY_ENABLE,

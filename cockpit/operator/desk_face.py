@@ -116,6 +116,7 @@ class OperatorFace:
             "limits": limiting.show,
             "limits.set": limiting.set,
             "latch.release": limiting.release,
+            "host.logs": self._logs,
             "key.create": programs.create_key,
             "key.list": programs.list_keys,
             "key.enable": programs.enable_key,
@@ -338,6 +339,9 @@ class OperatorFace:
 
     async def _pending(self, given: dict[str, str], by: str) -> Answer:
         return listing.pending(self.snapshot())
+
+    async def _logs(self, given: dict[str, str], by: str) -> Answer:
+        return listing.logs(self._rooms.log_lines(), number(given.get("count", "100")))
 
     async def _clients(self, given: dict[str, str], by: str) -> Answer:
         return listing.clients(self.snapshot())

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cockpit.model.money import cents, plain
 from cockpit.model.orders import OPEN, Order
+from cockpit.model.text import safe
 from cockpit.operator.acts import Done
 from cockpit.operator.view import Snapshot
 from cockpit.store.audit import AuditRecord
@@ -186,6 +187,12 @@ def audit(records: Iterable[AuditRecord]) -> Done:
         for one in records
     ]
     return Done(f"{len(rows)} records.", rows)
+
+
+def logs(lines: Sequence[str], count: int) -> Done:
+    """The newest lines of the host's log, newest last."""
+    newest = [safe(line, 400) for line in lines[-max(1, count) :]]
+    return Done("\n".join(newest) or "Nothing was logged.", {"lines": newest})
 
 
 def _iso(at: datetime) -> str:

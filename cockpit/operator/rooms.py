@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,5 +43,7 @@ class OperatorRooms:
     feed: Feed
     clock: Clock
     totp: Totp
+    log_lines: Callable[[], Sequence[str]] = tuple
+    """The newest lines of the host's log, oldest first."""
     web: WebAccess | None = None
     """Where the operator signs in at a web page, if the settings want that."""

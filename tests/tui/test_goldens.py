@@ -70,6 +70,7 @@ SCREENS = [
     ("completing-80x24", busy_face, (80, 24), ("colon", *"revoke", "space", "c"), False),
     ("call-120x36", audited_face, (120, 36), ("tab", "j"), False),
     ("call-160x45", audited_face, (160, 45), ("tab", "j"), False),
+    ("scopes-80x24", busy_face, (80, 24), ("c", "s", "j", "space"), False),
     ("help-80x24", busy_face, (80, 24), ("question_mark",), False),
 ]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cockpit.model.text import safe
+from cockpit.operator.acts import Done
 from tests.tui.fake_face import audited_face, busy_face
 from tests.tui.screens import Seat, seated
 from tui.acting import MOST_COPIED
@@ -93,3 +94,15 @@ async def test_nothing_that_is_copied_can_steer_a_terminal() -> None:
     async with seated(face) as seat:
         await seat.press("Y")
         assert all(sign.isprintable() or sign == "\n" for sign in seat.app.clipboard)
+
+
+async def test_the_log_opens_at_its_newest_line() -> None:
+    face = busy_face()
+    face.answers["host.logs"] = Done("\n".join(f"line {number}" for number in range(100)), {"lines": []})
+    async with seated(face) as seat:
+        await seat.press("L")
+        assert seat.sent == [("host.logs", {})]
+        assert "line 99" in seat.text
+        assert "line 5\n" not in seat.text
+        await seat.press("g")
+        assert "line 5\n" in seat.text

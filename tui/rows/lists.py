@@ -23,11 +23,12 @@ def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, he
     name, host = (22, 30) if wide else (15, 18)
     head = f"  {left('name', name)} {left('host', host)} {left('on', 8)} {right('calls', 6)} {right('last', 6)}  may"
     lines.append(Line(clip((Span(head, "dim"),), width)))
-    for view in shown:
+    for place, view in enumerate(shown, rows.top):
         chosen = view.grant_id == rows.chosen_key
+        under = place > 0 and rows.items[place - 1].client == view.client
         spans = (
             Span(f"{CHOSEN if chosen else ' '} ", "key"),
-            Span(left(view.client, name) + " ", "dim" if view.suspended else "name"),
+            Span(left(" └ again" if under else view.client, name) + " ", "dim" if view.suspended or under else "name"),
             Span(left(_host(view), host) + " ", "dim"),
             Span(left(view.connection, 8) + " "),
             Span(right(f"{view.calls:,}", 6) + " ", "dim"),
@@ -39,7 +40,10 @@ def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, he
         lines.append(Line((Span("  No client has been let in.", "dim"),)))
     if (view := rows.chosen) is not None:
         ends = "never" if view.expires_at is None else f"in {span_of(view.expires_at - now)}"
-        life = f"let in {ago(view.made_at, now)}, ends {ends}, {plural(view.denied, 'call')} denied"
+        alike = sum(one.client == view.client for one in rows.items)
+        group = f"one of {alike} of this name, " if alike > 1 else ""
+        last = f", last from {view.last_address}" if view.last_address else ""
+        life = f"{group}let in {ago(view.made_at, now)}, ends {ends}{last}, {plural(view.denied, 'call')} denied"
         lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
         lines.append(heading([Span(f" {view.client}", "title"), Span(f" {_host(view)}", "dim")], (), width))
         lines += _detail(_scopes(view, now), width, 2)
