@@ -23,15 +23,16 @@ class Changes:
     async def set_scopes(
         self,
         grant_id: GrantId,
-        scopes: frozenset[Scope],
+        add: frozenset[Scope],
+        drop: frozenset[Scope],
         by: str,
-        timed: frozenset[Scope] = frozenset(),
         lasts: timedelta | None = None,
     ) -> Grant | Refusal:
-        """Change what a grant may do from its next call on; those of ``scopes`` in ``timed`` fall away after ``lasts``.
+        """Change what a grant may do from its next call on; what is added falls away after ``lasts``.
 
-        A scope that had a time of its own keeps it, unless it is named in ``timed``: then it has the new one, or none
-        where ``lasts`` is None.
+        Only the difference is given: what the grant has otherwise is known when this one's turn comes, not before. A
+        scope that had a time of its own keeps it, unless it is named in ``add``: then it has the new one, or none where
+        ``lasts`` is None.
         """
         state = self._state
         async with state.lock:
@@ -39,10 +40,11 @@ class Changes:
             if stored is None:
                 return refuse("CLIENT_UNKNOWN")
             before = fallen(stored.grant, now)
+            scopes = (before.scopes | add) - drop
             beyond = scopes - before.scopes - state.config.allowed_on(before.connection)
             if beyond:
                 return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
-            after = replace(before, scopes=scopes, timed=_times(before, scopes, timed, lasts, now))
+            after = replace(before, scopes=scopes, timed=_times(before, scopes, add, lasts, now))
             narrowed = _less(before, after)
             state.live.put(replace(stored, grant=narrowed))
             note = entry(
@@ -145,10 +147,10 @@ class Changes:
 
 
 def _times(
-    before: Grant, scopes: frozenset[Scope], timed: frozenset[Scope], lasts: timedelta | None, now: datetime
+    before: Grant, scopes: frozenset[Scope], added: frozenset[Scope], lasts: timedelta | None, now: datetime
 ) -> tuple[TimedScope, ...]:
-    kept = [one for one in before.timed if one.scope in scopes - timed]
-    fresh = [] if lasts is None else [TimedScope(scope, now + lasts) for scope in timed & scopes]
+    kept = [one for one in before.timed if one.scope in scopes - added]
+    fresh = [] if lasts is None else [TimedScope(scope, now + lasts) for scope in added & scopes]
     return tuple(sorted([*kept, *fresh], key=lambda one: (one.until, one.scope)))
 
 

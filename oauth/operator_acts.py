@@ -91,13 +91,13 @@ class OperatorActs:
     async def set_scopes(
         self,
         grant_id: GrantId,
-        scopes: frozenset[Scope],
+        add: frozenset[Scope],
+        drop: frozenset[Scope],
         by: str,
-        timed: frozenset[Scope] = frozenset(),
         lasts: timedelta | None = None,
     ) -> Grant | Refusal:
-        """Change what a grant may do, from its next call on; those in ``timed`` fall away after ``lasts``."""
-        return await self._changes.set_scopes(grant_id, scopes, by, timed, lasts)
+        """Change what a grant may do, from its next call on; what is added falls away after ``lasts``."""
+        return await self._changes.set_scopes(grant_id, add, drop, by, lasts)
 
     async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
         """Bind a grant to another connection, from its next call on."""

@@ -36,11 +36,7 @@ class Granting:
                 return refusal
         changed: list[Grant] = []
         for grant in grants:
-            # Read again: what was granted may have changed while the one before was written.
-            now = self._rooms.authority.live(grant.grant_id) or grant
-            after = await self._rooms.authority.set_scopes(
-                grant.grant_id, (now.scopes | more) - fewer, by, timed=more, lasts=lasts
-            )
+            after = await self._rooms.authority.set_scopes(grant.grant_id, more, fewer, by, lasts)
             if isinstance(after, Grant):
                 changed.append(after)
             elif after.code != "CLIENT_UNKNOWN":

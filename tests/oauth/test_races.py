@@ -17,6 +17,8 @@ from tests.oauth.test_keys import make
 
 HALF_AN_HOUR: Final = timedelta(minutes=30)
 NEW: Final = ClientName("new")
+TRADE: Final = frozenset({Scope.WRITE_ORDERS})
+RESEARCH: Final = frozenset({Scope.READ_RESEARCH})
 
 
 @dataclass
@@ -95,7 +97,9 @@ UNDER_WAY: Final[dict[str, Callable[[Scene], Awaitable[object]]]] = {
     "enable a key": lambda at: at.house.authority.enable_key(ClientName("asleep"), "socket"),
     "mint": lambda at: at.house.authority.mint_token(Terms(NEW, READS, "paper", None), "socket"),
     "create a service": lambda at: at.house.authority.create_service(Terms(NEW, READS, "paper", None), "socket"),
-    "widen": lambda at: at.house.authority.set_scopes(at.grant_id, READS | {Scope.WRITE_ORDERS}, "socket"),
+    "widen": lambda at: at.house.authority.set_scopes(
+        at.grant_id, frozenset({Scope.WRITE_ORDERS}), frozenset(), "socket"
+    ),
     "lengthen": lambda at: at.house.authority.set_expiry(at.grant_id, timedelta(days=30), "socket", longer=True),
     "route": lambda at: at.house.authority.set_connection(at.grant_id, "live", "socket"),
     "rotate": lambda at: at.house.authority.rotate_keys("socket"),
@@ -239,3 +243,60 @@ async def test_rotations_at_once_end_with_two_keys_and_every_client_goes_on(scen
     assert len((await house.get("/oauth/jwks.json")).json["keys"]) == 2
     fresh = tokens_of(await house.refresh(scene.client_id, scene.refresh))
     assert house.lives(fresh.access)
+
+
+NARROWING: Final[dict[str, Callable[[Scene], Awaitable[object]]]] = {
+    "drop": lambda at: at.house.authority.set_scopes(at.grant_id, frozenset(), TRADE, "screen"),
+    "bound": lambda at: at.house.authority.set_scopes(at.grant_id, TRADE, frozenset(), "screen", HALF_AN_HOUR),
+}
+WIDENING: Final[dict[str, Callable[[Scene], Awaitable[object]]]] = {
+    "add": lambda at: at.house.authority.set_scopes(at.grant_id, RESEARCH, frozenset(), "socket"),
+    "add for a time": lambda at: at.house.authority.set_scopes(
+        at.grant_id, RESEARCH, frozenset(), "socket", timedelta(days=1)
+    ),
+    "lengthen": UNDER_WAY["lengthen"],
+    "refresh": UNDER_WAY["refresh"],
+    "route": lambda at: at.house.authority.set_connection(at.grant_id, "paper", "socket"),
+}
+
+
+@pytest.mark.parametrize("narrowing", NARROWING)
+@pytest.mark.parametrize("widening", WIDENING)
+@pytest.mark.parametrize("narrowed_first", [True, False])
+async def test_a_narrowing_against_a_widening_in_one_queue_stays_in_force(
+    scene: Scene, narrowing: str, widening: str, narrowed_first: bool
+) -> None:
+    house = scene.house
+    await house.authority.set_scopes(scene.grant_id, TRADE, frozenset(), "screen")
+    both = [NARROWING[narrowing], WIDENING[widening]]
+    async with house.authority._state.lock:
+        queued = []
+        for doing in both if narrowed_first else both[::-1]:
+            queued.append(asyncio.ensure_future(doing(scene)))
+            await waits_for_the_lock(scene, len(queued))
+    await asyncio.gather(*queued)
+    house.clock.go(1800)
+    caller = house.check(scene.access)
+    assert isinstance(caller, Caller)
+    assert not caller.grant.scopes & TRADE
+    assert bool(caller.grant.scopes & RESEARCH) is widening.startswith("add")
+
+
+async def test_a_scope_whose_time_ends_while_another_is_queued_is_not_made_permanent(scene: Scene) -> None:
+    house = scene.house
+    await house.authority.set_scopes(scene.grant_id, TRADE, frozenset(), "screen", HALF_AN_HOUR)
+    house.clock.go(1799.9)
+    async with house.authority._state.lock:
+        adding = asyncio.ensure_future(WIDENING["add"](scene))
+        await waits_for_the_lock(scene, 1)
+        house.clock.go(0.2)
+    await adding
+    caller = house.check(scene.access)
+    assert isinstance(caller, Caller)
+    assert not caller.grant.scopes & TRADE
+
+
+async def waits_for_the_lock(scene: Scene, count: int) -> None:
+    waiters = scene.house.authority._state.lock
+    while len(waiters._waiters or ()) < count:  # pyright: ignore[reportAttributeAccessIssue]
+        await asyncio.sleep(0)

@@ -27,9 +27,7 @@ class TurnedClock(ManualClock):
 
 async def trade_for_half_an_hour(house: House) -> Grant:
     grant = house.authority.grants()[0]
-    changed = await house.authority.set_scopes(
-        grant.grant_id, grant.scopes | WRITES, "screen", timed=WRITES, lasts=HALF_AN_HOUR
-    )
+    changed = await house.authority.set_scopes(grant.grant_id, WRITES, frozenset(), "screen", HALF_AN_HOUR)
     assert isinstance(changed, Grant), changed
     return changed
 
@@ -96,7 +94,7 @@ async def test_named_again_a_scope_gets_a_new_time_or_stays_for_good(house: Hous
     await trade_for_half_an_hour(house)
     house.clock.go(1799)
     assert scopes_of_call(house, tokens.access) >= WRITES
-    await house.authority.set_scopes(grant.grant_id, READS | WRITES, "screen", timed=WRITES, lasts=None)
+    await house.authority.set_scopes(grant.grant_id, WRITES, frozenset(), "screen")
     house.clock.go(700)
     assert scopes_of_call(house, tokens.access) >= WRITES
 
@@ -104,8 +102,7 @@ async def test_named_again_a_scope_gets_a_new_time_or_stays_for_good(house: Hous
 async def test_a_scope_that_is_not_named_keeps_its_time(house: House) -> None:
     _, tokens = await house.connect()
     grant = await trade_for_half_an_hour(house)
-    more = grant.scopes | {Scope.READ_ORDERS}
-    await house.authority.set_scopes(grant.grant_id, more, "screen", timed=frozenset({Scope.READ_ORDERS}))
+    await house.authority.set_scopes(grant.grant_id, frozenset({Scope.READ_ORDERS}), frozenset(), "screen")
     house.clock.go(1800)
     assert scopes_of_call(house, tokens.access) == READS | {Scope.READ_ORDERS}
 
@@ -120,7 +117,7 @@ async def test_a_scope_that_was_held_for_good_can_be_bounded_and_is_bounded_thou
 
     monkeypatch.setattr(house.store, "commit", full)
     grant = house.authority.grants()[0]
-    answer = await house.authority.set_scopes(grant.grant_id, grant.scopes, "screen", WRITES, HALF_AN_HOUR)
+    answer = await house.authority.set_scopes(grant.grant_id, WRITES, frozenset(), "screen", HALF_AN_HOUR)
     assert refusal_code(answer) == "AUDIT_UNAVAILABLE"
     house.clock.go(1800)
     assert scopes_of_call(house, tokens.access) == READS
@@ -134,7 +131,7 @@ async def test_added_scopes_wait_for_the_disk(house: House, monkeypatch: pytest.
         raise StoreUnavailable("disk full")
 
     monkeypatch.setattr(house.store, "commit", full)
-    answer = await house.authority.set_scopes(grant.grant_id, READS | WRITES, "screen", WRITES, HALF_AN_HOUR)
+    answer = await house.authority.set_scopes(grant.grant_id, WRITES, frozenset(), "screen", HALF_AN_HOUR)
     assert refusal_code(answer) == "AUDIT_UNAVAILABLE"
     assert scopes_of_call(house, tokens.access) == READS
 
