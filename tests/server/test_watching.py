@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -15,8 +16,9 @@ from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal
 from cockpit.model.text import Safe
 from cockpit.operator.acts import Command, Done
-from cockpit.operator.remote.messages import Hello, encode_hello
+from cockpit.operator.remote.messages import Hello, Sign, encode_hello, encode_sign
 from cockpit.operator.remote.remote_face import CannotAttach, NotThere
+from server import watching
 from server.control import ControlSocket
 from server.watching import MAX_IN_FLIGHT, MAX_WATCHERS, QUEUE
 from tests.server.distant import SOON, HostFace, host_face, screen, until
@@ -302,3 +304,71 @@ async def test_hostile_text_arrives_as_it_was_made_harmless(path: Path, host: Ho
         (notice,) = subscription.events
         assert isinstance(notice, Notice)
         assert notice.text == "\\x1b[2J\\u202e {'a': 1}"
+
+
+async def test_a_host_at_which_nothing_happens_says_that_it_is_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.1)
+    reader, writer = await greeted(path)
+    async with asyncio.timeout(SOON):
+        assert b"snapshot" in await reader.readline()
+        assert await reader.readline() == b'{"news":{}}\n'
+    writer.close()
+
+
+async def test_an_attached_screen_that_falls_silent_counts_no_more(
+    path: Path, host: HostFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SILENT_SECONDS", 0.5)
+    reader, writer = await greeted(path)
+    writer.write(encode_sign(Sign.ATTACHED))
+    await until(lambda: host.screens == 1)
+    for _ in range(4):  # longer than it may be silent, and it isn't
+        await asyncio.sleep(0.2)
+        writer.write(encode_sign(Sign.BEAT))
+    assert host.screens == 1
+    await until(lambda: host.screens == 0)
+    async with asyncio.timeout(SOON):
+        await reader.read()
+    writer.close()
+
+
+async def test_a_screen_that_reads_nothing_for_long_is_let_go(
+    path: Path, host: HostFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SILENT_SECONDS", 0.3)
+    _, writer = await greeted(path, limit=1024)
+    async with asyncio.timeout(SOON):
+        while host.feed._subscriptions:
+            for call in calls(500):
+                host.publish(call)
+            await asyncio.sleep(0.01)
+    writer.close()
+
+
+async def test_a_screen_that_asks_and_reads_no_replies_is_let_go(path: Path, host: HostFace) -> None:
+    host.answers["status"] = Done("x" * 100_000)
+    _, writer = await greeted(path, limit=1024)
+    async with asyncio.timeout(SOON):
+        for number in range(10_000):
+            if not host.feed._subscriptions:
+                break
+            writer.write(b'{"id":"%d","act":"status"}\n' % number)
+            await asyncio.sleep(0.002)
+    assert not host.feed._subscriptions
+    assert len(host.commands) <= 4 * MAX_IN_FLIGHT
+    writer.close()
+
+
+async def test_stopping_under_attached_screens_is_no_failure(
+    path: Path, host: HostFace, running: ControlSocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with screen(path) as face:
+        face.attached()
+        await until(lambda: host.screens == 1)
+        await running.__aexit__(None, None, None)
+        await asyncio.sleep(0)
+        assert host.screens == 0
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -10,6 +10,7 @@ import pytest
 from cockpit.model.events import Notice
 from cockpit.model.refusals import Refusal
 from cockpit.operator.acts import Command, Done
+from cockpit.operator.remote import remote_face
 from cockpit.operator.remote.messages import encode_news, encode_welcome
 from cockpit.operator.remote.remote_face import SILENT_SECONDS, CannotAttach, RemoteFace
 from server.control import ControlSocket
@@ -140,3 +141,24 @@ async def test_leaving_is_no_stop_and_sends_nothing(path: Path) -> None:
         assert host.commands == []
         async with screen(path) as again:
             assert again.snapshot() == host.seen
+
+
+async def test_the_cockpit_hears_that_a_screen_is_there(
+    path: Path, mute: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_face, "BEAT_SECONDS", 0.02)
+    async with screen(path):
+        await until(lambda: mute.count(b'{"sign":"beat"}\n') >= 2)
+
+
+async def test_a_key_pressed_while_the_cockpit_is_silent_is_not_told_later(path: Path, mute: list[bytes]) -> None:
+    clock = FakeClock()
+    async with RemoteFace(path, clock, read_only=False) as face:
+        face.attached()
+        face.touched()
+        await until(lambda: b'{"sign":"touched"}\n' in mute)
+        clock.pass_by(SILENT_SECONDS)
+        face.touched()
+        face.detached()
+        await until(lambda: b'{"sign":"detached"}\n' in mute)
+        assert mute.count(b'{"sign":"touched"}\n') == 1
