@@ -61,7 +61,7 @@ class Approvals:
                 client_changes.approve_registration(shown.client_id, waiting.shape),
             ]
             try:
-                await state.store.commit(writes, [note])
+                await state.commit(writes, [note])
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
             except StoreBusy:
@@ -94,7 +94,7 @@ class Approvals:
             note = entry(now, "denied", "done", by=by, client_id=shown.client_id, host=shown.host)
             try:
                 waiting.location = await way_back(state, waiting, None)
-                await state.store.commit([], [note])
+                await state.commit([], [note])
             except StoreUnavailable:
                 return refuse("AUDIT_UNAVAILABLE")
             except StoreBusy:

@@ -147,7 +147,7 @@ class Authority(OperatorActs):
 
     async def sweep(self) -> None:
         """End what has expired and write what is owed; runs by itself every second."""
-        self._changes.lapse()
+        await self._changes.lapse()
         self._client_keys.sweep()
         self.registrations.sweep()
         await self._endings.sweep()

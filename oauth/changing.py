@@ -9,8 +9,10 @@ from cockpit.model.events import GrantChanged
 from cockpit.model.identity import Grant, GrantId, Scope, TimedScope, Via, fallen
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
+from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth import changes
+from oauth.records import StoredGrant
 from oauth.state import State, entry
 
 
@@ -46,16 +48,12 @@ class Changes:
                 return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
             after = replace(before, scopes=scopes, timed=_times(before, scopes, add, lasts, now))
             narrowed = _less(before, after)
-            state.live.put(replace(stored, grant=narrowed))
-            note = entry(
-                now, "scopes", "done", before, by=by, added=sorted(scopes - before.scopes),
-                dropped=sorted(before.scopes - scopes), timed={one.scope.value: one.until.isoformat() for one in after.timed},
-            )  # fmt: skip
+            self._lower(now, stored, narrowed)
             try:
-                await state.store.commit([changes.set_grant_scopes(after)], [note])
+                await state.commit([changes.set_grant_scopes(after)], [_note(now, before, after, by)])
             except (StoreUnavailable, StoreBusy) as error:
                 if narrowed != before:
-                    state.owe([], [changes.set_grant_scopes(narrowed)], [note])
+                    state.owe([], [changes.set_grant_scopes(narrowed)], [_note(now, before, narrowed, by)])
                 return _unwritten(error)
             grant = self._put(grant_id, scopes=after.scopes, timed=after.timed)
         return self._told(now, grant)
@@ -73,7 +71,7 @@ class Changes:
             now = state.clock.now()
             note = entry(now, "routed", "done", before, by=by, was=before.connection, to=connection)
             try:
-                await state.store.commit([changes.set_grant_connection(grant_id, connection)], [note])
+                await state.commit([changes.set_grant_connection(grant_id, connection)], [note])
             except (StoreUnavailable, StoreBusy) as error:
                 return _unwritten(error)
             grant = self._put(grant_id, connection=connection)
@@ -93,11 +91,11 @@ class Changes:
             if refusal is not None:
                 return refusal
             if not lengthens:
-                state.live.put(replace(stored, grant=replace(before, expires_at=ends)))
+                self._lower(now, stored, replace(before, expires_at=ends))
             note = entry(now, "expiry", "done", before, by=by, was=before.expires_at, to=ends)
             writes = changes.set_grant_expiry(grant_id, ends)
             try:
-                await state.store.commit(writes, [note])
+                await state.commit(writes, [note])
             except (StoreUnavailable, StoreBusy) as error:
                 if not lengthens:
                     state.owe([], writes, [note])
@@ -105,20 +103,23 @@ class Changes:
             grant = self._put(grant_id, expires_at=ends)
         return self._told(now, grant)
 
-    def lapse(self) -> None:
+    async def lapse(self) -> None:
         """Take away the scopes whose time is over, and owe that to the disk. No call had them since that second."""
         state = self._state
-        for stored in state.live.all():
-            now = state.clock.now()
-            left = fallen(stored.grant, now)
-            if left is stored.grant:
-                continue
-            state.live.put(replace(stored, grant=left))
-            note = entry(now, "scopes", "done", left, reason="their time is over", dropped=sorted(
-                stored.grant.scopes - left.scopes
-            ))  # fmt: skip
-            state.owe([], [changes.set_grant_scopes(left)], [note])
-            state.publish(GrantChanged(now, left.grant_id, left.client))
+        if not any(stored.grant.timed for stored in state.live.all()):
+            return
+        # In the lock: what is being written of a grant just now would otherwise be overwritten with what it was before.
+        async with state.lock:
+            for stored in state.live.all():
+                now = state.clock.now()
+                left = fallen(stored.grant, now)
+                if left is stored.grant:
+                    continue
+                note = entry(now, "scopes", "done", left, reason="their time is over", dropped=sorted(
+                    stored.grant.scopes - left.scopes
+                ))  # fmt: skip
+                state.owe([], [changes.set_grant_scopes(left)], [note])
+                self._lower(now, stored, left)
 
     def _too_long(self, grant: Grant, lives: timedelta, lengthens: bool, longer: bool) -> Refusal | None:
         if lengthens and grant.via is Via.TOKEN:
@@ -129,6 +130,12 @@ class Changes:
         if lengthens and not longer:
             return refuse("BAD_ACT_ARGUMENTS", "It would live longer than now; say --longer if that is meant.")
         return None
+
+    def _lower(self, now: datetime, stored: StoredGrant, less: Grant) -> None:
+        """Take away authority in memory and tell so, before the disk knows: streams and waiting orders go by that."""
+        if less != stored.grant:
+            self._state.live.put(replace(stored, grant=less))
+            self._state.publish(GrantChanged(now, less.grant_id, less.client))
 
     def _put(self, grant_id: GrantId, **changed: object) -> Grant | None:
         """Change a grant in memory, if it still lives; it may have been ended or suspended meanwhile."""
@@ -163,6 +170,14 @@ def _less(before: Grant, after: Grant) -> Grant:
             earliest[one.scope] = min(one.until, earliest.get(one.scope, one.until))
     timed = tuple(TimedScope(scope, until) for scope, until in sorted(earliest.items()))
     return replace(before, scopes=scopes, timed=timed)
+
+
+def _note(now: datetime, before: Grant, after: Grant, by: str) -> AuditEntry:
+    return entry(
+        now, "scopes", "done", before, by=by, added=sorted(after.scopes - before.scopes),
+        dropped=sorted(before.scopes - after.scopes),
+        timed={one.scope.value: one.until.isoformat() for one in after.timed},
+    )  # fmt: skip
 
 
 def _unwritten(error: Exception) -> Refusal:

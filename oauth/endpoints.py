@@ -112,7 +112,7 @@ class Endpoints:
         if not collected.writes and not collected.audit:
             return
         try:
-            await state.store.commit(collected.writes, collected.audit)
+            await state.commit(collected.writes, collected.audit)
         except (StoreBusy, StoreUnavailable):
             if ended:
                 state.owe([grant for grant in ended if grant], collected.writes, collected.audit)

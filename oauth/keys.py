@@ -45,7 +45,7 @@ class ApiKeys:
             if not grant.suspended:
                 return None
             try:
-                await state.store.commit(
+                await state.commit(
                     [changes.enable_grant(grant.grant_id)], [entry(now, "enabled", "done", grant, by=by)]
                 )
             except StoreUnavailable:

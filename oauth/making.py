@@ -134,7 +134,7 @@ async def _make(state: State, terms: Terms, via: Via, by: str, finish: Callable[
             connection=terms.connection, expires_at=made.grant.expires_at,
         )  # fmt: skip
         try:
-            await state.store.commit([changes.add_grant(made.stored), *made.writes], [note])
+            await state.commit([changes.add_grant(made.stored), *made.writes], [note])
         except StoreUnavailable:
             return refuse("AUDIT_UNAVAILABLE")
         except StoreBusy:

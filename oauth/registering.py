@@ -40,7 +40,8 @@ class Registrations:
                     notes.append(entry(now, "ended", "done", stored.grant, reason=reason))
                     state.drop(stored.grant.grant_id, reason)
         if writes:
-            await state.store.commit(writes, notes)
+            async with state.lock:
+                await state.commit(writes, notes)
 
     async def register(self, request: HttpRequest) -> HttpAnswer:
         """Take a registration (RFC 7591): only a name to ask under."""

@@ -84,14 +84,8 @@ class Endings:
         """Write the kill; raises like `Store.commit` and may be called again."""
         state = self._state
         async with state.lock:
-            now, owed = state.clock.now(), state.owed
-            writes = [write for one in owed for write in one.writes]
-            notes = [note for one in owed for note in one.audit]
-            done = len(owed)
-            await state.store.commit(
-                [*writes, *changes.kill_everything(now)], [*notes, entry(now, "killed", "done", by=by)]
-            )
-            del owed[:done]
+            now = state.clock.now()
+            await state.commit(changes.kill_everything(now), [entry(now, "killed", "done", by=by)])
 
     async def sweep(self) -> None:
         """End what has expired, and write what is owed. Called every second; cheap when nothing is due."""

@@ -92,17 +92,29 @@ class State:
         return grant
 
     def owe(self, grants: Sequence[Grant], writes: Sequence[Write], audit: Sequence[AuditEntry]) -> None:
-        """Remember what must still reach the disk."""
-        self.owed.append(Owed(tuple(grants), tuple(writes), tuple(audit)))
+        """Remember what must still reach the disk.
+
+        It holds whatever the disk says: none of it may conflict, else nothing could be written any more.
+        """
+        self.owed.append(Owed(tuple(grants), tuple(replace(one, expect=None) for one in writes), tuple(audit)))
+
+    async def commit(self, writes: Sequence[Write], audit: Sequence[AuditEntry] = ()) -> None:
+        """Write one unit, with all that is owed in front of it: what is older must not overwrite it later.
+
+        The caller holds the lock. Raises like `Store.commit`, and then nothing of it is written and all is still owed.
+        """
+        due = tuple(self.owed)
+        await self.store.commit(
+            [*(write for one in due for write in one.writes), *writes],
+            [*(note for one in due for note in one.audit), *audit],
+        )
+        del self.owed[: len(due)]
 
     async def settle(self) -> None:
         """Write what is owed; raises like `Store.commit`, and then it is still owed."""
         async with self.lock:
-            count = len(self.owed)
-            if count:
-                due = self.owed[:count]
-                await self.store.commit([w for one in due for w in one.writes], [a for one in due for a in one.audit])
-                del self.owed[:count]
+            if self.owed:
+                await self.commit(())
 
 
 def entry(

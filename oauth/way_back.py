@@ -29,7 +29,7 @@ async def way_back(state: State, waiting: WaitingRequest, stored: StoredGrant | 
         return None
     answer = decision.sent_back(asking(state, waiting.parameters), grant)
     if decision.collected.writes:
-        await state.store.commit(decision.collected.writes, decision.collected.audit)
+        await state.commit(decision.collected.writes, decision.collected.audit)
     return answer.header("Location")
 
 
