@@ -14,6 +14,7 @@ ATTACHED = ScreenSettings(attached=True)
 
 async def test_leaving_an_attached_screen_says_that_the_cockpit_goes_on() -> None:
     async with seated(busy_face(), settings=ATTACHED) as seat:
+        assert "q leave" in seat.rows()[-1]
         await seat.press("q")
         assert "LEAVE  this screen? The cockpit goes on without it, 3 decisions still open" in seat.text
         assert "cut off" not in seat.text

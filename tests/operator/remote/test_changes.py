@@ -52,3 +52,10 @@ def test_equal_snapshots_have_no_changes() -> None:
 def test_changes_that_do_not_fit_are_refused(said: object) -> None:
     with pytest.raises(Unreadable):
         changed(BASE, said)
+
+
+def test_a_client_that_is_made_anew_for_each_snapshot_is_sent_again_only_where_it_differs() -> None:
+    assert len(BASE.clients) > 1
+    first, *others = (replace(client) for client in BASE.clients)
+    said = changes(BASE, replace(BASE, clients=(replace(first, calls=first.calls + 1), *others)))
+    assert said["clients"] == [replace(first, calls=first.calls + 1), *range(1, len(BASE.clients))]

@@ -162,3 +162,11 @@ async def test_a_key_pressed_while_the_cockpit_is_silent_is_not_told_later(path:
         face.detached()
         await until(lambda: b'{"sign":"detached"}\n' in mute)
         assert mute.count(b'{"sign":"touched"}\n') == 1
+
+
+async def test_a_read_only_screen_sends_nothing_that_changes_anything(path: Path, mute: list[bytes]) -> None:
+    async with RemoteFace(path, FakeClock(), read_only=True) as face:
+        assert await code_of(face, "kill") == "READ_ONLY"
+        face.attached()
+        await until(lambda: mute)
+        assert not any(b'"kill"' in line for line in mute)
