@@ -136,6 +136,12 @@ class Authority(OperatorActs):
         use = self._state.live.touched(grant_id)
         return "" if use is None else use.address
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return from where the grants that live were used last, the latest last."""
+        live = self._state.live
+        uses = [use for one in live.all() if (use := live.touched(one.grant.grant_id)) is not None and use.address]
+        return tuple(use.address for use in sorted(uses, key=lambda use: use.at))
+
     def grants(self) -> tuple[Grant, ...]:
         """Return every grant that has not ended, oldest first; suspended keys are among them and say so."""
         now = self._state.clock.now()

@@ -88,6 +88,8 @@ class Door:
         headers = request.headers.getall("Authorization", ())
         problem = self._check(headers[0] if len(headers) == 1 else None, address)
         if isinstance(problem, Caller):
+            if self._limits is not None:
+                self._limits.met(address)
             return problem
         error = "invalid_request" if len(headers) > 1 else problem.error
         if error and self._limits is not None:

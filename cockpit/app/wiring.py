@@ -200,6 +200,8 @@ async def running(
             lambda proxy: feed.publish(Notice(clock.now(), safe(_UNNAMED_PROXY.format(proxy)), True)),
         )
         limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
+        for address in authority.addresses():
+            limits.met(address)
         web = await web_access(rooms, origin, partial(limits.refuse, Kind.SIGN_IN)) if settings.web.enabled else None
         face = OperatorFace(replace(rooms, web=web), f"{origin}/mcp")
         feed.listen(_Ends(transport, authority, decisions, tasks))

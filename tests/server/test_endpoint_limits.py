@@ -111,6 +111,20 @@ async def test_a_flood_from_everywhere_leaves_the_way_to_a_token_open_for_who_wa
         assert (await client.ask("POST", "/oauth/token", data=refresh)).status == 200
 
 
+async def test_a_client_that_was_let_in_keeps_its_way_to_the_token_endpoint_over_a_restart(tmp_path: Path) -> None:
+    settings = PROXY | {"SERVER__LIMITS__TOKEN_ALL": "5"}
+    async with whole(tmp_path / "data", **settings) as client:
+        key = (await done(client.cockpit, "key.create", name="robot", scope="read:market"))["key"]
+        assert (await client.call(key)).status == 200
+        client.headers = FROM
+        assert (await client.call(key)).status == 200
+    async with whole(tmp_path / "data", **settings) as client:
+        for number in range(20):
+            await client.ask("POST", "/oauth/token", headers={"X-Forwarded-For": f"203.0.113.{number}"})
+        assert (await client.ask("POST", "/oauth/token", headers=OTHERS)).status == 429
+        assert (await client.ask("POST", "/oauth/token", headers=FROM)).status == 400, "asked wrongly, but heard"
+
+
 async def test_what_hosted_clients_do_in_a_busy_minute_is_within_the_limits(tmp_path: Path) -> None:
     # Twenty users of one hosted client connect anew at once, from one address: twice registered each, metadata
     # four times, then the code and a first refresh.

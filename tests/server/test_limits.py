@@ -85,6 +85,19 @@ def test_a_flood_of_strangers_leaves_room_for_a_client_that_was_let_in():
     assert counted.passes("198.51.100.7", times=20) == 10
 
 
+async def test_who_comes_with_a_good_token_is_known_before_it_ever_refreshed():
+    counted = Counted(token=(10, 50))
+    async with house(requests=counted.limits) as here, wire(here) as ann, wire(here, "wrong") as stranger:
+        for number in range(20):
+            counted.passes(f"203.0.113.{number}", times=10)
+        async with stranger.post({}) as answer:
+            assert answer.status == 401
+        assert counted.passes("127.0.0.1") == 0
+        async with ann.post({"jsonrpc": "2.0", "id": 1, "method": "ping"}) as answer:
+            assert answer.status == 200
+        assert counted.passes("127.0.0.1", times=20) == 10
+
+
 def test_memory_is_bounded_however_many_addresses_come():
     counted = Counted(token=(10, 1_000_000))
     for number in range(20_000):
