@@ -1,5 +1,7 @@
 """How often requests that need no authority are answered: to one address, and in all.
 
+Strangers and those that were let in have a bucket for all apart: neither uses up what the others need.
+
 Each place has a bucket that a minute's worth of requests fills; kept as one number, the time at which it is empty again.
 """
 
@@ -21,6 +23,8 @@ from cockpit.model.text import safe
 _SECONDS: Final = 60.0
 _MOST_PLACES: Final = 4096
 _MOST_KNOWN: Final = 1024
+_MET_SHARE: Final = 4
+"""How many times what all strangers may is for all places that a client was let in from: it may make such places."""
 _QUIET_SECONDS: Final = 600.0
 """After the operator was told that one kind of request is turned away, nothing more about it is said for so long."""
 _TELL_SECONDS: Final = 1.0
@@ -48,7 +52,7 @@ class Rate:
     each: int
     """Of one place."""
     all: int
-    """Of all together."""
+    """Of all strangers together; those that were let in have four times as much of their own."""
 
 
 Later = Callable[[float, Callable[[], None]], object]
@@ -78,7 +82,7 @@ class Limits:
         if meter is None:
             return None
         place, now = place_of(address), self._clock.monotonic()
-        wait = meter.take(place, now, counts_in_all=place not in self._met)
+        wait = meter.take(place, now, met=place in self._met)
         if wait <= 0:
             return None
         self._refused(kind, address, now)
@@ -112,21 +116,18 @@ class _Meter:
 
     def __init__(self, rate: Rate) -> None:
         self._each = _SECONDS / rate.each
-        self._all = _SECONDS / rate.all
+        self._all = {False: _SECONDS / rate.all, True: _SECONDS / (rate.all * _MET_SHARE)}
         self._empty_at: OrderedDict[str, float] = OrderedDict()
-        self._all_empty_at = 0.0
+        self._all_empty_at = {False: 0.0, True: 0.0}
 
-    def take(self, place: str, now: float, *, counts_in_all: bool) -> float:
+    def take(self, place: str, now: float, *, met: bool) -> float:
         """Return 0 for a request that is let through, otherwise the seconds until one would be."""
         mine = max(self._empty_at.get(place, 0.0), now) + self._each
-        wait = mine - now - _SECONDS
-        everybody = self._all_empty_at
-        if counts_in_all:
-            everybody = max(everybody, now) + self._all
-            wait = max(wait, everybody - now - _SECONDS)
+        everybody = max(self._all_empty_at[met], now) + self._all[met]
+        wait = max(mine, everybody) - now - _SECONDS
         if wait > 1e-6:  # below it is rounding, not a request too many
             return wait
-        self._all_empty_at = everybody
+        self._all_empty_at[met] = everybody
         self._empty_at[place] = mine
         self._empty_at.move_to_end(place)
         if len(self._empty_at) > _MOST_PLACES:

@@ -98,6 +98,16 @@ async def test_who_comes_with_a_good_token_is_known_before_it_ever_refreshed():
         assert counted.passes("127.0.0.1", times=20) == 10
 
 
+def test_a_client_that_comes_from_everywhere_does_not_escape_what_all_may():
+    counted = Counted(token=(10, 50))
+    passed = 0
+    for number in range(1000):
+        counted.limits.met(f"2001:db8:{number:x}::1")
+        passed += counted.passes(f"2001:db8:{number:x}::1", times=10)
+    assert passed == 4 * 50
+    assert counted.passes("203.0.113.9", times=10) == 10, "strangers have theirs"
+
+
 def test_memory_is_bounded_however_many_addresses_come():
     counted = Counted(token=(10, 1_000_000))
     for number in range(20_000):
