@@ -22,6 +22,7 @@ from cockpit.model.refusals import REFUSALS
 from cockpit.operator.acts import ACTS, Act, Argument, Danger, TotpDue
 from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
+from tui.screen_acts import KNOWN
 
 FOLDER: Final = Path(__file__).parent
 TESTS: Final = FOLDER.parent / "tests"
@@ -38,7 +39,7 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def keys_table() -> str:
     """Every key that belongs to an act."""
-    rows = [(f"`{act.key}`", act.help, act.when.value, _ASKS[act.danger]) for act in ACTS.values() if act.key]
+    rows = [(f"`{act.key}`", act.help, act.when.value, _ASKS[act.danger]) for act in KNOWN.values() if act.key]
     return table(("key", "what it does", "where", "before it acts"), rows)
 
 
