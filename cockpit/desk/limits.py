@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cockpit.desk.connections import Connection
+from cockpit.desk.lowering import Lowering
 from cockpit.model.clock import Clock
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
@@ -72,6 +73,7 @@ class Limits:
             _tighten(self._clients.setdefault(name.casefold(), {}), said(policy))
         self._set: dict[tuple[Holder, str], dict[str, Any]] = {}
         self._resolved: dict[tuple[str, str], tuple[PolicySettings, PolicySettings]] = {}
+        self._lowering = Lowering()
 
     async def load(self) -> None:
         """Find what the operator has set. A value that no longer fits is left out: the file's holds."""
@@ -121,8 +123,8 @@ class Limits:
             holder, name, key, limit_words(before), limit_words(after), is_looser(key, after, before)
         ), value
 
-    async def apply(self, change: LimitChange, value: Any, by: str) -> None:
-        """Make a change: durable and audited first, then in force."""
+    async def apply(self, change: LimitChange, value: Any, by: str) -> Refusal | None:
+        """Make a change as it was read just now: one that loosens is durable first, any other in force at once."""
         now = self._clock.now()
         where = (*_holder(change.holder, change.name), change.key)
         write = Write(_DROP, where) if value is None else Write(_SET, (*where, limit_words(value), to_micros(now)))
@@ -140,13 +142,22 @@ class Limits:
                 "new": change.after,
             },
         )
-        await self._store.commit([write], [entry])
-        own = self._set.setdefault(_holder(change.holder, change.name), {})
-        if value is None:
-            own.pop(change.key, None)
-        else:
-            own[change.key] = value
-        self._resolved.clear()
+
+        def put() -> None:
+            own = self._set.setdefault(_holder(change.holder, change.name), {})
+            if value is None:
+                own.pop(change.key, None)
+            else:
+                own[change.key] = value
+            self._resolved.clear()
+
+        def commit() -> Awaitable[object]:
+            return self._store.commit([write], [entry])
+
+        if change.loosens:
+            return await self._lowering.rise(where, put, commit)
+        says = "The limit holds until the next start; the database can't be written."
+        return await self._lowering.lower(where, put, commit, says)
 
 
 def _holder(holder: Holder, name: str) -> tuple[Holder, str]:

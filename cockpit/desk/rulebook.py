@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.groups import EXITS
+from cockpit.desk.lowering import Lowering
 from cockpit.desk.observer import Judged
 from cockpit.desk.rules import Facts, Verdict, decide, strictest
 from cockpit.desk.together import JudgedTogether
@@ -20,7 +21,7 @@ from cockpit.settings.approval import RuleSettings
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.times import to_micros
-from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+from cockpit.store.writes import Write
 
 _ADDS_UP: Final = frozenset({Linkage.BASKET, Linkage.SPLIT})
 """Groups whose orders may all fill."""
@@ -34,6 +35,7 @@ class Rulebook:
         self._store = store
         self._clock = clock
         self._off: frozenset[str] = frozenset()
+        self._lowering = Lowering()
 
     async def load(self) -> None:
         """Read which rules are off."""
@@ -62,8 +64,6 @@ class Rulebook:
         """Switch a rule off, so that it asks instead of deciding, or on again. Off holds before the disk knows it."""
         if name not in {rule.name for rule in self.rules}:
             return refuse("RULE_UNKNOWN", rule=safe(name, 40))
-        if not on:
-            self._off |= {name}
         now = self._clock.now()
         write = (
             Write("DELETE FROM rules_off WHERE name = ?", (name,))
@@ -71,14 +71,17 @@ class Rulebook:
             else Write("INSERT OR REPLACE INTO rules_off (name, at, by) VALUES (?, ?, ?)", (name, to_micros(now), by))
         )
         entry = AuditEntry(now, "switch", tool=f"rule.{'on' if on else 'off'}", detail={"rule": name, "by": by})
-        try:
-            await self._store.commit([write], [entry])
-        except (StoreUnavailable, StoreBusy):
-            says = None if on else "The rule is off until the next start; the database can't be written."
-            return refuse("AUDIT_UNAVAILABLE", says)
+
+        def apply() -> None:
+            self._off = self._off - {name} if on else self._off | {name}
+
+        def commit() -> Awaitable[object]:
+            return self._store.commit([write], [entry])
+
         if on:
-            self._off -= {name}
-        return None
+            return await self._lowering.rise(name, apply, commit)
+        says = "The rule is off until the next start; the database can't be written."
+        return await self._lowering.lower(name, apply, commit, says)
 
 
 def _value(together: JudgedTogether) -> Decimal | None:

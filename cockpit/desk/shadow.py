@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from cockpit.desk.gate import Grants
+from cockpit.desk.lowering import Lowering
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Grant, GrantId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.times import to_micros
-from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+from cockpit.store.writes import Write
 
 OFF: Final = "off"
 """What the operator says instead of a connection."""
@@ -27,6 +28,7 @@ class Shadows:
         self._store = store
         self._clock = clock
         self._said: dict[str, str] = {}
+        self._lowering = Lowering()
 
     async def load(self) -> None:
         """Read what the operator said."""
@@ -52,20 +54,23 @@ class Shadows:
         refusal = None if connection else self.may_lift(client)
         if refusal is not None:
             return refusal
-        if connection:
-            self._said[key] = connection
         write = Write(
             "INSERT OR REPLACE INTO shadows (client, connection, at, by) VALUES (?, ?, ?, ?)",
             (key, connection, to_micros(now), by),
         )
         detail = {"connection": connection or OFF, "by": by}
-        try:
-            await self._store.commit([write], [AuditEntry(now, "client", client=client, tool="shadow", detail=detail)])
-        except (StoreUnavailable, StoreBusy):
-            says = "The shadow holds until the next start; the database can't be written." if connection else None
-            return refuse("AUDIT_UNAVAILABLE", says)
-        self._said[key] = connection
-        return None
+        entry = AuditEntry(now, "client", client=client, tool="shadow", detail=detail)
+
+        def apply() -> None:
+            self._said[key] = connection
+
+        def commit() -> Awaitable[object]:
+            return self._store.commit([write], [entry])
+
+        if not connection:
+            return await self._lowering.rise(key, apply, commit)
+        says = "The shadow holds until the next start; the database can't be written."
+        return await self._lowering.lower(key, apply, commit, says)
 
 
 class OrderGrants:

@@ -58,8 +58,10 @@ class Limiting:
         says = f"{key} of {holder} {name}: {change.before} -> {change.after}"
         if change.loosens and given.get("raise") is None:
             return refuse("WORD_MISSING", f"{says} lets more through; say {LIMITS_SET.command} with --raise.")
-        await limits.apply(change, value, by)
-        return Done(f"{says}.", {"of": holder, "name": name, "limit": key, "old": change.before, "new": change.after})
+        refusal = await limits.apply(change, value, by)
+        return refusal or Done(
+            f"{says}.", {"of": holder, "name": name, "limit": key, "old": change.before, "new": change.after}
+        )
 
     async def release(self, given: dict[str, str], by: str) -> Answer:
         """Release a latch; what it was set for is counted anew."""
