@@ -141,8 +141,9 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         code: PresentedCode = self.request.authorization_code  # pyright: ignore[reportAssignmentType]
         server = self.server
         if code.row.used_at is not None:
-            server.note("code", "denied", "CODE_REPLAY")
-            server.end_grant(code.row.grant_id, "its code was used twice")
+            if server.seen.grant is not None:
+                server.note("code", "denied", "CODE_REPLAY")
+                server.end_grant(code.row.grant_id, "its code was used twice")
             raise InvalidGrantError("Invalid 'code' in request.")
         if server.seen.grant is None:
             raise InvalidGrantError("Invalid 'code' in request.")
@@ -287,6 +288,8 @@ class Revocation(RevocationEndpoint):
         return RevocableToken(claims.grant_id, claims.client_id) if claims else None
 
     def revoke_token(self, token: Any, request: OAuth2Request) -> None:
+        if self.server.seen.grant is None:
+            return  # it has ended already: who shows a dead token again and again fills no disk with that
         self.server.note("revoke", "done")
         self.server.end_grant(token.grant_id, "revoked by its client")
 

@@ -222,3 +222,28 @@ async def test_an_approval_under_way_does_not_outlive_a_kill(house: House, monke
     await house.authority.kill_durably("operator")
     assert house.authority.grants() == ()
     assert await house.store.rows("SELECT 1 FROM oauth_grants WHERE ended_at IS NULL") == []
+
+
+@pytest.mark.parametrize("shown", ["access", "refresh", "code"])
+async def test_what_belongs_to_an_ended_grant_is_shown_again_and_again_without_a_record_of_it(
+    house: House, shown: str
+) -> None:
+    client_id = (await house.register())["client_id"]
+    code = await house.code(client_id)
+    tokens = tokens_of(await house.redeem(client_id, code))
+    other = tokens_of(await house.redeem(client_id, await house.code(client_id)))
+
+    async def show() -> int:
+        if shown == "code":
+            return (await house.redeem(client_id, code)).status
+        token = tokens.access if shown == "access" else tokens.refresh
+        return (await house.ask("POST", "/oauth/revoke", data={"client_id": client_id, "token": token})).status
+
+    first = await show()
+    assert not house.lives(tokens.access)
+    (before,) = await house.store.rows("SELECT max(number) AS last FROM audit")
+    for _ in range(20):
+        assert await show() == first
+    (after,) = await house.store.rows("SELECT max(number) AS last FROM audit")
+    assert after["last"] == before["last"]
+    assert house.lives(other.access), "another grant of the same registration"
