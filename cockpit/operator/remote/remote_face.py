@@ -110,9 +110,8 @@ class RemoteFace:
             return self._last
         seconds = max(_SECONDS_SHOWN_FROM, int(self._silence))
         says = self._why or "The cockpit doesn't answer"
-        return replace(
-            self._last, silent_seconds=seconds, hint=safe(f"{says}; what you see is {seconds} s old. No act goes out.")
-        )
+        out = "No act goes out." if self._writer is None else "Only the kill goes out."
+        return replace(self._last, silent_seconds=seconds, hint=safe(f"{says}; what you see is {seconds} s old. {out}"))
 
     def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> FeedSubscription:
         """Start receiving events."""

@@ -48,6 +48,7 @@ async def test_a_lost_host_is_told_at_once_and_found_again_and_nothing_is_sent_t
         seen = face.snapshot()
         assert seen.silent_seconds is not None
         assert "doesn't answer" in (seen.hint or "")
+        assert "No act goes out" in (seen.hint or "")
         assert seen.orders == first.seen.orders
         for act in ("kill", "halt", "order.cancel_all", "status"):
             assert await code_of(face, act) == "NO_ANSWER"
@@ -98,6 +99,7 @@ async def test_a_host_that_says_nothing_takes_only_the_kill(path: Path, mute: li
         clock.pass_by(SILENT_SECONDS + 6)
         assert not face.answers
         assert face.snapshot().silent_seconds == int(SILENT_SECONDS + 6)
+        assert "Only the kill goes out" in (face.snapshot().hint or "")
         assert await code_of(face, "halt") == "NO_ANSWER"
         killing = asyncio.create_task(face.run(Command("kill")))
         await until(lambda: any(b'"kill"' in line for line in mute))
