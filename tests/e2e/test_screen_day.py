@@ -34,6 +34,7 @@ async def back(tmux: Tmux) -> None:
 async def test_the_operators_day(tmux: Tmux, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     tmux.start(*screen_command(folder))
+    tmux("set", "-s", "set-clipboard", "on")
     await tmux.wait("RUNNING", "keys: 'a' is", seconds=40)
     claude = Outsider((await ask(folder, "status"))["url"])
     asked = asyncio.Event()
@@ -74,6 +75,7 @@ async def test_the_operators_day(tmux: Tmux, tmp_path: Path) -> None:
     assert (tmp_path / "rule.toml").read_text().startswith("[[approval.rules]]\n")
     tmux.keys("Y")
     await tmux.wait("Sent to the clipboard")
+    assert tmux("show-buffer") == (tmp_path / "rule.toml").read_text()
     await back(tmux)
 
     # Narrow the client: the difference is shown, then it holds.

@@ -67,6 +67,10 @@ def hostile_face() -> FakeFace:
     face.order_tickets = {waiting.order.order_id: replace(ticket, checks=(bad,))}
     face.answers["halt"] = refuse("INTERNAL", EVIL)
     face.answers["reduce"] = Done(EVIL)
+    face.answers["host.logs"] = Done(f"{EVIL}\n{EVIL}")
+    record = {"number": 1, "at": NOW.isoformat(), "kind": EVIL, "client": EVIL, "tool": EVIL, "outcome": EVIL}
+    details = {"code": EVIL, "order_id": EVIL, "detail": {EVIL: EVIL, "arguments": {EVIL: [EVIL]}, "says": EVIL}}
+    face.answers["audit.search"] = Done("one", [{**record, **details}])
     face.answers["audit.tail"] = Done("two", [{"tool": EVIL}, {"tool": EVIL}])
     return face
 
@@ -94,6 +98,15 @@ PLACES = [
     (*":audit tail", "enter"),
     (*":approve KWMRTB", "enter"),
     (*":approve KWMRTB", "enter", "a"),
+    ("u",),
+    ("u", "enter"),
+    ("h",),
+    ("b",),
+    ("L",),
+    ("c", "j", "s"),
+    ("tab", "k"),
+    ("tab", "k", "enter"),
+    (*":revoke ", "tab"),
 ]
 
 
