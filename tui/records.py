@@ -25,7 +25,8 @@ _COLUMNS: Final = {
     "until": "until",
     "count": "count",
 }
-_AROUND: Final = timedelta(seconds=2)
+_AROUND: Final = timedelta(milliseconds=1)
+"""Around the time of a call, which its record has too: so few records are read, however busy the client is."""
 _LONGEST: Final = 400
 _MOST_FACTS: Final = 200
 _DEEPEST: Final = 4
