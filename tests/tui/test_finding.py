@@ -1,7 +1,9 @@
-from cockpit.operator.acts import ACTS
+from cockpit.operator.acts import ACTS, PENDING, STATUS
 from tests.tui.fake_face import busy_face
 from tests.tui.screens import seated
 from tui.finding import found_by
+from tui.key_map import KeyMap
+from tui.rows.help_rows import help_rows
 from tui.screen_acts import KNOWN
 
 
@@ -49,3 +51,11 @@ async def test_kill_works_from_the_palette_too() -> None:
     async with seated(busy_face()) as seat:
         await seat.press("ctrl+p", "a", "ctrl+k")
         assert [act for act, _ in seat.sent] == ["kill"]
+
+
+def test_the_help_names_every_command_that_there_is() -> None:
+    drawn = "\n".join("".join(span.text for span in row.spans) for row in help_rows(KeyMap({}), 160))
+    for act in KNOWN.values():
+        assert act in (STATUS, PENDING) or act.command in drawn
+    assert " u      records" in drawn
+    assert " ^p     palette" in drawn

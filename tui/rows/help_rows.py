@@ -5,6 +5,7 @@ from __future__ import annotations
 from cockpit.operator.acts import ACTS, PENDING, STATUS, Act, Danger, When
 from tui.cells import Line, Span, clip, heading, left, wrap
 from tui.key_map import KeyMap
+from tui.screen_acts import KNOWN
 
 _MOVES = (
     ("↑ ↓ j k  choose", "enter  open", "tab  queue or calls", "esc  back", "q  quit"),
@@ -25,7 +26,7 @@ def help_rows(keys: KeyMap, width: int) -> list[Line]:
             key, _, word = pair.partition("  ")
             spans += [Span(f" {key} ", "key"), Span(f"{word}  ", "dim")]
         lines.append(Line(clip(spans, width)))
-    acts = [act for act in ACTS.values() if act.when is not When.COMMAND_LINE and act not in (STATUS, PENDING)]
+    acts = [act for act in KNOWN.values() if act.when is not When.COMMAND_LINE and act not in (STATUS, PENDING)]
     for act in sorted(acts, key=lambda act: (act.name != "kill", not keys.key_of(act))):
         press = Span(left(f" {_press(act, keys)}", 8), "key")
         first, *more = wrap(act.help, max(20, width - 23), 2)
