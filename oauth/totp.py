@@ -38,6 +38,8 @@ from oauth.totp_codes import (
 
 BEGUN_SECONDS: Final = 600
 """How long an enrolment waits for its first code."""
+BEGUN_GUESSES: Final = 5
+"""Wrong first codes that end an enrolment. Confirming takes no other code, so nothing else bounds the guesses."""
 _FILE: Final = "totp-"
 
 
@@ -71,6 +73,7 @@ class _Count:
 class _Waiting:
     secret: bytes = field(repr=False)
     until: float
+    wrong: int = 0
 
 
 class Totp:
@@ -160,7 +163,7 @@ class Totp:
                 return refuse("TOTP_NOT_BEGUN")
             step = matching_step(begun.secret, folded(code), now)
             if step is None:
-                return refuse("TOTP_WRONG")
+                return await self._count_wrong_first(begun, face)
             enrolment, codes = self._random(8).hex(), new_backup_codes(self._random)
             digests = {backup_digest(begun.secret, folded(one)) for one in codes}
             try:
@@ -226,6 +229,18 @@ class Totp:
         if enrolled.last_step > step_of(now):
             return refuse("TOTP_USED", "A later code was used already: the host's clock was set back.")
         return refuse("TOTP_USED")
+
+    async def _count_wrong_first(self, begun: _Waiting, face: str) -> Refusal:
+        """Count a wrong first code; the last one ends what was begun, and beginning anew takes its own code."""
+        wrong = begun.wrong + 1
+        if wrong < BEGUN_GUESSES:
+            self._begun = replace(begun, wrong=wrong)
+            return refuse("TOTP_WRONG")
+        self._begun = None
+        self._say(f"{wrong} wrong first codes ({face}): the enrolment has ended. Begin it anew.", bad=True)
+        entry = self._entry("enrolled", "denied", face, "totp.confirm", code="TOTP_WRONG", wrong=wrong)
+        refusal = await self._write([], entry)
+        return refusal or refuse("TOTP_WRONG", "That code is wrong too, and the enrolment has ended; begin it anew.")
 
     async def _count_wrong(self, face: str, act: str) -> Refusal:
         count = self._counts.setdefault(face, _Count(0, 0.0))

@@ -18,7 +18,7 @@ from cockpit.model.events import Event, Notice
 from cockpit.model.refusals import Refusal
 from cockpit.store.database import Store
 from cockpit.store.folder import StoreCannotOpen
-from oauth.totp import BEGUN_SECONDS, Totp
+from oauth.totp import BEGUN_GUESSES, BEGUN_SECONDS, Totp
 from oauth.totp_codes import BACKUP_CODES, STEP_SECONDS
 
 NOON = datetime(2026, 3, 2, 12, 0, 10, tzinfo=UTC)
@@ -115,6 +115,20 @@ async def test_an_enrolment_waits_ten_minutes_and_only_the_last_one_counts(desk:
         assert code_of(await totp.finish(first.code(desk.clock.now()), "screen")) == "TOTP_WRONG"
         desk.clock.advance(BEGUN_SECONDS)
         assert code_of(await totp.finish(second.code(desk.clock.now()), "screen")) == "TOTP_NOT_BEGUN"
+
+
+async def test_five_wrong_first_codes_end_an_enrolment_and_beginning_anew_counts_anew(desk: Desk) -> None:
+    async with desk.open() as totp:
+        for _ in range(2):
+            phone = Phone(totp.begin("Cockpit-test").secret)
+            for _ in range(BEGUN_GUESSES):
+                assert code_of(await totp.finish(WRONG, "socket")) == "TOTP_WRONG"
+            assert code_of(await totp.finish(phone.code(desk.clock.now()), "screen")) == "TOTP_NOT_BEGUN"
+        phone = Phone(totp.begin("Cockpit-test").secret)
+        answers = await asyncio.gather(*(totp.finish(WRONG, f"face-{n}") for n in range(BEGUN_GUESSES - 1)))
+        assert {code_of(answer) for answer in answers} == {"TOTP_WRONG"}
+        assert isinstance(await totp.finish(phone.code(desk.clock.now()), "screen"), tuple)
+    assert desk.notices()[0] == ("5 wrong first codes (socket): the enrolment has ended. Begin it anew.", True)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import asyncio
 import base64
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.acts import Answer, Command, Done
 from tests.oauth.outside import code_of, tokens_of
 from tests.oauth.test_totp import STEP_SECONDS, WRONG, Phone
 from tests.security.site import TRADES, Site
@@ -74,6 +74,29 @@ async def test_T80_whoever_guesses_codes_is_made_to_wait(site: Site) -> None:
     assert set(answers) == {"TOTP_WRONG", "TOTP_PAUSED"}
     assert await resume(site, phone.code(site.clock.now())) == "TOTP_PAUSED"
     assert any(notice.bad for notice in site.notices())
+
+
+async def test_T80_an_enrolment_that_is_guessed_at_ends(site: Site) -> None:
+    """While the operator changes authenticators, a local program guesses the first code of the new one."""
+    old = await enrolled(site)
+    site.clock.go(60)
+
+    async def run(act: str, totp: str = "", **given: str) -> Answer:
+        return await site.cockpit.face.run(Command(act, given, by=SOCKET, totp=totp))
+
+    begun = await run("totp.enroll", old.code(site.clock.now()))
+    assert isinstance(begun, Done), begun
+    new = Phone(cast(Any, begun.data)["secret"])
+    guesses = [await run("totp.confirm", code=WRONG) for _ in range(6)]
+    guesses.append(await run("totp.confirm", code=new.code(site.clock.now())))
+    assert [answer.code for answer in guesses if isinstance(answer, Refusal)] == [
+        *["TOTP_WRONG"] * 5,
+        *["TOTP_NOT_BEGUN"] * 2,
+    ]
+    assert any(notice.bad for notice in site.notices())
+    site.clock.go(60)
+    await site.done("halt")
+    assert await resume(site, old.code(site.clock.now())) == ""
 
 
 async def test_T85_the_keys_are_the_owners_and_only_public_halves_are_shown(site: Site) -> None:
