@@ -32,6 +32,10 @@ class AuthorityConfig:
     scopes_by_connection: Mapping[str, frozenset[Scope]]
     stale_seconds: int = 60
     """How long after its successor's first use a refresh token is denied without ending the grant."""
+    refreshes_each_minute: int = 6
+    """How often one grant is given new tokens in the long run, after its code."""
+    refreshes_at_once: int = 60
+    """How many of them may come together: clients have workers that all ask when a token expires."""
     service_seconds: int = 3600
     """Life of a service's access token; it has no refresh token."""
     mint_days: int = 30

@@ -15,6 +15,7 @@ from oauth.client_keys import ClientKeys
 from oauth.decision import Decision, OAuthRequest, Snapshot
 from oauth.grants import deciding
 from oauth.messages import LARGEST_BODY, HttpAnswer, HttpRequest, json_error
+from oauth.pace import Pace
 from oauth.parameters import BadParameters, BasicCredentials, Parameters, read_basic, read_form
 from oauth.state import State
 
@@ -35,6 +36,7 @@ class Endpoints:
     def __init__(self, state: State, client_keys: ClientKeys) -> None:
         self._state = state
         self._client_keys = client_keys
+        self._pace = Pace(state.config.refreshes_each_minute, state.config.refreshes_at_once)
 
     async def token(self, request: HttpRequest) -> HttpAnswer:
         """Redeem a code or a refresh token (RFC 6749, 3.2)."""
@@ -73,6 +75,9 @@ class Endpoints:
                     raise BadAssertion("it was shown before")
                 server = await self._loaded(parameters, basic, _presented(endpoint, parameters), proof)
                 answer = decide(server, asked)
+                again = self._too_fast(endpoint, parameters, server)
+                if again is not None:
+                    return _too_many(again)
                 await self._commit(server)
         except BadAssertion as error:
             _log.info("the assertion of %s proves nothing: %s", safe(parameters.get("client_id"), 256), error)
@@ -105,6 +110,18 @@ class Endpoints:
             grant_id = refresh.grant_id if refresh else claims.grant_id if claims else None
         return deciding(state.config, state.signer, state.random, replace(seen, grant=state.usable(grant_id)))
 
+    def _too_fast(self, endpoint: str, parameters: Parameters, server: Decision) -> int | None:
+        """Count what a decision would write for its grant; a code is used once and isn't counted, nor is an end put off.
+
+        A decision that comes too fast is dropped whole: the token that was shown is as good as before.
+        """
+        grant, collected = server.seen.grant, server.collected
+        if endpoint != "token" or grant is None or server.seen.code is not None or collected.ended:
+            return None
+        if not collected.writes and not collected.audit:
+            return None
+        return self._pace.take(grant.grant.grant_id, self._state.clock.monotonic())
+
     async def _commit(self, server: Decision) -> None:
         """Write what was decided. What ended is dead in memory first, and stays dead if the disk fails."""
         state, collected = self._state, server.collected
@@ -129,6 +146,10 @@ def _presented(endpoint: str, parameters: Parameters) -> _Presented:
             return _Presented("code", parameters.get("code"))
         case _:
             return _Presented("refresh_token", parameters.get("refresh_token"))
+
+
+def _too_many(again: int) -> HttpAnswer:
+    return json_error(429, "too_many_requests", "New tokens are wanted too fast.", ("Retry-After", str(again)))
 
 
 def _unavailable() -> HttpAnswer:

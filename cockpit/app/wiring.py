@@ -336,6 +336,8 @@ def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
         refresh_days=section.refresh_days,
         code_seconds=section.code_seconds,
         stale_seconds=section.stale_seconds,
+        refreshes_each_minute=section.refreshes_each_minute,
+        refreshes_at_once=section.refreshes_at_once,
         service_seconds=section.service_seconds,
         mint_days=section.mint_days,
         key_days=section.key_days,

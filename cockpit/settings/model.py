@@ -40,6 +40,18 @@ class OAuthSettings(_Section):
         le=3600,
         description="How long a refresh token whose successor was used is only denied; afterwards it ends the grant.",
     )
+    refreshes_each_minute: int = Field(
+        default=6,
+        ge=1,
+        le=100_000,
+        description="How often a minute one grant or service is given new tokens in the long run.",
+    )
+    refreshes_at_once: int = Field(
+        default=60,
+        ge=2,
+        le=100_000,
+        description="How many of them may come together, such as those of a client's parallel workers.",
+    )
     service_seconds: int = Field(default=3600, ge=60, le=3600, description="Life of a service's access token.")
     mint_days: int = Field(default=30, ge=1, le=365, description="Longest life of a minted token.")
     key_days: int | None = Field(

@@ -102,6 +102,7 @@ def config_for(port: int, **changed: Any) -> AuthorityConfig:
         "max_waiting": 50,
         "max_waiting_per_address": 50,
         "max_unapproved_clients": 200,
+        "refreshes_at_once": 1000,
         "scopes_by_connection": {
             "paper": frozenset(Scope),
             "live": frozenset({Scope.READ_MARKET, Scope.READ_ACCOUNT}),
