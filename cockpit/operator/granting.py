@@ -8,6 +8,7 @@ from cockpit.model.identity import Grant, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.acts import Answer, Done
+from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.terms import check_scopes, grant_json
 from cockpit.operator.wire import duration
@@ -78,13 +79,7 @@ class Granting:
         return Done(f"{len(ended)} authorities ended.", {"ended": len(ended)})
 
     def _grants(self, client: str) -> Sequence[Grant] | Refusal:
-        folded = client.casefold()
-        found = [
-            one
-            for one in self._rooms.authority.grants()
-            if client in {one.client_id, one.grant_id} or one.client.casefold() == folded
-        ]
-        return found or _unknown(client)
+        return grants_meant(self._rooms.authority.grants(), client) or _unknown(client)
 
 
 def _unknown(client: str) -> Refusal:

@@ -9,6 +9,7 @@ from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.acts import Answer, Done
+from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.terms import Wanted, check_scopes, connection_for, grant_json, wanted
 from cockpit.operator.wire import number
@@ -113,12 +114,8 @@ class Programs:
 
     async def revoke_service(self, given: dict[str, str], by: str) -> Answer:
         """End a service and all its tokens."""
-        wanted_name = given["name"].casefold()
-        found = [
-            one
-            for one in self._rooms.authority.grants()
-            if one.via is Via.SERVICE and wanted_name in {one.client.casefold(), one.client_id.casefold()}
-        ]
+        services = [one for one in self._rooms.authority.grants() if one.via is Via.SERVICE]
+        found = grants_meant(services, given["name"])
         if not found:
             return refuse("CLIENT_UNKNOWN", "There is no service of that name or id.", name=safe(given["name"], 60))
         ended = await self._rooms.authority.revoke_client(found[0].grant_id, by)

@@ -12,6 +12,7 @@ from cockpit.model.text import safe
 from cockpit.model.trading import Mode
 from cockpit.operator.acts import Answer, Done
 from cockpit.operator.listing import order_json
+from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.approval import RuleSettings
 
@@ -130,10 +131,7 @@ class Ruling:
         return Done(f"{result.request.words()}: {result.state}.", order_json(result))
 
     def _grants(self, client: str) -> list[Grant]:
-        wanted = client.strip().casefold()
-        return [
-            one for one in self._rooms.authority.grants() if wanted in {one.client.casefold(), one.client_id.casefold()}
-        ]
+        return grants_meant(self._rooms.authority.grants(), client)
 
     def _client(self, client: str) -> str | Refusal:
         """Return the name of a client that was let in once, or that the settings know."""
