@@ -3,6 +3,9 @@
 A token is rotated at each use. Its predecessor stays good until the successor is used for the first time (its owner
 got the answer then), because clients retry after lost answers and run parallel workers. No time limit stands on that:
 real clients retry at the next expiry, hours later. What is presented after that has a copy somewhere: the grant ends.
+
+Every token stays known until its grant ends, however old: were the oldest forgotten, a thief could refresh until the one
+that the victim holds is, and stay in. What bounds their number is the pace of `oauth.pace`.
 """
 
 from __future__ import annotations
