@@ -46,8 +46,10 @@ class Approvals:
             if waiting.stage is not Stage.WAITING or waiting.shown.decide_by <= now:
                 return refuse("ALREADY_DECIDED")
             known = known_spelling(state, name)
-            if any(one.grant.via is not Via.OAUTH and one.grant.client == known for one in state.live.all()):
-                return refuse("NAME_TAKEN", name=known)
+            folded = known.casefold()
+            for one in state.live.all():
+                if one.grant.via is not Via.OAUTH and one.grant.client.casefold() == folded:
+                    return refuse("NAME_TAKEN", name=one.grant.client)
             stored = self._new_grant(waiting.shown, known, scopes, connection, lives, now, by)
             given = GivenName(known, waiting.shown.host, waiting.shown.claimed_name)
             shown = waiting.shown

@@ -65,8 +65,9 @@ async def test_a_name_belongs_to_one_client(house: House) -> None:
     client_id = (await house.register())["client_id"]
     await house.authorize(client_id)
     waiting = house.authority.waiting()[0]
-    answer = await house.authority.approve(waiting.request_id, SCRIPT, READS, "paper", None, "operator")
-    assert refusal_code(answer) == "NAME_TAKEN"
+    for name in (SCRIPT, ClientName("Script"), ClientName("SCRIPT")):
+        answer = await house.authority.approve(waiting.request_id, name, READS, "paper", None, "operator")
+        assert refusal_code(answer) == "NAME_TAKEN"
 
 
 async def test_a_key_cannot_be_made_beyond_the_settings(house: House) -> None:
