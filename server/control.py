@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import Answer
+from cockpit.operator.acts import ACTS, KILL, Answer, Command, Danger, danger_of
 from cockpit.operator.face import Face
 from cockpit.operator.looks import Look, look
 from cockpit.operator.remote.messages import is_hello
@@ -26,6 +26,8 @@ MAX_CONNECTIONS: Final = 32
 IDLE_SECONDS: Final = 300
 HURRY_SECONDS: Final = 5
 """How long a connection beyond the limit may take to say what it wants, before it is told that the host is busy."""
+MAX_LOWERING: Final = 8
+"""Acts that only lower risk and are carried out at a time for connections beyond the limit. A kill is never refused."""
 _UCRED: Final = struct.Struct("=iII")
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._lowering = 0
         self._watching = Watching(face)
 
     async def __aenter__(self) -> Self:
@@ -97,12 +100,25 @@ class ControlSocket:
                 await _send(writer, encode_answer(refuse("BAD_ACT_ARGUMENTS", too_long), ""))
                 return
             if crowded:  # only after the request was read: closing on unread bytes would take the answer away too
-                await _send(writer, encode_answer(refuse("BUSY"), ""))
+                await _send(writer, await self._answer_in_crowd(line))
                 return
             if is_hello(line):
                 await self._watching.serve(line, reader, writer)
                 return
             await _send(writer, await self._answer(line))
+
+    async def _answer_in_crowd(self, line: bytes) -> bytes:
+        """Carry out one act that only lowers risk: connections that idle must not stand between the operator and it."""
+        _, asked = decode_request(line, by="socket")
+        if not isinstance(asked, Command) or not _lowers(asked):
+            return encode_answer(refuse("BUSY"), "")
+        if self._lowering >= MAX_LOWERING and asked.act != KILL.name:
+            return encode_answer(refuse("BUSY"), "")
+        self._lowering += 1
+        try:
+            return await self._answer(line)
+        finally:
+            self._lowering -= 1
 
     async def _answer(self, line: bytes) -> bytes:
         request_id, asked = decode_request(line, by="socket")
@@ -115,6 +131,11 @@ class ControlSocket:
             fault = secrets.token_hex(4)
             _log.exception("%s failed (fault %s)", asked.subject if isinstance(asked, Look) else asked.act, fault)
             return encode_answer(refuse("INTERNAL", fault=fault), request_id)
+
+
+def _lowers(asked: Command) -> bool:
+    act = ACTS[asked.act]
+    return act.changes and danger_of(act, asked.arguments) is Danger.SAFE
 
 
 def _listen(path: Path) -> socket.socket:

@@ -20,7 +20,7 @@ from cockpit.operator.face import Subscription
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from cockpit.operator.wire import MAX_REQUEST_BYTES
 from server import control
-from server.control import MAX_CONNECTIONS, ControlInUse, ControlSocket
+from server.control import MAX_CONNECTIONS, MAX_LOWERING, ControlInUse, ControlSocket
 from tests.operator.tickets import ORDER_TICKET
 
 
@@ -192,6 +192,49 @@ async def test_more_connections_than_allowed_are_told_that_the_host_is_busy(runn
     assert orjson.loads(await reader.readline())["refusal"]["code"] == "BUSY"
     for one in (*writers, writer):
         one.close()
+
+
+async def test_what_lowers_risk_is_carried_out_however_many_connections_idle(
+    running: ControlSocket, path: Path, face: RecordingFace
+) -> None:
+    async with contextlib.AsyncExitStack() as opened:
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_unix_connection(os.fspath(path))
+            opened.callback(writer.close)
+            return reader, writer
+
+        async def ask(act: str, **arguments: str) -> str:
+            reader, writer = await connect()
+            writer.write(orjson.dumps({"id": "1", "act": act, "arguments": arguments}) + b"\n")
+            answer = orjson.loads(await asyncio.wait_for(reader.readline(), 5))
+            return answer["refusal"]["code"] if "refusal" in answer else "done"
+
+        for _ in range(MAX_CONNECTIONS):
+            reader, writer = await connect()
+            writer.write(b'{"id":"1","act":"status"}\n')
+            await reader.readline()
+        face.ran.clear()
+        low = {"name": "paper", "limit": "max_quantity", "value": "1"}
+        assert await ask("kill") == "done"
+        assert await ask("halt") == "done"
+        assert await ask("limits.set", **low) == "done"
+        assert await ask("limits.set", **low, **{"raise": "yes"}) == "BUSY"
+        assert await ask("resume") == "BUSY"
+        assert await ask("status") == "BUSY"
+        assert [command.act for command in face.ran] == ["kill", "halt", "limits.set"]
+
+        face.gate.clear()
+        async with asyncio.TaskGroup() as asking:
+            halts = [asking.create_task(ask("halt")) for _ in range(MAX_LOWERING + 3)]
+            done, _ = await asyncio.wait(halts, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+            kill = asking.create_task(ask("kill"))
+            while face.ran[-1].act != "kill":
+                await asyncio.sleep(0)
+            face.gate.set()
+        assert {one.result() for one in done} == {"BUSY"}
+        assert sorted(one.result() for one in halts) == ["BUSY"] * 3 + ["done"] * MAX_LOWERING
+        assert kill.result() == "done"
 
 
 async def test_the_socket_is_for_its_owner_alone(running: ControlSocket, path: Path) -> None:
