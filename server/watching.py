@@ -223,6 +223,9 @@ class _Watcher:
         if isinstance(asked, Command):
             return await self._face.run(asked)
         if asked.subject is Subject.CLIENT:
+            # The ticket of such a client fetches its document, and may end its request. The code doesn't say whose it is.
+            if self._read_only and any(one.unfetched for one in self._face.snapshot().pending_clients):
+                return refuse("READ_ONLY")
             return await self._face.client_ticket(asked.key)
         return await self._face.order_ticket(OrderId(asked.key))
 

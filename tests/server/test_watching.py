@@ -126,6 +126,21 @@ async def test_a_read_only_screen_is_refused_what_changes_anything_by_itself_and
     assert [command.act for command in host.commands] == ["status"]
 
 
+async def test_a_read_only_screen_has_no_strangers_document_fetched(path: Path, host: HostFace) -> None:
+    async with screen(path, read_only=True) as looking, screen(path) as acting:
+        assert await looking.client_ticket("KWMRTB") == host.client_tickets["KWMRTB"]
+        first, *others = host.seen.pending_clients
+        host.seen = replace(
+            host.seen,
+            version=host.seen.version + 1,
+            pending_clients=(replace(first, unfetched=True), *others),
+        )
+        refused = await looking.client_ticket("KWMRTB")
+        assert isinstance(refused, Refusal)
+        assert refused.code == "READ_ONLY"
+        assert await acting.client_ticket("KWMRTB") == host.client_tickets["KWMRTB"]
+
+
 async def greeted(
     path: Path, *, read_only: bool = False, limit: int = 2**24
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
