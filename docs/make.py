@@ -19,7 +19,8 @@ from typing import Final
 from cockpit.desk.risk import CHECKS
 from cockpit.desk.risk.verdicts import Check
 from cockpit.model.refusals import REFUSALS
-from cockpit.operator.acts import ACTS, Act, Argument, Danger, TotpDue
+from cockpit.operator.act import Act, Argument, Danger, TotpDue
+from cockpit.operator.acts import ACTS
 from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
 from tui.screen_acts import KNOWN

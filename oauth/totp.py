@@ -92,6 +92,8 @@ class Totp:
         self._backup_codes: set[bytes] = set()
         self._counts: dict[str, _Count] = {}
         self._begun: _Waiting | None = None
+        self.when_changed: Callable[[], object] = _nothing
+        """Called when an authenticator is enrolled or removed: what rested on the one before ends."""
 
     async def load(self) -> None:
         """Take up what was enrolled, used and guessed before. `StoreCannotOpen` where others can read the secret."""
@@ -179,6 +181,7 @@ class Totp:
             self._enrolled, self._secret = records.Enrolled(enrolment, now, step), begun.secret
             self._backup_codes, self._begun = digests, None
             self._counts.clear()
+            self.when_changed()
             await self._keep_only(enrolment)
         self._say(f"An authenticator was enrolled ({face}): what adds risk takes its codes from now on.", bad=False)
         return codes
@@ -210,6 +213,7 @@ class Totp:
             self._enrolled = self._secret = None
             self._backup_codes = set()
             self._counts.clear()
+            self.when_changed()
             await self._keep_only(None)
         self._say(f"The authenticator was removed ({face}): nothing takes a code any more.", bad=True)
         return None
@@ -289,6 +293,10 @@ class Totp:
     async def _keep_only(self, enrolment: str | None) -> None:
         """Delete the secrets that count no more."""
         await asyncio.to_thread(_keep_only, self._store.keys, None if enrolment is None else f"{_FILE}{enrolment}")
+
+
+def _nothing() -> None:
+    return
 
 
 def _keep_only(folder: Path, name: str | None) -> None:

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import ACTS, KILL, Answer, Command, Danger, danger_of
+from cockpit.operator.act import Answer, Command, Danger, danger_of
+from cockpit.operator.acts import ACTS, KILL
 from cockpit.operator.face import Face
 from cockpit.operator.looks import Look, look
 from cockpit.operator.remote.messages import is_hello

@@ -171,8 +171,14 @@ async def _guarded(answering: Answering, asked: HttpRequest, request: web.Reques
             503, "temporarily_unavailable", "The host can't do this now; try again.", ("Retry-After", "5")
         )
     except Exception:  # noqa: BLE001 - the outermost edge
-        _log.exception("%s %s failed", request.method, request.path)
+        # Not the path: it may hold the link under which a passkey is made.
+        _log.exception("%s %s failed", request.method, _pattern(request))
         return json_error(500, "server_error", "Something went wrong here; the host's log has the details.")
+
+
+def _pattern(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 def _only(methods: str) -> _Handler:

@@ -12,7 +12,8 @@ from typing import Final
 from cockpit.model.events import CallFinished, Event
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import ACTS, KILL, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import ACTS, KILL
 from cockpit.operator.face import Face, Subscription
 from cockpit.operator.remote.messages import (
     MAX_EVENTS,

@@ -9,6 +9,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
+from cockpit.operator.act import Act, Command, Danger, danger_of
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
     APPROVE_ORDER,
@@ -24,10 +25,6 @@ from cockpit.operator.acts import (
     REVOKE,
     SCOPES,
     STATUS,
-    Act,
-    Command,
-    Danger,
-    danger_of,
 )
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question

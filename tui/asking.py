@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cockpit.operator.acts import Command
+from cockpit.operator.act import Command
 from tui.cells import Span
 from tui.line_edit import LineEdit
 from tui.waiting import SETTLING_SECONDS

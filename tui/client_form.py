@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cockpit.model.identity import CLIENT_NAME, Scope, scope_text
-from cockpit.operator.acts import APPROVE_CLIENT, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import APPROVE_CLIENT
 from cockpit.operator.view import ClientTicket
 
 LIVES: Final = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cockpit.model.identity import scopes_of
-from cockpit.operator.acts import Act, Argument, Command, Kind
+from cockpit.operator.act import Act, Argument, Command, Kind
 from tui.screen_acts import KNOWN
 
 _BY_WORDS: Final[Mapping[str, Act]] = {act.command: act for act in KNOWN.values()}

@@ -9,7 +9,8 @@ from typing import Final
 from cockpit.model.events import Outcome
 from cockpit.model.identity import Scope, Via
 from cockpit.model.orders import OPEN, OrderState
-from cockpit.operator.acts import APPROVE_ORDER, CANCEL, DENY_ORDER, RESOLVE, Act, Argument, Kind
+from cockpit.operator.act import Act, Argument, Kind
+from cockpit.operator.acts import APPROVE_ORDER, CANCEL, DENY_ORDER, RESOLVE
 from tui.commands import matching, whole_act
 from tui.state import ScreenState
 

@@ -9,7 +9,8 @@ from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.latches import Latch
 from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderRequest
-from cockpit.operator.acts import APPROVE_ORDER, RELEASE, Act, Command
+from cockpit.operator.act import Act, Command
+from cockpit.operator.acts import APPROVE_ORDER, RELEASE
 from tui.asking import Question
 from tui.cells import Span
 from tui.client_form import LIVES, ClientForm

@@ -12,7 +12,8 @@ from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, LOGS, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import ACTS, LOGS
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry

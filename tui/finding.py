@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cockpit.operator.acts import Act
+from cockpit.operator.act import Act
 from tui.screen_acts import KNOWN
 
 MOST_SHOWN: Final = 8

@@ -8,7 +8,8 @@ from typing import Final
 
 from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
-from cockpit.operator.acts import DENY_ORDER, KILL, LOGS, Act, When
+from cockpit.operator.act import Act, When
+from cockpit.operator.acts import DENY_ORDER, KILL, LOGS
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, APPROVE_CLIENT, Act
+from cockpit.operator.act import Act
+from cockpit.operator.acts import ACTS, APPROVE_CLIENT
 from tui.commands import LineUnfit, act_named_in
 from tui.line_edit import LONGEST
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from cockpit.model.events import CallFinished
 from cockpit.model.text import Safe, safe
-from cockpit.operator.acts import AUDIT_SEARCH, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import AUDIT_SEARCH
 
 _COLUMNS: Final = {
     "client": "client",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cockpit.model.identity import WRITE_SCOPES, Scope, scope_text
-from cockpit.operator.acts import SCOPES, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import SCOPES
 from cockpit.operator.view import ClientView
 
 LASTS: Final = (("", "for good"), ("30m", "30 minutes"), ("2h", "2 hours"), ("8h", "8 hours"))

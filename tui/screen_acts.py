@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cockpit.operator.acts import ACTS, Act, Argument, Kind, When
+from cockpit.operator.act import Act, Argument, Kind, When
+from cockpit.operator.acts import ACTS
 
 PALETTE: Final = Act("screen.palette", "palette", "Find a command by a few of its letters", changes=False, key="ctrl+p")
 RECORDS: Final = Act(

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import ACTS, Act, Command
+from cockpit.operator.act import Act, Command
+from cockpit.operator.acts import ACTS
 from tui.asking import Asks, Entry
 
 AGAIN: Final = frozenset({"TOTP_NEEDED", "TOTP_WRONG", "TOTP_USED"})

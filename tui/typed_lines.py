@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from cockpit.model.orders import Order
-from cockpit.operator.acts import APPROVE_CLIENT, DENY_ORDER, LIMITS, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import APPROVE_CLIENT, DENY_ORDER, LIMITS
 from tui.acting import PLACES, Acting, Sends
 from tui.asking import Asks, Entry
 from tui.calls import FilterUnfit, filter_of

@@ -17,19 +17,8 @@ from cockpit.cli.socket_client import LostContact, NotRunning, ask
 from cockpit.cli.typed_codes import ask_unseen, ask_with_code, finish, may_take_code
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import (
-    ACTS,
-    APPROVE_ORDER,
-    AUDIT_VERIFY,
-    Act,
-    Answer,
-    Argument,
-    Command,
-    Danger,
-    Done,
-    Kind,
-    danger_of,
-)
+from cockpit.operator.act import Act, Answer, Argument, Command, Danger, Done, Kind, danger_of
+from cockpit.operator.acts import ACTS, APPROVE_ORDER, AUDIT_VERIFY
 from cockpit.operator.looks import look_before
 from cockpit.operator.wire import argument_text, arguments_of, refusal_json
 from cockpit.settings.mistakes import BadSettings

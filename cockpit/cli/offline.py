@@ -10,7 +10,8 @@ from typing import Final
 
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import AUDIT_EXPORT, AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, TOTP_REMOVE, Answer, Done
+from cockpit.operator.act import Answer, Done
+from cockpit.operator.acts import AUDIT_EXPORT, AUDIT_SEARCH, AUDIT_TAIL, AUDIT_VERIFY, TOTP_REMOVE
 
 
 def verify_audit(folder: Path, given: Mapping[str, str]) -> Answer:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cockpit.model.text import safe
-from cockpit.operator.acts import Act, Done
+from cockpit.operator.act import Act, Done
 
 MAX_CELL: Final = 80
 _AUDIT: Final = ("number", "at", "kind", "client", "tool", "outcome", "code", "symbol", "order_id")

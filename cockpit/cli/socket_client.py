@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from cockpit.operator.acts import Answer, Command
+from cockpit.operator.act import Answer, Command
 from cockpit.operator.looks import Look
 from cockpit.operator.wire import MAX_ANSWER_BYTES, decode_answer, encode_command, encode_look
 

@@ -13,7 +13,8 @@ from cockpit.cli.processes import has_terminal
 from cockpit.cli.socket_client import ask
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, Act, Answer, Argument, Command, Danger, TotpDue
+from cockpit.operator.act import Act, Answer, Argument, Command, Danger, TotpDue
+from cockpit.operator.acts import ACTS
 
 _TRIES: Final = 3
 _AGAIN: Final = frozenset({"TOTP_NEEDED", "TOTP_WRONG", "TOTP_USED"})

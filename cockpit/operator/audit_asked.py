@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from cockpit.operator.wire import moment, number
 from cockpit.store.audit import AuditQuery, AuditVerdict
 

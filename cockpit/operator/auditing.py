@@ -8,7 +8,7 @@ from typing import Final
 from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
 from cockpit.operator import listing
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.audit_asked import FOUND, TAIL, count_of, query_of, verdict_words
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.wire import number

@@ -22,7 +22,8 @@ from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
-from cockpit.operator.acts import ACTS, Act, Answer, Command, Danger, Done
+from cockpit.operator.act import Act, Answer, Command, Danger, Done
+from cockpit.operator.acts import ACTS
 from cockpit.operator.at_stop import profit_at_stop
 from cockpit.operator.auditing import Auditing
 from cockpit.operator.counters import CallCounter

@@ -8,7 +8,7 @@ from typing import Final
 import segno
 
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from oauth.totp import Begun, Totp
 
 _LONGEST_LABEL: Final = 15

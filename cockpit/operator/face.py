@@ -9,7 +9,7 @@ from typing import Protocol
 from cockpit.model.events import Event
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Answer, Command
+from cockpit.operator.act import Answer, Command
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 
 

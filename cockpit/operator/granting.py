@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cockpit.model.identity import Grant, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.terms import check_scopes, grant_json

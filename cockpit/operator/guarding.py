@@ -9,7 +9,7 @@ from cockpit.desk.switch import Switch
 from cockpit.model.identity import WRITE_SCOPES, Scope, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.trading import TradingState
-from cockpit.operator.acts import SCREEN, Act, Danger, Kind, TotpDue, When, danger_of
+from cockpit.operator.act import SCREEN, Act, Danger, Kind, TotpDue, When, danger_of
 from cockpit.settings.model import ControlSettings
 from oauth.totp import Totp
 

@@ -6,7 +6,7 @@ from cockpit.model.identity import CLIENT_NAME, READ_SCOPES, ClientName, Scope, 
 from cockpit.model.products import LOCAL_HOSTS, claimed_product
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import Safe, is_plain, safe
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.terms import Wanted, allowed_on, check_scopes, connection_for, grant_json
 from cockpit.operator.view import ClientTicket, PendingClient

@@ -10,7 +10,8 @@ from cockpit.model.identity import CLIENT_NAME
 from cockpit.model.latches import Latch
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import LIMITS_SET, Answer, Done
+from cockpit.operator.act import Answer, Done
+from cockpit.operator.acts import LIMITS_SET
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.policy import TIGHTENS, limit_words
 

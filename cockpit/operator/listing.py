@@ -8,7 +8,7 @@ from datetime import datetime
 from cockpit.model.money import cents, plain
 from cockpit.model.orders import OPEN, Order
 from cockpit.model.text import safe
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from cockpit.operator.view import Snapshot
 from cockpit.store.audit import AuditRecord
 

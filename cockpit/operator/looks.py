@@ -11,7 +11,8 @@ from cockpit.model.money import cents, plain
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal
 from cockpit.model.text import safe
-from cockpit.operator.acts import APPROVE_CLIENT, APPROVE_ORDER, Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
+from cockpit.operator.acts import APPROVE_CLIENT, APPROVE_ORDER
 from cockpit.operator.face import Face
 from cockpit.operator.view import ClientTicket, OrderTicket
 

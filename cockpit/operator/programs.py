@@ -8,7 +8,7 @@ from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, Via, scope_te
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.terms import Wanted, check_scopes, connection_for, grant_json, wanted

@@ -10,7 +10,7 @@ from cockpit.model.orders import AT_BROKER, Order, OrderId, OrderState
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.listing import order_json
 from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms

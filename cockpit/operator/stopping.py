@@ -12,7 +12,7 @@ from cockpit.model.orders import AT_BROKER
 from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
-from cockpit.operator.acts import Answer, Done
+from cockpit.operator.act import Answer, Done
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 

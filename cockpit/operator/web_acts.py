@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import segno
 
 from cockpit.model.refusals import Refusal, Refused, refuse
-from cockpit.operator.acts import SCREEN, Answer, Done
+from cockpit.operator.act import SCREEN, Answer, Done
 from cockpit.operator.rooms import OperatorRooms
 
 if TYPE_CHECKING:  # its libraries are an extra

@@ -15,7 +15,8 @@ from cockpit.model.identity import Scope, scope_text, scopes_of
 from cockpit.model.money import plain
 from cockpit.model.refusals import Mender, Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, Act, Answer, Argument, Command, Done, Kind
+from cockpit.operator.act import Act, Answer, Argument, Command, Done, Kind
+from cockpit.operator.acts import ACTS
 from cockpit.operator.looks import Look, Subject
 
 MAX_REQUEST_BYTES: Final = 16_384

@@ -16,7 +16,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import TradingState
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind

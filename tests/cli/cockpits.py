@@ -12,7 +12,7 @@ from typing import Self
 from cockpit.model.events import Event
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.face import Subscription
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from server.control import ControlSocket

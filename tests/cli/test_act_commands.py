@@ -8,7 +8,8 @@ import pytest
 from cockpit.cli.act_commands import command_for
 from cockpit.cli.main import cockpit
 from cockpit.model.refusals import refuse
-from cockpit.operator.acts import ACTS, Act, Command, Danger, Done, Kind
+from cockpit.operator.act import Act, Command, Danger, Done, Kind
+from cockpit.operator.acts import ACTS
 from tests.cli.cockpits import TalkingCockpit
 from tests.cli.conftest import CommandLine
 from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET

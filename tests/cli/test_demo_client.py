@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli.socket_client import ask
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 
 Line = dict[str, str]
 

@@ -13,7 +13,8 @@ from cockpit.cli.act_commands import command_for
 from cockpit.cli.typed_codes import may_take_code
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import ACTS, Act, Answer, Command, Done
+from cockpit.operator.act import Act, Answer, Command, Done
+from cockpit.operator.acts import ACTS
 from cockpit.store.database import Store
 from oauth.totp import Totp
 from tests.cli.cockpits import TalkingCockpit

@@ -14,7 +14,7 @@ from yarl import URL
 
 from cockpit.app.wiring import running
 from cockpit.model.clock import SystemClock
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.operator.face import Face
 from cockpit.settings.load import load
 from cockpit.settings.where import Given

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.app.wiring import running
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Command
+from cockpit.operator.act import Command
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind

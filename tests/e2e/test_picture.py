@@ -13,7 +13,7 @@ import aiohttp
 from cockpit.app.wiring import Cockpit, running
 from cockpit.model.clock import SystemClock
 from cockpit.model.screen import ScreenSettings
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.settings.model import Settings
 from server.listener import bind
 from tests.e2e.hosts import Outsider

@@ -15,7 +15,7 @@ import aiohttp
 from cockpit.app.wiring import Cockpit, running
 from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.trading import Mode
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.wire import decode_answer, encode_answer
 from cockpit.settings.load import load

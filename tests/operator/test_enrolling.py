@@ -17,7 +17,7 @@ import segno
 from cockpit.cli.socket_client import ask
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
 from tests.operator.houses import House, open_house
 

@@ -9,7 +9,8 @@ import aiohttp
 
 from cockpit.cli.show import in_words
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import ACTS, Danger, Done, danger_of
+from cockpit.operator.act import Danger, Done, danger_of
+from cockpit.operator.acts import ACTS
 from tests.operator.houses import House, open_house
 
 TWO = '[connections.paper]\n[connections.other]\nseed = "other"\nscopes = ["read:market"]\n'

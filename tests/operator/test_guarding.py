@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.model.identity import READ_SCOPES, WRITE_SCOPES, Scope, scope_text
-from cockpit.operator.acts import ACTS, Act, Danger, Kind, TotpDue, danger_of
+from cockpit.operator.act import Act, Danger, Kind, TotpDue, danger_of
+from cockpit.operator.acts import ACTS
 from cockpit.operator.guarding import Before, adds_risk, given_scopes, needs_code
 
 SCREEN = Before(enrolled=True, stopped=True, at_screen=True)

@@ -18,8 +18,8 @@ from cockpit.app.wiring import Cockpit, running
 from cockpit.model.clock import SystemClock
 from cockpit.model.identity import Scope
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Answer as Told
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Answer as Told
+from cockpit.operator.act import Command, Done
 from cockpit.operator.looks import client_words
 from cockpit.operator.view import ClientTicket
 from cockpit.settings.load import Given, load

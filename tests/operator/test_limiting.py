@@ -7,7 +7,8 @@ from pathlib import Path
 from cockpit.model.events import LatchChanged
 from cockpit.model.latches import LatchKind
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import ACTS, Answer, Danger, danger_of
+from cockpit.operator.act import Answer, Danger, danger_of
+from cockpit.operator.acts import ACTS
 from tests.operator.houses import open_house
 
 LIMITS = """

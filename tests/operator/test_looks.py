@@ -5,7 +5,8 @@ from dataclasses import replace
 import orjson
 
 from cockpit.model.text import Safe
-from cockpit.operator.acts import ACTS, Command
+from cockpit.operator.act import Command
+from cockpit.operator.acts import ACTS
 from cockpit.operator.looks import Look, Subject, client_words, look_before, order_words
 from tests.operator.tickets import CLIENT_TICKET, ORDER, ORDER_TICKET, REQUEST
 

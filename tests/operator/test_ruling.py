@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import ACTS, Danger, danger_of
+from cockpit.operator.act import Danger, danger_of
+from cockpit.operator.acts import ACTS
 from tests.operator.houses import open_house
 
 TWO = '[connections.paper]\n[connections.ghost]\nseed = "ghost"\n'

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cockpit.model.identity import Scope
 from cockpit.model.money import plain
 from cockpit.model.refusals import REFUSALS, Refusal, refuse
-from cockpit.operator.acts import ACTS, APPROVE_ORDER, KILL, Act, Argument, Command, Done, Kind
+from cockpit.operator.act import Act, Argument, Command, Done, Kind
+from cockpit.operator.acts import ACTS, APPROVE_ORDER, KILL
 from cockpit.operator.looks import Look, Subject
 from cockpit.operator.wire import (
     LONGEST,

@@ -21,7 +21,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from cockpit.cli.socket_client import ask
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import DONE, BrokerOrder, OrderRef, OrderState
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.settings.where import CONFIG_VARIABLE, SOCKET_NAME
 from tests.e2e.hosts import call, environment
 from tests.outside.acts import REQUESTS

@@ -18,8 +18,8 @@ from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, scope_text
 from cockpit.model.orders import OrderRef, OrderRequest
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Answer as ActAnswer
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Answer as ActAnswer
+from cockpit.operator.act import Command, Done
 from cockpit.settings.load import load
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.where import Given

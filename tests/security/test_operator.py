@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from tests.oauth.outside import code_of, tokens_of
 from tests.oauth.test_totp import STEP_SECONDS, WRONG, Phone
 from tests.security.site import TRADES, Site

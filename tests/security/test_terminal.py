@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC
 
 from cockpit.model.screen import ScreenSettings
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tests.oauth.outside import code_of
 from tests.security.site import TRADES, Site
 from tests.tui.fake_face import FakeClock

@@ -14,7 +14,7 @@ import argon2
 import pytest
 
 from cockpit.model.identity import Scope
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from oauth.web.credentials import Credentials
 from tests.oauth.outside import Answer, tokens_of, wait_of
 from tests.oauth.test_totp import STEP_SECONDS, Phone

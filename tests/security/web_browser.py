@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from tests.oauth.outside import Answer, wait_of
 from tests.oauth.test_totp import STEP_SECONDS, Phone
 from tests.security.site import Site

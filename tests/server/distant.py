@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cockpit.model.clock import SystemClock
 from cockpit.model.events import Event
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.feed import Feed, FeedSubscription
 from cockpit.operator.remote.remote_face import RemoteFace
 from tests.tui.fake_face import FakeFace, busy_face

@@ -15,7 +15,7 @@ import pytest
 from cockpit.model.events import Event
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.face import Subscription
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from cockpit.operator.wire import MAX_REQUEST_BYTES

@@ -15,7 +15,7 @@ from cockpit.model.events import Notice
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal
 from cockpit.model.text import Safe
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.operator.remote.messages import Hello, Sign, encode_hello, encode_sign
 from cockpit.operator.remote.remote_face import CannotAttach, NotThere
 from server import watching

@@ -17,7 +17,7 @@ import aiohttp
 
 from cockpit.app.wiring import Cockpit, running
 from cockpit.model.clock import SystemClock
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind, port_of

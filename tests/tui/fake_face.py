@@ -30,7 +30,7 @@ from cockpit.model.quotes import DataType, Quote
 from cockpit.model.refusals import Mender, Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import Link, Mode, TradingState, TradingSwitch
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.view import (
     ClientTicket,
     ClientView,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
-from cockpit.operator.acts import Answer, Command
+from cockpit.operator.act import Answer, Command
 from tests.tui.fake_face import NOW, FakeFace, away, busy_face, call, troubled_face
 from tui.run import run_screen
 

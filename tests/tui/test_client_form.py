@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
-from cockpit.operator.acts import Command
+from cockpit.operator.act import Command
 from tests.tui.fake_face import client_ticket, pending_client
 from tui.client_form import CONNECTION, LIFE, NAME, ClientForm
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cockpit.operator.acts import Command
+from cockpit.operator.act import Command
 from tui.commands import LineUnfit, command_of, matching, usage
 from tui.screen_acts import KNOWN
 

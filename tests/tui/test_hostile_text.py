@@ -16,7 +16,7 @@ from cockpit.model.identity import ClientName
 from cockpit.model.refusals import refuse
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import Safe, safe
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tests.tui.fake_face import (
     NOW,
     FakeFace,

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from cockpit.model.refusals import refuse
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tests.tui.fake_face import NOW, audit_rows, audited_face, call
 from tests.tui.screens import seated
 from tui.records import WantedUnfit, records_of, search_for, search_of

@@ -12,7 +12,7 @@ from cockpit.model.refusals import refuse
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode, TradingState, TradingSwitch
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tests.tui.fake_face import NOW, busy_face, call, changed, client_ticket, connection, order, pending_client
 from tests.tui.screens import seated
 from tui.pace import drawn_per_second

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cockpit.model.text import safe
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tests.tui.fake_face import audited_face, busy_face
 from tests.tui.screens import Seat, seated
 from tui.acting import MOST_COPIED

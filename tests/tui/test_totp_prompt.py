@@ -7,7 +7,7 @@ from dataclasses import replace
 from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState, TradingSwitch
-from cockpit.operator.acts import Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
 from tests.tui.fake_face import NOW, FakeFace, busy_face, client_ticket
 from tests.tui.screens import Seat, seated
 

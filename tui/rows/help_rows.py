@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cockpit.operator.acts import ACTS, PENDING, STATUS, Act, Danger, When
+from cockpit.operator.act import Act, Danger, When
+from cockpit.operator.acts import ACTS, PENDING, STATUS
 from tui.cells import Line, Span, clip, heading, left, wrap
 from tui.key_map import KeyMap
 from tui.screen_acts import KNOWN

@@ -6,7 +6,7 @@ import json
 
 from rich.cells import cell_len
 
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from tui.cells import Line, Span, heading, wrap
 
 _MOST = 1000

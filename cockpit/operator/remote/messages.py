@@ -29,7 +29,7 @@ from cockpit.model.events import (
 )
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.operator.remote.changes import changed, changes
 from cockpit.operator.remote.codec import Unreadable, one_of, shape_of, tagged, write
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot

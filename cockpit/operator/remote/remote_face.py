@@ -16,7 +16,8 @@ from cockpit.model.events import Event, Notice
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.acts import ACTS, KILL, Answer, Command, Done
+from cockpit.operator.act import Answer, Command, Done
+from cockpit.operator.acts import ACTS, KILL
 from cockpit.operator.feed import Feed, FeedSubscription
 from cockpit.operator.remote.codec import Unreadable
 from cockpit.operator.remote.messages import (

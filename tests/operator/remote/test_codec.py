@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cockpit.model.events import Event
 from cockpit.model.trading import TradingState, TradingSwitch
-from cockpit.operator.acts import Done
+from cockpit.operator.act import Done
 from cockpit.operator.remote.codec import Unreadable, one_of, reader_of, shape_of, tagged, types_below, write
 from cockpit.operator.remote.messages import EVENTS, REPLIES
 from cockpit.operator.view import Snapshot

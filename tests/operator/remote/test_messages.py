@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.operator.remote.codec import Unreadable
 from cockpit.operator.remote.messages import (
     Hello,

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.model.events import Notice
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.operator.remote import remote_face
 from cockpit.operator.remote.messages import encode_news, encode_welcome
 from cockpit.operator.remote.remote_face import SILENT_SECONDS, CannotAttach, RemoteFace
