@@ -159,7 +159,7 @@ async def main(tokens: int, count: int, rounds: int, grants: int, streams: int) 
         async with open_house(Path(folder) / "check") as house:
             await checks(house, tokens, rounds)
         for callers in (1, 16):
-            async with open_house(Path(folder) / f"refresh-{callers}") as house:
+            async with open_house(Path(folder) / f"refresh-{callers}", refreshes_at_once=1_000_000) as house:
                 key = RSAKey.import_key((house.store.keys / FILE).read_bytes())
                 peer = await Peer.open(Path(folder) / f"peer-{callers}.db", key)
                 try:
