@@ -17,7 +17,7 @@ from oauth.decision import Random
 from oauth.totp import Totp
 from oauth.web import records
 from oauth.web.config import WebConfig
-from oauth.web.credentials import MOST_PASSKEYS, Credentials
+from oauth.web.credentials import MOST_PASSKEYS, PASSWORD_NAME, Credentials
 from oauth.web.enrolment import Enrolment
 from oauth.web.hashing import LONGEST, SHORTEST, Hashing, TooManyAtOnce
 from oauth.web.making import MakingPasskeys
@@ -72,13 +72,16 @@ class WebAccess:
             signing_in, self._tries, self._sessions, self._credentials,
         )  # fmt: skip
         """Where the operator signs in and decides."""
-        self.making = MakingPasskeys(config, clock, publish, limit, pages, self._credentials, self._enrolment)
+        self.making = MakingPasskeys(
+            config, authority, clock, publish, limit, pages, self._credentials, self._enrolment
+        )  # fmt: skip
         """Where a passkey is made."""
 
     async def load(self) -> None:
         """Take up what was set before, and offer the page to browsers that wait."""
         await self._credentials.load()
         self._tries.load(await records.failures(self._store, self._clock.now()))
+        self._totp.when_changed = self._end_all
         self._authority.consent.sign_in_at = "/oauth/web/sign-in"
 
     def standing(self) -> WebStanding:
@@ -101,7 +104,7 @@ class WebAccess:
             await self._credentials.set_password(password, by)
         except TooManyAtOnce:
             return refuse("BUSY")
-        self._sessions.end_all()
+        self._end_all()
         self._say(f"The password of the web sign-in was set ({by}).")
         return None
 
@@ -111,18 +114,14 @@ class WebAccess:
             return refuse("WEB_OFF", "Browsers make passkeys for names alone, and public_url holds an address.")
         if len(self._credentials.passkeys) >= MOST_PASSKEYS:
             return refuse("BAD_ACT_ARGUMENTS", f"There are {MOST_PASSKEYS} passkeys; remove one first.")
-        return f"{self._config.origin}/oauth/web/enrol/{self._enrolment.begin()}"
+        return f"{self._config.origin}/oauth/web/enrol/{self._enrolment.begin(self._authority.epoch)}"
 
     async def remove(self, what: str, by: str) -> Refusal | None:
         """Let the password, or the passkey of a name, count no more; every browser is signed out."""
-        removed = (
-            await self._credentials.remove_password(by)
-            if what == "password"
-            else await self._credentials.remove(what, by)
-        )
-        if not removed:
+        removed = what.casefold() == PASSWORD_NAME and await self._credentials.remove_password(by)
+        if not removed and not await self._credentials.remove(what, by):
             return refuse("BAD_ACT_ARGUMENTS", "There is no such thing: web status lists what there is.")
-        self._sessions.end_all()
+        self._end_all()
         return None
 
     async def unlock(self, by: str) -> bool:
@@ -134,10 +133,14 @@ class WebAccess:
 
     async def sign_out(self, by: str) -> int:
         """Sign every browser out, in memory first; return how many there were."""
-        self._enrolment.end()
-        ended = self._sessions.end_all()
+        ended = self._end_all()
         await self._credentials.write([], "web sign-out", "done", by=by)
         return ended
+
+    def _end_all(self) -> int:
+        """Sign every browser out, with the link for a passkey; return how many there were."""
+        self._enrolment.end()
+        return self._sessions.end_all()
 
     def _say(self, text: str) -> None:
         self._publish(Notice(self._clock.now(), safe(text), False))

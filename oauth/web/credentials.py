@@ -15,6 +15,8 @@ from oauth.web.hashing import Hashing
 from oauth.web.records import Passkey, Password
 
 MOST_PASSKEYS: Final = 20
+PASSWORD_NAME: Final = "password"  # noqa: S105 - the name, not the password
+"""What the operator calls the password by; no passkey has that name."""
 
 
 class Credentials:
@@ -44,7 +46,7 @@ class Credentials:
 
     async def add(self, passkey: Passkey, by: str) -> Passkey:
         """Let a passkey count, under a name of its own."""
-        taken = {one.name.casefold() for one in self.passkeys}
+        taken = {PASSWORD_NAME, *(one.name.casefold() for one in self.passkeys)}
         name, number = passkey.name, 2
         while name.casefold() in taken:
             name, number = f"{passkey.name} {number}", number + 1
@@ -67,7 +69,7 @@ class Credentials:
         if found is None:
             return False
         await self.write([records.remove_passkey(found.name)], "web passkey removed", "done", by=by, name=found.name)
-        self.passkeys = [one for one in self.passkeys if one is not found]
+        self.passkeys = [one for one in self.passkeys if one.credential_id != found.credential_id]
         return True
 
     def count(self, passkey: Passkey) -> Write:

@@ -18,6 +18,8 @@ LINK_SECONDS: Final = 600
 class _Link:
     digest: bytes
     until: float
+    epoch: int
+    """The kill counter when it was made; another one now means that it has ended."""
     challenge: bytes | None = field(default=None, repr=False)
 
 
@@ -29,17 +31,18 @@ class Enrolment:
         self._random = random
         self._link: _Link | None = None
 
-    def begin(self) -> str:
+    def begin(self, epoch: int) -> str:
         """Make a new link's secret; the one before ends."""
         secret = base64.urlsafe_b64encode(self._random(24)).decode()
-        self._link = _Link(_digest(secret), self._clock.monotonic() + LINK_SECONDS)
+        self._link = _Link(_digest(secret), self._clock.monotonic() + LINK_SECONDS, epoch)
         return secret
 
-    def knows(self, secret: str) -> bool:
+    def knows(self, secret: str, epoch: int) -> bool:
         """Whether this is the link that counts."""
         link = self._link
         return (
             link is not None
+            and link.epoch == epoch
             and self._clock.monotonic() < link.until
             and hmac.compare_digest(link.digest, _digest(secret))
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.text import safe
+from oauth.authority import Authority
 from oauth.messages import HttpAnswer, HttpRequest
 from oauth.web.config import WebConfig
 from oauth.web.credentials import Credentials
@@ -25,6 +26,7 @@ class MakingPasskeys:
     def __init__(
         self,
         config: WebConfig,
+        authority: Authority,
         clock: Clock,
         publish: Callable[[Event], None],
         limit: Limit,
@@ -33,6 +35,7 @@ class MakingPasskeys:
         enrolment: Enrolment,
     ) -> None:
         self._config = config
+        self._authority = authority
         self._clock = clock
         self._publish = publish
         self._limit = limit
@@ -42,9 +45,7 @@ class MakingPasskeys:
 
     async def page(self, request: HttpRequest, secret: str) -> HttpAnswer:
         """Show the page of a link that the operator made."""
-        if not self._enrolment.knows(secret):
-            return self._pages.no_link()
-        return self._enrol_page(200, secret)
+        return self._over(secret) or self._enrol_page(200, secret)
 
     async def make(self, request: HttpRequest, secret: str) -> HttpAnswer:
         """Take the passkey that a browser made."""
@@ -53,8 +54,9 @@ class MakingPasskeys:
         again = self._limit(request.address)
         if again is not None:
             return self._pages.crowded(again)
-        if not self._enrolment.knows(secret):
-            return self._pages.no_link()
+        over = self._over(secret)
+        if over is not None:
+            return over
         challenge = self._enrolment.take_challenge()
         try:
             form = read_form(request)
@@ -82,6 +84,11 @@ class MakingPasskeys:
             "From now on it signs you in where a program's page shows its code.",
             "Close this page.",
         )
+
+    def _over(self, secret: str) -> HttpAnswer | None:
+        if self._authority.stopped:
+            return self._pages.stopped()
+        return None if self._enrolment.knows(secret, self._authority.epoch) else self._pages.no_link()
 
     def _enrol_page(self, status: int, secret: str, problem: str = "") -> HttpAnswer:
         options = asked_to_make(self._config, self._enrolment.challenge(), self._credentials.passkeys)

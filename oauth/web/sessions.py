@@ -42,6 +42,8 @@ class Sessions:
         self._idle = idle_seconds
         self._absolute = absolute_seconds
         self._open: dict[bytes, Session] = {}
+        self.ended = 0
+        """Grows when every browser is signed out: a sign-in that was under way then must not begin a session."""
 
     def begin(self, how: str, epoch: int, *, code_typed: bool) -> str:
         """Sign a browser in and return its new cookie: never one that it brought along."""
@@ -70,6 +72,7 @@ class Sessions:
 
     def end_all(self) -> int:
         """Sign every browser out; return how many there were."""
+        self.ended += 1
         ended = len(self._open)
         self._open.clear()
         return ended

@@ -11,6 +11,7 @@ from typing import Final
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.text import safe
+from cockpit.store.writes import WriteConflict
 from oauth.decision import Random
 from oauth.totp import Totp
 from oauth.web import records
@@ -114,11 +115,13 @@ class SigningIn:
             if not self.takes_passkeys or self._clock.monotonic() >= until:
                 raise BadPasskey("nothing was asked")
             passkey = shown(self._config, challenge, answer, self._credentials.passkeys)
-        except BadPasskey:
+            used = self._credentials.count(passkey)
+            await self._credentials.write(
+                [used], "web sign-in", "ok", how="passkey", passkey=passkey.name, address=address
+            )
+        except (BadPasskey, WriteConflict):  # a conflict: it was removed while its answer was looked at
             await self._credentials.write([], "web sign-in", "denied", "WEB_WRONG", how="passkey", address=address)
             return Attempt(Outcome.WRONG)
-        used = self._credentials.count(passkey)
-        await self._credentials.write([used], "web sign-in", "ok", how="passkey", passkey=passkey.name, address=address)
         return self._in("passkey", address)
 
     def _in(self, how: str, address: str) -> Attempt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -35,6 +36,8 @@ CODE_FRESH_SECONDS: Final = 60
 CONSENT_FACE: Final = "web consent"
 """Wrong codes of a browser that is signed in are counted apart from those of strangers."""
 _WRONG: Final = "That was not right."
+_MEANWHILE: Final = "Every browser was signed out meanwhile. Sign in again."
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class WebSite:
@@ -93,7 +96,7 @@ class WebSite:
         again = self._limit(request.address)
         if again is not None:
             return self._pages.crowded(again)
-        address, epoch = safe(request.address, 64), self._authority.epoch
+        address, epoch, ended = safe(request.address, 64), self._authority.epoch, self._sessions.ended
         if form.get("credential"):
             attempt = await self._signing_in.by_passkey(request_id, form.get("credential"), address)
         else:
@@ -104,6 +107,8 @@ class WebSite:
             return self._sign_in_page(401, waiting, _WRONG if attempt.outcome is Outcome.WRONG else "")
         if self._authority.epoch != epoch:
             return self._pages.stopped()
+        if self._sessions.ended != ended:
+            return self._sign_in_page(401, waiting, _MEANWHILE)
         self._sessions.end(request.cookies.get(self._cookie, ""))
         cookie = self._sessions.begin(attempt.how, epoch, code_typed=attempt.how == "password")
         age = int(self._config.absolute_seconds)
@@ -114,6 +119,8 @@ class WebSite:
 
     async def sign_out(self, request: HttpRequest, request_id: str) -> HttpAnswer:
         """End this browser's session."""
+        if not _REQUEST_ID.fullmatch(request_id):
+            return self._pages.foreign()
         session = self._session(request)
         if session is not None:
             form = self._form(request, "sign-out", session.digest, request_id)
