@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,15 +35,19 @@ class Approvals:
         connection: str,
         lives: timedelta | None,
         by: str,
+        still: Callable[[], bool] = lambda: True,
     ) -> Grant | Refusal:
-        """Give the client of a request a name and a grant. The grant lives from now on; no token for it exists yet."""
+        """Give the client of a request a name and a grant. The grant lives from now on; no token for it exists yet.
+
+        Nothing comes to life where ``still`` says that whoever decided may decide no more.
+        """
         state = self._state
         refusal = check_terms(state, name, scopes, connection, lives)
         if refusal is not None:
             return refusal
         async with state.lock:
             waiting, now, epoch = state.room.get(request_id), state.clock.now(), state.epoch
-            if waiting is None:
+            if waiting is None or not still():
                 return refuse("CODE_UNKNOWN")
             if waiting.stage is not Stage.WAITING or waiting.shown.decide_by <= now:
                 return refuse("ALREADY_DECIDED")
@@ -72,6 +78,9 @@ class Approvals:
                 return refuse("CODE_UNKNOWN")
             if state.epoch != epoch:
                 return refuse("KILL_SWITCH")
+            if not still():
+                await self._take_back(stored.grant, by)
+                return refuse("CODE_UNKNOWN")
             state.live.put(stored)
             state.names.add(given)
             waiting.stage, waiting.grant_id = Stage.APPROVED, stored.grant.grant_id
@@ -102,6 +111,14 @@ class Approvals:
             except StoreBusy:
                 return refuse("BUSY")
         return None
+
+    async def _take_back(self, grant: Grant, by: str) -> None:
+        """End on disk what never came to life: it must not do so at the next start. Owed until it is written."""
+        state, now, reason = self._state, self._state.clock.now(), "its decider was signed out"
+        note = entry(now, "revoked", "done", grant, by=by, client_id=grant.client_id, reason=reason)
+        state.owe([grant], changes.end_grant(grant.grant_id, now, reason), [note])
+        with suppress(StoreBusy, StoreUnavailable):
+            await state.commit([])
 
     def _new_grant(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -80,9 +81,10 @@ class OperatorActs:
         connection: str,
         lives: timedelta | None,
         by: str,
+        still: Callable[[], bool] = lambda: True,
     ) -> Grant | Refusal:
-        """Let a waiting client in. ``lives`` is cut to the life of refresh tokens; None takes all of it."""
-        return await self._approvals.approve(request_id, name, scopes, connection, lives, by)
+        """Let a waiting client in, while ``still`` says so. ``lives`` is cut to the life of refresh tokens; None takes all."""
+        return await self._approvals.approve(request_id, name, scopes, connection, lives, by, still)
 
     async def deny(self, request_id: str, by: str) -> Refusal | None:
         """Turn a waiting client away."""

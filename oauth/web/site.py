@@ -183,8 +183,11 @@ class WebSite:
         if self._session(request) is not session:
             return self._pages.see(f"/oauth/web/sign-in/{request_id}")
         grant = await self._authority.approve(
-            request_id, ClientName(chosen.name), chosen.scopes, chosen.connection, chosen.lives, BY
-        )
+            request_id, ClientName(chosen.name), chosen.scopes, chosen.connection, chosen.lives, BY,
+            lambda: self._session(request) is session,
+        )  # fmt: skip
+        if isinstance(grant, Refusal) and self._session(request) is not session:
+            return self._pages.see(f"/oauth/web/sign-in/{request_id}")
         return self._refused(grant) if isinstance(grant, Refusal) else self._pages.go_on(request_id)
 
     async def _code_missing(self, form: Form, session: Session) -> str:

@@ -233,3 +233,33 @@ async def test_signing_out_leads_nowhere_else(site: Site) -> None:
         async with site.http.post(address, headers={"Origin": site.issuer}, allow_redirects=False) as answer:
             assert answer.status in {403, 404}
             assert "X-Evil" not in answer.headers
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_sign_out_while_the_grant_is_made_leaves_none(site: Site, when: str) -> None:
+    """Every browser is signed out while its approval waits for its turn, or while it is being written."""
+    phone = await operator(site)
+    asking = await browser(site)
+    page = await asking.signed_in(phone)
+    state, web = site.authority._state, web_of(site)
+    commit = state.commit
+
+    async def signed_out_meanwhile(writes: Any, audit: Any = ()) -> None:
+        await commit(writes, audit)
+        if any(one.tool == "approved" for one in audit):
+            await web.sign_out("socket")
+
+    if when == "after":
+        state.commit = signed_out_meanwhile
+        answer = await asking.decide(page)
+    else:
+        async with state.lock:
+            deciding = asyncio.ensure_future(asking.decide(page))
+            while not state.lock._waiters:
+                await asyncio.sleep(0)
+            await web.sign_out("socket")
+        answer = await deciding
+    assert answer.headers["Location"] == f"/oauth/web/sign-in/{asking.request_id}"
+    assert await site.done("clients") == []
+    assert await site.store.rows("SELECT 1 FROM oauth_grants WHERE ended_at IS NULL") == []
+    assert asking.request_id in site.waiting()
