@@ -71,7 +71,8 @@ class LettingIn:
         if isinstance(waiting, Refusal):
             return waiting
         allowed = tuple((one.name, one.allowed) for one in self._rooms.connections)
-        return Seen(waiting, self._suggest(waiting)[0], tuple(_warnings(waiting)), allowed)
+        name, known = self._suggest(waiting)
+        return Seen(waiting, name, known, tuple(_warnings(waiting)), allowed)
 
     async def deny(self, code: str, by: str) -> Answer:
         """Turn a waiting client away, by its code or by the id of its request."""

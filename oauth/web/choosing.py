@@ -28,6 +28,8 @@ class Seen:
     waiting: WaitingClient
     name: str
     """A free name, or the known name whose host and claim fit."""
+    known: bool
+    """Whether the name was given to such a client before."""
     warnings: tuple[Safe, ...]
     connections: tuple[tuple[str, frozenset[Scope]], ...]
     """What settings allow on each."""

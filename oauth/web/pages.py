@@ -75,7 +75,8 @@ class WebPages:
         return self._answer(
             status, "consent.html", problem=problem, host=waiting.host,
             redirect_host=waiting.redirect_host if waiting.redirect_host != waiting.host else "",
-            redirect_uri=waiting.redirect_uri, claimed_name=waiting.claimed_name, address=waiting.address,
+            redirect_uri=waiting.redirect_uri, claimed_name=waiting.claimed_name,
+            registered=waiting.alike + 1, known=seen.known, address=waiting.address,
             warnings=seen.warnings, scopes=scopes, connections=connections, name=chosen.name, lives=[(key, words) for key, words, _ in LIVES],
             chosen_life=chosen.life, has_writes=bool(offered & WRITE_SCOPES), enrolled=enrolled,
             action=f"/oauth/web/consent/{waiting.request_id}", token=tokens[0],
