@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from cockpit.app.wiring import running
-from cockpit.operator.acts import Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind

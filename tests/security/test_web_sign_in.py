@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cockpit.model.refusals import Refusal
-from cockpit.operator.acts import Command
+from cockpit.operator.act import Command
 from tests.oauth.internet import some_internet
 from tests.oauth.outside import Answer, query_of, tokens_of, wait_of
 from tests.oauth.test_totp import STEP_SECONDS, WRONG
