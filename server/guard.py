@@ -123,7 +123,7 @@ class Guard:
             raise
         except Exception:
             number = secrets.token_hex(4)
-            log.exception("unplanned error %s at %s %s", number, request.method, request.path)
+            log.exception("unplanned error %s at %s %s", number, request.method, pattern_of(request))
             return json_response(dumps({"error": "internal", "id": number}), 500)
 
     def _knows(self, host: str) -> bool:
@@ -164,6 +164,12 @@ class Guard:
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
             headers["Access-Control-Allow-Headers"] = _ALLOW_HEADERS
             headers["Access-Control-Max-Age"] = "600"
+
+
+def pattern_of(request: web.Request) -> str:
+    """Return the route that a request took, for the log: its path may hold a link that opens something."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 def _host_name(netloc: str) -> str:

@@ -17,6 +17,7 @@ from cockpit.store.writes import StoreBusy, StoreUnavailable
 from oauth.authority import Authority
 from oauth.messages import JSON, LARGEST_BODY, NOSNIFF, HttpAnswer, HttpRequest, json_error
 from server.addresses import Addresses
+from server.guard import pattern_of
 from server.limits import Kind, Limits
 
 _log = logging.getLogger(__name__)
@@ -171,14 +172,8 @@ async def _guarded(answering: Answering, asked: HttpRequest, request: web.Reques
             503, "temporarily_unavailable", "The host can't do this now; try again.", ("Retry-After", "5")
         )
     except Exception:  # noqa: BLE001 - the outermost edge
-        # Not the path: it may hold the link under which a passkey is made.
-        _log.exception("%s %s failed", request.method, _pattern(request))
+        _log.exception("%s %s failed", request.method, pattern_of(request))
         return json_error(500, "server_error", "Something went wrong here; the host's log has the details.")
-
-
-def _pattern(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return "" if resource is None else resource.canonical
 
 
 def _only(methods: str) -> _Handler:

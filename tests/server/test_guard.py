@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import aiohttp
 import pytest
 from aiohttp import web
 
-from server.guard import Policy
+from server.guard import Guard, Policy
+from server.listener import bind, serve
 from tests.server.parts import House, house, wire
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -274,3 +276,20 @@ def test_a_policy_knows_the_public_name_without_its_port():
     policy = Policy.of("https://Trade.Example:8443", ("Desk:80",), ("https://Page.Example/",), 1)
     assert {"trade.example", "desk", "localhost", "127.0.0.1", "[::1]"} == policy.hosts
     assert policy.origins == {"https://page.example"}
+
+
+async def test_an_unplanned_error_is_logged_with_its_route_and_never_with_its_path(caplog):
+    async def breaks(_: web.Request) -> web.StreamResponse:
+        raise RuntimeError("nobody thought of this")
+
+    app = web.Application()
+    Guard(Policy(frozenset({"127.0.0.1"}))).install(app)
+    app.router.add_get("/secret/{link}", breaks)
+    async with (
+        serve(app, bind("127.0.0.1", 0)) as port,
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/secret/q7Zk") as answer,
+    ):
+        assert answer.status == 500
+    assert "at GET /secret/{link}" in caplog.text
+    assert "q7Zk" not in caplog.text
