@@ -15,7 +15,7 @@ from cockpit.desk import records
 from cockpit.desk.unwritten import Unwritten
 from cockpit.model.events import Event, OrderChanged
 from cockpit.model.identity import ClientName
-from cockpit.model.orders import DONE, OPEN, Execution, GroupId, Order, OrderId, OrderRef, OrderState
+from cockpit.model.orders import AT_BROKER, DONE, OPEN, Execution, GroupId, Order, OrderId, OrderRef, OrderState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, WriteConflict
@@ -127,6 +127,10 @@ class Book:
     def all(self) -> Iterable[Order]:
         """Return what is in memory, oldest change of the ended ones first."""
         return self._orders.values()
+
+    def at_broker(self, connection: str) -> list[Order]:
+        """Return a connection's orders that its broker may still fill."""
+        return [one for one in self._open.values() if one.connection == connection and one.state in AT_BROKER]
 
     def open(self) -> list[Order]:
         """Return all orders that have not ended."""

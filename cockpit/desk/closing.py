@@ -81,11 +81,6 @@ class Closing:
             raise Refused(refuse("BUSY", "Too many positions for one call; close them by name.", positions=len(legs)))
         return Wanted.alone(legs[0].request, legs[0].expected_position) if len(legs) == 1 else basket(legs)
 
-    def at_broker(self, connection: str, symbol: str) -> list[Order]:
-        """Return the orders of a symbol that may fill now."""
-        found = (one for one in self._book.open() if one.connection == connection and one.request.symbol == symbol)
-        return [one for one in found if one.state in AT_BROKER]
-
     async def closes(self, order: Order, connection: Connection, quantity: Decimal) -> bool:
         """Whether that quantity of an order only closes what is held, whatever else fills that waits or works."""
         request = order.request

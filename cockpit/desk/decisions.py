@@ -83,8 +83,8 @@ class Decisions:
         self._publish = publish
         self._deadlines = Deadlines(clock)
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
-        observer.foreign = self.reconciler.not_ours
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
+        observer.foreign = self.reconciler.not_ours
         self.withdrawing = Withdrawing(book, sender, connections, clock)
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
@@ -361,10 +361,11 @@ class Decisions:
         """Refuse an order to a target while others of its symbol work: together they would overshoot."""
         for order in orders:
             if order.to_target:
-                others = self._orders.closing.at_broker(order.connection, order.request.symbol)
+                symbol = order.request.symbol
+                others = [one for one in self._book.at_broker(order.connection) if one.request.symbol == symbol]
                 if others:
                     names = ", ".join(one.order_id for one in others[:10])
-                    return refuse("ORDERS_IN_THE_WAY", symbol=order.request.symbol, orders=names)
+                    return refuse("ORDERS_IN_THE_WAY", symbol=symbol, orders=names)
         return None
 
     async def _end_wait(

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
 
 from cockpit.desk.approvals import room_to_ask
 from cockpit.desk.book import Book, Fill
@@ -57,8 +56,6 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from cockpit.settings.approval import ApprovalSettings, Do
 from cockpit.settings.policy import PolicySettings
-
-_ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
 
 class OrderDesk:
@@ -242,13 +239,9 @@ class OrderDesk:
                 after, event, rule = self._changed(order, request, judged, lowers, verdict)
                 entry = order_entry(after, event, "", to=request.words(), rule=rule)
                 after = await self._book.move(order, after, [entry])
-        if after.state is OrderState.PENDING:
-            may_release = after.waits and not lowers
-        elif lowers:
+        if lowers and after.state is not OrderState.PENDING:
             return await self._sender.replace(after, opens=False)
-        else:
-            may_release = True
-        if may_release and verdict.do is Do.APPROVE:
+        if verdict.do is Do.APPROVE and after.waits:
             await self.release(after)
         return self._book.get(order_id) or after
 

@@ -153,7 +153,7 @@ class Reconciler:
                 problem = refused.refusal.code
                 await self._lose(connection, problem)
             unknown = self._tell_unknown(connection, line)
-            if unknown or (problem and self._ours(connection)):
+            if unknown or (problem and self._book.at_broker(connection.name)):
                 self._plan(connection.name, _PAUSES[min(line.looks, len(_PAUSES) - 1)])
                 line.looks += 1
             else:
@@ -241,12 +241,9 @@ class Reconciler:
             and not self._sender.is_under_way(order)
         ]
 
-    def _ours(self, connection: Connection) -> list[Order]:
-        return [one for one in self._book.open() if one.connection == connection.name and one.state in AT_BROKER]
-
     async def _lose(self, connection: Connection, problem: str) -> None:
         """Without books an order that was being sent is unknown: it may have arrived."""
-        ours = self._ours(connection)
+        ours = self._book.at_broker(connection.name)
         if not ours:
             return
         says = safe(f"{connection.name}: orders could not be compared: {problem}")
@@ -257,7 +254,7 @@ class Reconciler:
                 await self._sender.learn(order, [lost])
 
     def _tell_unknown(self, connection: Connection, line: _Line) -> tuple[OrderId, ...]:
-        unknown = [order for order in self._ours(connection) if order.state is OrderState.UNKNOWN]
+        unknown = [order for order in self._book.at_broker(connection.name) if order.state is OrderState.UNKNOWN]
         for order in unknown:
             if order.order_id not in line.told:
                 says = safe(

@@ -53,22 +53,19 @@ class Withdrawing:
     async def _withdraw(self, connection: Connection, by: str, within: float) -> tuple[str, ...]:
         asked: dict[OrderRef, float] = {}
         ends = self._clock.monotonic() + within
-        self._cancel(connection, self._open(connection), asked, by)
+        self._cancel(connection, self._book.at_broker(connection.name), asked, by)
         while True:
             resting = await self._resting(connection)
             now = self._clock.monotonic()
             if resting is not None:
                 again = [one for one in resting if now - asked.get(one.reference, now - _ASK_AGAIN) >= _ASK_AGAIN]
                 self._cancel(connection, again, asked, by)
-                if not resting and not any(map(self._sender.is_under_way, self._open(connection))):
+                if not resting and not any(map(self._sender.is_under_way, self._book.at_broker(connection.name))):
                     await self._sender.settled()
                     return ()
             if now >= ends:
-                return tuple(map(_words, self._open(connection) if resting is None else resting))
+                return tuple(map(_words, self._book.at_broker(connection.name) if resting is None else resting))
             await asyncio.sleep(_LOOK_EVERY)
-
-    def _open(self, connection: Connection) -> list[Order]:
-        return [one for one in self._book.open() if one.connection == connection.name and one.state in AT_BROKER]
 
     async def _resting(self, connection: Connection) -> list[BrokerOrder] | None:
         """Return what of ours the broker's books show as open; None where they can't be read now."""

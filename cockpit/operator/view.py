@@ -11,7 +11,7 @@ from cockpit.model.checks import CheckResult
 from cockpit.model.events import CallFinished, Notice
 from cockpit.model.identity import ClientName, GrantId, Scope, Via
 from cockpit.model.latches import Latch
-from cockpit.model.orders import Order, OrderId
+from cockpit.model.orders import Order
 from cockpit.model.quotes import Quote
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingSwitch
@@ -220,20 +220,3 @@ class ClientTicket:
     warnings: tuple[Safe, ...]
     alike: int = 0
     """How many other registrations claim its name for the same hosts: hosted clients register anew at every connect."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One record of the audit, as the operator may read it."""
-
-    number: int
-    at: datetime
-    kind: str
-    client: Safe
-    tool: Safe
-    outcome: str
-    code: str
-    symbol: str
-    order_id: OrderId | None
-    duration_ms: float | None
-    detail: Safe

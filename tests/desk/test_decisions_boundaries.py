@@ -598,7 +598,7 @@ async def test_an_order_to_a_target_waits_for_others_of_its_symbol(
     targeted = replace(order, to_target=True, version=order.version + 1)
     async with desk.book.alone(order.order_id):
         await desk.book.move(order, targeted, [])
-    monkeypatch.setattr(desk.orders.closing, "at_broker", lambda connection, symbol: [order] * working)
+    monkeypatch.setattr(desk.book, "at_broker", lambda connection: [order] * working)
     answer = await approve(desk, order)
     if not named:
         assert isinstance(answer, Order)

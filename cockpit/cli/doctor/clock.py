@@ -5,17 +5,14 @@ from __future__ import annotations
 import ctypes
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cockpit.cli.doctor.database import first_value
 from cockpit.cli.doctor.findings import Finding, bad, good, warning
-from cockpit.store.archives import open_read_only
 from cockpit.store.connection import DATABASE_NAME
-from cockpit.store.folder import StoreCannotOpen
 from cockpit.store.times import from_micros
-from cockpit.store.verify import log_of
 
 PART: Final = "clock"
 _UNSYNCHRONISED: Final = 5
@@ -68,8 +65,7 @@ def _last_record(data: Path) -> datetime | None:
     if not path.is_file():
         return None
     try:
-        with closing(open_read_only(path, immutable=not log_of(path).exists())) as connection:
-            row = connection.execute("SELECT at FROM audit ORDER BY number DESC LIMIT 1").fetchone()
-    except (sqlite3.Error, StoreCannotOpen):
+        at = first_value(path, "SELECT at FROM audit ORDER BY number DESC LIMIT 1")
+    except sqlite3.Error:
         return None
-    return from_micros(row[0]) if row else None
+    return None if at is None else from_micros(at)

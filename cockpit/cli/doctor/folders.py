@@ -7,17 +7,15 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from cockpit.cli.doctor.database import first_value
 from cockpit.cli.doctor.findings import Finding, bad, good, warning
 from cockpit.model.text import safe
-from cockpit.store.archives import open_read_only
 from cockpit.store.connection import DATABASE_NAME
 from cockpit.store.folder import StoreCannotOpen, refuse_strangers
-from cockpit.store.verify import log_of
+from cockpit.store.schema import shipped_migrations
 
 PART: Final = "folders"
 _OTHERS_WRITE: Final = 0o022
@@ -117,13 +115,11 @@ def _kind_of_disk(path: Path, mounts: Path = _MOUNTS) -> str:
 
 def _database(path: Path) -> Iterator[Finding]:
     try:
-        with closing(open_read_only(path, immutable=not log_of(path).exists())) as connection:
-            version = connection.execute("SELECT max(number) FROM migrations").fetchone()[0] or 0
-    except (sqlite3.Error, StoreCannotOpen) as error:
+        version = first_value(path, "SELECT max(number) FROM migrations") or 0
+    except sqlite3.Error as error:
         yield bad(PART, f"{path} can't be read: {safe(str(error), 200)}.", "Restore it from a backup.")
         return
-    names = (entry.name for entry in resources.files("cockpit.store.migrations").iterdir())
-    newest = max(int(name[:4]) for name in names if name[:4].isdigit())
+    newest = shipped_migrations()[-1].number
     if version > newest:
         yield bad(
             PART,
