@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 TESTS ?=
+# How many files of tests run side by side.
+JOBS ?= 2
 
 .PHONY: help setup run test soak check mutants bench lock docs pictures
 
@@ -39,7 +41,7 @@ run: $(DONE)
 	@$(BIN)/cockpit demo
 
 test: $(DONE)
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 soak: $(DONE)
 	@$(BIN)/python -m tests.outside.soak
