@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
 
-_absent: set[str] = set()
+_ABSENT = re.compile(r"Skipped: (\S+) is not installed$")
 
 
 def _require(*names: str) -> str:
@@ -18,7 +19,6 @@ def _require(*names: str) -> str:
             return path
     if os.environ.get("REQUIRE_E2E") == "1":
         pytest.fail(f"{names[0]} is not installed, and REQUIRE_E2E=1 lets nothing be skipped", pytrace=False)
-    _absent.add(names[0])
     pytest.skip(f"{names[0]} is not installed")
 
 
@@ -36,7 +36,10 @@ def require_chromium() -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _absent:
-        names = " and ".join(sorted(_absent))
+    """Say in the last lines what was absent; the reports tell it, because tests may run in processes of their own."""
+    reasons = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    found = (_ABSENT.search(reason[2]) for reason in reasons if isinstance(reason, tuple))
+    if absent := {one[1] for one in found if one is not None}:
+        names = " and ".join(sorted(absent))
         line = f"SKIPPED FOR LACK OF {names.upper()}: install {names} to run every test, or run .ci/run, which does."
         terminalreporter.write_line(line, yellow=True, bold=True)
