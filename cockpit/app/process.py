@@ -13,6 +13,7 @@ import click
 
 from cockpit.app.demo import DemoClient
 from cockpit.app.logs import Logs
+from cockpit.app.open_files import make_room
 from cockpit.app.wiring import BrokerMaker, Cockpit, running
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.paper.broker import PaperBroker
@@ -44,6 +45,8 @@ async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: 
     stopping = asyncio.Event()
     taken = bind(settings.server.host, settings.server.port)
     with Logs(settings.data_dir, to_file=screen) as logs, contextlib.closing(taken):
+        if lacking := make_room(settings.server.max_connections):
+            log.warning("server.max_connections needs %d more open files than this system allows", lacking)
         async with running(settings, taken, SystemClock(), stopping, brokers, log_lines=logs.newest.lines) as cockpit:
             _take_signals(cockpit, demo=demo)
             async with contextlib.AsyncExitStack() as beside:
@@ -68,6 +71,8 @@ def looks_of(settings: Settings) -> ScreenSettings:
         rate_is_set=section.rate_hz is not None,
         ascii=section.ascii,
         mouse=section.mouse,
+        bell=section.bell,
+        notify=section.notify,
         history=section.history,
         theme_folder=settings.config_dir / "themes",
         keys=dict(section.keys),
