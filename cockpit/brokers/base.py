@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from cockpit.model.accounts import Balances, Position
-from cockpit.model.instruments import Instrument
+from cockpit.model.chains import Greeks, OptionChain, OptionSeries
+from cockpit.model.instruments import Instrument, InstrumentKind
 from cockpit.model.orders import (
     BrokerFact,
     BrokerOrder,
@@ -21,7 +23,8 @@ from cockpit.model.orders import (
     OrderType,
     TimeInForce,
 )
-from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
+from cockpit.model.quotes import Bars, Depth, FxRate, Interval, MarketClock, Quote
+from cockpit.model.research import Article, Fundamentals, Headline, Scan, ScanRequest, ScanResult, Transfer
 from cockpit.model.trading import Link, Mode
 
 FactSink = Callable[[BrokerFact], None]
@@ -56,6 +59,19 @@ class Estimate:
     source: str
 
 
+class Feature(StrEnum):
+    """What a broker may offer besides the Broker protocol, each with a protocol of its own below."""
+
+    DEPTH = "depth"
+    OPTIONS = "options"
+    FX = "fx"
+    LISTING = "listing"
+    NEWS = "news"
+    FUNDAMENTALS = "fundamentals"
+    SCANNER = "scanner"
+    TRANSFERS = "transfers"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a broker takes; anything else is CAPABILITY_UNAVAILABLE before it is sent."""
@@ -66,6 +82,8 @@ class Capabilities:
     short_selling: bool
     at_once: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
     """Types that may be IOC or FOK; the others rest before they trade."""
+    features: frozenset[Feature] = frozenset()
+    """What it offers besides, on this very account: a broker whose code has a method may still lack the data."""
 
     def lives(self, order_type: OrderType) -> frozenset[TimeInForce]:
         """Return how long orders of that type may live here."""
@@ -157,4 +175,99 @@ class Broker(Protocol):
 
     async def history(self, since: datetime, count: int) -> Sequence[tuple[datetime, Decimal]]:
         """Return up to ``count`` moments since then at which the equity was recorded, the newest, oldest first."""
+        ...
+
+
+# What follows is optional. A broker that names a feature in ``can.features`` implements its protocol; each method bounds
+# its own time and raises BrokerUnavailable like those of Broker. Text from outside is made safe before it is returned.
+
+
+@runtime_checkable
+class HasDepth(Protocol):
+    """Feature.DEPTH: a book beyond the touch."""
+
+    async def depth(self, instrument: Instrument, levels: int) -> Depth | None:
+        """Return up to ``levels`` prices a side, best first; None where the broker has no book of it."""
+        ...
+
+
+@runtime_checkable
+class HasOptions(Protocol):
+    """Feature.OPTIONS: chains of listed options. ``find`` resolves their symbols in the form of `OptionContract`."""
+
+    async def option_series(self, underlying: Instrument) -> Sequence[OptionSeries]:
+        """Return what has not expired, soonest first; nothing where there are no options on it."""
+        ...
+
+    async def option_chain(self, underlying: Instrument, expiry: date, strikes: int) -> OptionChain | None:
+        """Return the ``strikes`` strikes nearest to the money that are really listed, by rising strike.
+
+        None where there is no such series, or no price of the underlying to find the money by.
+        """
+        ...
+
+    async def greeks(self, option: Instrument) -> Greeks | None:
+        """Return the broker's own model values, or None where it has none."""
+        ...
+
+
+@runtime_checkable
+class HasFx(Protocol):
+    """Feature.FX: exchange rates."""
+
+    async def fx_rate(self, base: str, counter: str) -> FxRate | None:
+        """Return what one unit of ``base`` costs in ``counter`` (ISO 4217, upper case), or None."""
+        ...
+
+
+@runtime_checkable
+class HasListing(Protocol):
+    """Feature.LISTING: all that can be traded can be listed. Options are not in it: they have chains."""
+
+    async def listed(self, kind: InstrumentKind | None, member_of: str) -> Sequence[Instrument]:
+        """Return everything by symbol: of one kind, or what an index or fund holds; None and "" take all."""
+        ...
+
+
+@runtime_checkable
+class HasNews(Protocol):
+    """Feature.NEWS: headlines and articles. All of their text is made `Safe`, with times that bear an offset."""
+
+    async def headlines(self, instrument: Instrument | None, since: datetime, limit: int) -> Sequence[Headline]:
+        """Return the newest headlines since then, newest first, of one instrument or of all."""
+        ...
+
+    async def article(self, article_id: str) -> Article | None:
+        """Return the article of that id, or None where there is none or the account may not read it."""
+        ...
+
+
+@runtime_checkable
+class HasFundamentals(Protocol):
+    """Feature.FUNDAMENTALS: figures of companies."""
+
+    async def fundamentals(self, instrument: Instrument) -> Fundamentals | None:
+        """Return what is reported, or None where nothing is known or the account may not read it."""
+        ...
+
+
+@runtime_checkable
+class HasScanner(Protocol):
+    """Feature.SCANNER: scans of the whole market, made by the broker."""
+
+    async def scans(self) -> Sequence[Scan]:
+        """Return the scans that ``scan`` takes."""
+        ...
+
+    async def scan(self, asked: ScanRequest) -> ScanResult:
+        """Return what the scan finds, best first. Its code is one of ``scans()``."""
+        ...
+
+
+@runtime_checkable
+class HasTransfers(Protocol):
+    """Feature.TRANSFERS: money that came in or left without a trade."""
+
+    async def transfers(self, since: datetime, limit: int) -> Sequence[Transfer]:
+        """Return the newest since then, newest first."""
         ...

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from cockpit.model.options import OptionContract
 from cockpit.model.text import Safe
 
 SYMBOL_PATTERN: Final = r"[A-Z0-9][A-Z0-9.\-_:/ ]{0,31}"
@@ -41,3 +42,7 @@ class Instrument:
     """Units of the underlying in one contract."""
     simulated: bool = False
     """Invented, or priced by the paper broker: nothing of it exists at a venue."""
+    option: OptionContract | None = None
+    """The contract's terms, where it is an option."""
+    members: tuple[str, ...] = ()
+    """Symbols of what an index or a fund holds, where that is known."""

@@ -48,6 +48,49 @@ class Quote:
         return max(0, int((now - self.as_of).total_seconds() * 1000))
 
 
+@dataclass(frozen=True, slots=True)
+class DepthLevel:
+    """What is offered at one price, all that is known of it together."""
+
+    price: Decimal
+    size: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Bids and asks of one instrument beyond the touch, each side best first."""
+
+    symbol: str
+    bids: tuple[DepthLevel, ...]
+    asks: tuple[DepthLevel, ...]
+    as_of: datetime
+    source: str
+    data_type: DataType
+    note: str = ""
+    """What people must know to read it."""
+
+    def age_ms(self, now: datetime) -> int:
+        """Return the age in whole milliseconds, never negative."""
+        return max(0, int((now - self.as_of).total_seconds() * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class FxRate:
+    """What one unit of ``base`` costs in ``counter``."""
+
+    base: str
+    counter: str
+    bid: Decimal
+    ask: Decimal
+    as_of: datetime
+    source: str
+    data_type: DataType
+
+    def age_ms(self, now: datetime) -> int:
+        """Return the age in whole milliseconds, never negative."""
+        return max(0, int((now - self.as_of).total_seconds() * 1000))
+
+
 class Interval(StrEnum):
     """Lengths of a bar."""
 
