@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cockpit.model.events import ClientAskEnded, GrantChanged
-from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, GrantId, Scope, Via
+from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via, may_be_client
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
@@ -154,7 +154,7 @@ def check_terms(
     """Check what the operator chose for a client or a key."""
     if state.stopped:
         return refuse("KILL_SWITCH")
-    if not CLIENT_NAME.fullmatch(name):
+    if not may_be_client(name):
         return refuse("NAME_BAD")
     if connection not in state.config.scopes_by_connection:
         return refuse("CONNECTION_UNKNOWN", connection=safe(connection, 40))

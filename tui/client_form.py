@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from cockpit.model.identity import CLIENT_NAME, Scope, scope_text
+from cockpit.model.identity import CLIENT_NAME, Scope, may_be_client, scope_text
 from cockpit.operator.act import Command
 from cockpit.operator.acts import APPROVE_CLIENT
 from cockpit.operator.view import ClientTicket
@@ -83,6 +83,8 @@ class ClientForm:
         """Return what still hinders the approval, or nothing."""
         if not CLIENT_NAME.fullmatch(self.name):
             return "the name takes 1 to 40 letters, digits, spaces, dots, dashes or underscores"
+        if not may_be_client(self.name):
+            return f"the name {self.name!r} is kept for what you trade by hand"
         if not self.connection:
             return "there is no connection to bind it to"
         return "" if self.chosen else "choose at least one scope, or d denies"

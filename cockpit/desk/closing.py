@@ -45,11 +45,16 @@ class Closing:
         side = Side.BUY if target > held else Side.SELL
         return Wanted.alone(_order(symbol, side, abs(target - held), how), held, to_target=True)
 
-    async def of_position(self, connection: Connection, symbol: str, quantity: Decimal | None, how: How) -> Wanted:
-        """Return the order that closes a position, or ``quantity`` of it."""
+    async def of_position(
+        self, connection: Connection, symbol: str, quantity: Decimal | None, how: How, *, by_operator: bool = False
+    ) -> Wanted:
+        """Return the order that closes a position, or ``quantity`` of it.
+
+        ``by_operator``: he closes by hand, so what waits for his approval doesn't stand in his way.
+        """
         symbol = (await Market(connection).resolve(symbol)).symbol
         held = (await _held(connection)).get(symbol, ZERO)
-        leg = self._closing(connection, symbol, held, quantity, how)
+        leg = self._closing(connection, symbol, held, quantity, how, by_operator=by_operator)
         if leg is None:
             ours = _names(self._open(connection, symbol))
             raise Refused(
@@ -68,7 +73,7 @@ class Closing:
         for symbol, held in sorted((await _held(connection)).items()):
             price = None
             if order_type is OrderType.LIMIT:
-                touch = (await market.quote(await market.resolve(symbol))).touch(_closes(held))
+                touch = (await market.quote(await market.resolve(symbol))).touch(closes(held))
                 if touch is None:
                     raise Refused(refuse("MARKET_DATA_MISSING", symbol=symbol))
                 price = touch
@@ -85,7 +90,7 @@ class Closing:
         """Whether that quantity of an order only closes what is held, whatever else fills that waits or works."""
         request = order.request
         held = (await _held(connection)).get(request.symbol, ZERO)
-        return held != ZERO and request.side is _closes(held) and quantity <= self._free(connection, held, order)
+        return held != ZERO and request.side is closes(held) and quantity <= self._free(connection, held, order)
 
     async def need_within(self, order: Order, connection: Connection, request: OrderRequest) -> None:
         """Raise Refused where a change makes an order that was made from what is held larger than closes it."""
@@ -107,15 +112,32 @@ class Closing:
         return abs(held) - sum((self._may_fill(one) for one in rivals), ZERO)
 
     def _closing(
-        self, connection: Connection, symbol: str, held: Decimal, quantity: Decimal | None, how: How
+        self,
+        connection: Connection,
+        symbol: str,
+        held: Decimal,
+        quantity: Decimal | None,
+        how: How,
+        *,
+        by_operator: bool = False,
     ) -> Leg | None:
-        side = _closes(held)
-        closing = [one for one in self._open(connection, symbol) if one.request.side is side]
-        free = abs(held) - sum((self._may_fill(one) for one in closing), ZERO)
+        free = abs(held) - self.closed_by_others(connection, symbol, held, but_waiting=by_operator)
         if free <= ZERO:
             return None
         amount = free if quantity is None else min(free, quantity)
-        return Leg(_order(symbol, side, amount, how), Role.LEG, held)
+        return Leg(_order(symbol, closes(held), amount, how), Role.LEG, held)
+
+    def closed_by_others(
+        self, connection: Connection, symbol: str, held: Decimal, *, but_waiting: bool = False
+    ) -> Decimal:
+        """Return how much of a position the open orders of its symbol may close, those that wait left out or not."""
+        side = closes(held)
+        closing = [
+            one
+            for one in self._open(connection, symbol)
+            if one.request.side is side and not (but_waiting and one.state is OrderState.PENDING)
+        ]
+        return sum((self._may_fill(one) for one in closing), ZERO)
 
     def _open(self, connection: Connection, symbol: str) -> list[Order]:
         return [
@@ -136,7 +158,8 @@ async def _held(connection: Connection) -> dict[str, Decimal]:
     return {one.symbol: one.quantity for one in await connection.ask(connection.broker.positions()) if one.quantity}
 
 
-def _closes(held: Decimal) -> Side:
+def closes(held: Decimal) -> Side:
+    """Return the side that closes what is held."""
     return Side.SELL if held > ZERO else Side.BUY
 
 

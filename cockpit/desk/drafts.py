@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -12,6 +12,7 @@ from cockpit.desk.observer import Judged
 from cockpit.desk.rules import CHANGE_WAITS, Verdict, verdict_words
 from cockpit.desk.sending import order_entry
 from cockpit.desk.together import JudgedTogether
+from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
 from cockpit.model.orders import DONE, OPEN, GroupId, Order, OrderId, OrderRef, OrderRequest, OrderState
@@ -23,12 +24,27 @@ from cockpit.store.audit import AuditEntry
 _ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
 
-def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, randomness: bytes) -> tuple[Order, ...]:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whose orders they are, and where they go."""
+
+    client: ClientName
+    grant_id: GrantId
+    connection: str
+    shadow_of: str = ""
+
+    @classmethod
+    def of(cls, admitted: Admitted) -> Asker:
+        """Return the client whose call passed the gate."""
+        return cls(admitted.grant.client, admitted.grant.grant_id, admitted.connection.name, admitted.shadow_of)
+
+
+def new_orders(asker: Asker, together: JudgedTogether, now: datetime, randomness: bytes) -> tuple[Order, ...]:
     """Make the orders, first the one whose decision is everybody's. Their ids sort in their order.
 
     ``randomness`` is ten bytes.
     """
-    grant, wanted = admitted.grant, together.wanted
+    wanted = together.wanted
     until = now + timedelta(seconds=together.head.policy.approval_seconds)
     # Half of the space is left, so that counting up for a whole group can't run over.
     first = int.from_bytes(randomness) >> 1
@@ -39,9 +55,9 @@ def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, rand
             OrderId("o-" + name),
             OrderRef("ck:" + name),
             1,
-            grant.client,
-            grant.grant_id,
-            admitted.connection.name,
+            asker.client,
+            asker.grant_id,
+            asker.connection,
             judged.request,
             OrderState.PENDING,
             ZERO,
@@ -57,7 +73,7 @@ def new_orders(admitted: Admitted, together: JudgedTogether, now: datetime, rand
             linkage=wanted.linkage,
             role=leg.role,
             expected_position=leg.expected_position,
-            shadow_of=admitted.shadow_of,
+            shadow_of=asker.shadow_of,
             to_target=leg.to_target,
             unit_worth=judged.unit_worth,
         )

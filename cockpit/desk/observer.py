@@ -105,12 +105,13 @@ class Observer:
         scopes: frozenset[Scope] | None = None,
         linked: Linked | None = None,
         previewed_at: Decimal | None = None,
+        by_operator: bool = False,
     ) -> Judged:
         """Gather fresh facts and run every check. ``but`` is an order that must not count against itself.
 
         ``earlier`` are orders of its group that would be sent before it: they count as if they were being sent.
         ``linked`` says what the order is within a group that is decided on. ``client`` is who asks, where the order
-        isn't known yet. ``previewed_at`` is the touch at the preview that is placed.
+        isn't known yet. ``previewed_at`` is the touch at the preview that is placed. ``by_operator``: he asks himself.
 
         What the broker doesn't answer is missing to the checks, which refuse for it.
         """
@@ -186,6 +187,7 @@ class Observer:
             open_orders=len(waiting) + len(earlier),
             open_of_symbol=sum(1 for one in (*waiting, *earlier) if one.request.symbol == symbol),
             latches=self._oversight.latches.holding(connection.name, client),
+            by_operator=by_operator,
         )
         lowers = False
         if before is not None and before != request:

@@ -16,6 +16,7 @@ from cockpit.desk.closing import Closing
 from cockpit.desk.confirming import confirm
 from cockpit.desk.connections import Connection
 from cockpit.desk.drafts import (
+    Asker,
     asked_entry,
     asked_otherwise,
     cancel_asked,
@@ -172,7 +173,7 @@ class OrderDesk:
                 if refusal is not None:
                     raise Refused(refusal)
                 verdict = self._verdict(client, connection, together)
-                made = new_orders(admitted, together, self._clock.now(), self._randomness(10))
+                made = new_orders(Asker.of(admitted), together, self._clock.now(), self._randomness(10))
                 orders = under_rule(made, verdict, self._approval.confirm_seconds)
                 head = orders[0]
                 refusal = self._sender.last_look(head, connection, opens=any(together.opens()))

@@ -20,7 +20,7 @@ from cockpit.desk.sent import mark_acknowledged
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
-from cockpit.model.identity import Scope, effective
+from cockpit.model.identity import OPERATORS_GRANT, Scope, effective
 from cockpit.model.latches import Latch
 from cockpit.model.orders import (
     AT_BROKER,
@@ -263,7 +263,12 @@ class Sender:
                         await self._book.write_late()
 
     def last_look(self, order: Order, connection: Connection, *, opens: bool = True) -> Refusal | None:
-        """Look at authority, switch and latches once more. Nothing is awaited between this and the broker's call."""
+        """Look at authority, switch and latches once more. Nothing is awaited between this and the broker's call.
+
+        What the operator closes by hand has his authority, which no switch and no latch takes; it never opens.
+        """
+        if order.grant_id == OPERATORS_GRANT:
+            return refuse("POSITION_CHANGED", "By hand positions are only closed.") if opens else None
         if self._switch.state in {TradingState.KILLED, TradingState.HALTED}:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
         if opens and self._switch.state is TradingState.REDUCE_ONLY:

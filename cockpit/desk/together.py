@@ -81,6 +81,7 @@ async def judge_together(
     but: OrderId | None = None,
     client: str = "",
     scopes: frozenset[Scope] | None = None,
+    by_operator: bool = False,
 ) -> JudgedTogether:
     """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
     judged: list[Judged] = []
@@ -95,6 +96,7 @@ async def judge_together(
             scopes=scopes,
             linked=_linked(wanted, place),
             previewed_at=None if place else wanted.previewed_at,
+            by_operator=by_operator,
         )
         judged.append(one)
         earlier.append(provisional(connection.name, client, wanted, place, one.request, one.unit_worth, one.seen.now))

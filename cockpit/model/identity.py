@@ -17,6 +17,16 @@ GrantId = NewType("GrantId", str)
 
 CLIENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}")
 
+OPERATOR: Final = ClientName("operator")
+"""Who asked for what the operator trades by hand; no client may have the name."""
+OPERATORS_GRANT: Final = GrantId("operator")
+"""Stands for an authority where the operator himself is one; no grant has this id."""
+
+
+def may_be_client(name: str) -> bool:
+    """Whether a client may have that name: its letters fit, and nobody takes it for the operator's own."""
+    return bool(CLIENT_NAME.fullmatch(name)) and name.strip(" ._-").casefold() != OPERATOR
+
 
 class Scope(StrEnum):
     """What a client may do. A tool names one."""

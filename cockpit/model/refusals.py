@@ -155,7 +155,12 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("CLIENT_DOCUMENT", "The client's own description can't be had, or it doesn't fit; nobody was let in.", False, _C),
     ("CLIENT_UNKNOWN", "No client of that name or id is known.", False, _O),
     ("NAME_TAKEN", "That name is another client's.", False, _O),
-    ("NAME_BAD", "A client's name is 1 to 40 letters, digits, spaces, dots, dashes or underscores.", False, _O),
+    (
+        "NAME_BAD",
+        "A client's name is 1 to 40 letters, digits, spaces, dots, dashes or underscores, and not operator.",
+        False,
+        _O,
+    ),
     ("SCOPE_NOT_ALLOWED", "The settings don't allow that scope on that connection.", False, _O),
     ("CHOOSE_CONNECTION", "There is more than one connection; name one.", False, _O),
     ("LATCH_UNKNOWN", "Nothing of that name is latched.", False, _O),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from cockpit.model.identity import CLIENT_NAME, READ_SCOPES, ClientName, Scope, scope_text, scopes_of
+from cockpit.model.identity import (
+    CLIENT_NAME,
+    READ_SCOPES,
+    ClientName,
+    Scope,
+    may_be_client,
+    scope_text,
+    scopes_of,
+)
 from cockpit.model.products import LOCAL_HOSTS, claimed_product
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import Safe, is_plain, safe
@@ -56,7 +64,7 @@ class LettingIn:
         if refusal is not None:
             return refusal
         name = wanted.name or self._suggest(waiting)[0]
-        if not CLIENT_NAME.fullmatch(name):
+        if not may_be_client(name):
             return refuse("NAME_BAD", name=safe(name, 60))
         grant = await self._rooms.authority.approve(
             waiting.request_id, ClientName(name), scopes, connection, wanted.lives, by
@@ -101,7 +109,7 @@ class LettingIn:
         if len(fitting) == 1:
             return fitting[0].name, True
         taken = {one.name.lower() for one in known}
-        if wanted not in taken:
+        if wanted not in taken and may_be_client(wanted):
             return wanted, False
         number = 2
         while f"{wanted[:36]}-{number}".lower() in taken:

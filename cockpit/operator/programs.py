@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from cockpit.model.identity import CLIENT_NAME, ClientName, Grant, Via, scope_text, scopes_of
+from cockpit.model.identity import ClientName, Grant, Via, may_be_client, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
@@ -126,7 +126,7 @@ class Programs:
             return refuse("KILL_SWITCH", "Resume first: while everything is stopped nothing is made.")
         if not asked.name or not asked.scopes:
             return refuse("BAD_ACT_ARGUMENTS", f"{what} needs a name and at least one scope.")
-        if not CLIENT_NAME.fullmatch(asked.name):
+        if not may_be_client(asked.name):
             return refuse("NAME_BAD", name=safe(asked.name, 60))
         connection = connection_for(self._rooms, asked.connection)
         if isinstance(connection, Refusal):

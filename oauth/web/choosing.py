@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from cockpit.model.identity import CLIENT_NAME, READ_SCOPES, Scope
+from cockpit.model.identity import READ_SCOPES, Scope, may_be_client
 from cockpit.model.text import Safe, safe
 from oauth.waiting import WaitingClient
 from oauth.web.forms import Form
@@ -79,6 +79,6 @@ def fault_of(chosen: Chosen, seen: Seen) -> str:
         return "It did not ask for that."
     if not chosen.scopes <= allowed:
         return f"The settings don't allow that on {safe(chosen.connection, 40)}."
-    if not CLIENT_NAME.fullmatch(chosen.name):
-        return "Give it a name of letters, digits, spaces, dots, dashes and underscores."
+    if not may_be_client(chosen.name):
+        return "Give it a name of letters, digits, spaces, dots, dashes and underscores, other than the operator's own."
     return "" if chosen.life in {key for key, _, _ in LIVES} else "Choose how long."

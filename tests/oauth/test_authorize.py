@@ -58,6 +58,7 @@ async def test_a_decision_is_made_once(house: House) -> None:
     ("name", "scopes", "connection", "code"),
     [
         ("", READS, "paper", "NAME_BAD"),
+        ("OPERATOR ", READS, "paper", "NAME_BAD"),
         ("[@click=app.quit]x[/]", READS, "paper", "NAME_BAD"),
         ("ok", READS, "nowhere", "CONNECTION_UNKNOWN"),
         ("ok", frozenset({Scope.WRITE_ORDERS}), "live", "SCOPE_NOT_ALLOWED"),

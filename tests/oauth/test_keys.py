@@ -74,6 +74,7 @@ async def test_a_key_cannot_be_made_beyond_the_settings(house: House) -> None:
     for scopes, connection, name, code in (
         (READS, "nowhere", "a", "CONNECTION_UNKNOWN"),
         (READS, "paper", "../a", "NAME_BAD"),
+        (READS, "paper", "operator", "NAME_BAD"),
         (frozenset(house.config.grantable), "live", "a", "SCOPE_NOT_ALLOWED"),
     ):
         answer = await house.authority.create_key(ClientName(name), scopes, connection, None, "operator")

@@ -113,6 +113,7 @@ async def test_what_is_beyond_the_settings_is_not_minted(house: House) -> None:
     for wrong, code in (
         (terms("Claude"), "NAME_TAKEN"),
         (terms("../x"), "NAME_BAD"),
+        (terms("Operator."), "NAME_BAD"),
         (terms(connection="nowhere"), "CONNECTION_UNKNOWN"),
         (terms(connection="live", scopes=frozenset({Scope.WRITE_ORDERS})), "SCOPE_NOT_ALLOWED"),
     ):

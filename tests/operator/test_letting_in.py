@@ -218,6 +218,11 @@ async def test_a_name_of_another_host_is_never_joined(desk: Desk) -> None:
     assert (ticket.suggested_name, ticket.known) == ("claude-2", False)
 
 
+async def test_a_client_is_never_proposed_to_be_called_as_the_operator(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.page("Operator", "https://evil.example/callback"))
+    assert (ticket.suggested_name, ticket.known) == ("operator-2", False)
+
+
 async def test_what_fits_two_names_is_left_to_the_operator(desk: Desk) -> None:
     for name in ("work", "home"):
         await desk.approve(await desk.page("Claude", "https://claude.ai/api/mcp/auth_callback"), name)

@@ -52,6 +52,8 @@ def test_what_hinders_an_approval_is_said() -> None:
     wanted = form()
     wanted.name = "../etc"
     assert "name" in wanted.complaint()
+    wanted.name = "Operator"
+    assert "by hand" in wanted.complaint()
     nowhere = ClientForm("X", replace(client_ticket(pending_client()), scopes_by_connection=()))
     assert "connection" in nowhere.complaint()
 

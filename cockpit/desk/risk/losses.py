@@ -43,7 +43,9 @@ def daily_loss(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     return at_most(policy.max_daily_loss, lost, "Lost today:", percent)
 
 
-@check("L2", "DRAWDOWN", "OpenTrading", parameters=("max_drawdown",), inputs=("balances", "high_water"))
+@check(
+    "L2", "DRAWDOWN", "OpenTrading", parameters=("max_drawdown",), inputs=("balances", "high_water"), holds_clients=True
+)
 def drawdown(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The equity is not too far below its highest; beyond the limit the connection takes no orders at all."""
     held = latched(LatchKind.DRAWDOWN, seen)

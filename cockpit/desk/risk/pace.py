@@ -36,6 +36,7 @@ def order_rate(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     "ibkr-agent",
     parameters=("max_daily_orders", "connection_daily_orders"),
     inputs=("activity",),
+    holds_clients=True,
 )
 def daily_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The client's and the connection's orders of the day are within their limits."""
@@ -50,7 +51,7 @@ def daily_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 @check(
     "R3", "DAILY_NOTIONAL", "ibkr-agent",
     parameters=("max_daily_notional", "connection_daily_notional", "market_margin"),
-    inputs=("activity", "quote", "to_account"),
+    inputs=("activity", "quote", "to_account"), holds_clients=True,
 )  # fmt: skip
 def daily_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The value of the client's and the connection's orders of the day is within their limits."""
@@ -71,7 +72,7 @@ def daily_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
 
 @check(
     "R4", "MAX_OPEN_ORDERS", "ibkr-agent", parameters=("max_open_orders", "max_open_orders_per_symbol"),
-    inputs=("open_orders", "open_of_symbol"),
+    inputs=("open_orders", "open_of_symbol"), holds_clients=True,
 )  # fmt: skip
 def open_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Not too many orders of the connection, and of the symbol, work or wait."""

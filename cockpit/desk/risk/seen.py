@@ -141,6 +141,8 @@ class Seen:
     """Whether the shares for a short sale are found."""
     broker_warning: str | None = None
     """What the broker's own preview warns of; empty where of nothing."""
+    by_operator: bool = False
+    """Whether the operator asks himself: what holds clients back doesn't hold him from closing."""
 
     def touch(self, side: Side) -> Decimal | None:
         """Return the price at which that side trades now, or None."""

@@ -13,7 +13,7 @@ from cockpit.settings.policy import PolicySettings
 _STOPPED = frozenset({TradingState.KILLED, TradingState.HALTED})
 
 
-@check("G1", "KILL_SWITCH", "RTS 6 Art. 12")
+@check("G1", "KILL_SWITCH", "RTS 6 Art. 12", holds_clients=True)
 def kill_switch(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Nothing passes a kill, and no order passes a halt."""
     code = "HALTED" if seen.state is TradingState.HALTED else "KILL_SWITCH"
@@ -85,7 +85,7 @@ def broker_ready(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     return judged(seen.link is Link.READY, Link.READY, seen.link, f"The broker's link is {seen.link}.")
 
 
-@check("G11", "RECONCILING", "nautilus STREAM_RECONCILING")
+@check("G11", "RECONCILING", "nautilus STREAM_RECONCILING", holds_clients=True)
 def reconciled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """No order of the account is unresolved."""
     count = seen.unknown_orders

@@ -30,7 +30,7 @@ def resolved(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict
     return judged(order.symbol == found, found, order.symbol, f"It is {found} on {seen.instrument.exchange}.")
 
 
-@check("V3", "SYMBOL_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("allowed_symbols",))
+@check("V3", "SYMBOL_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("allowed_symbols",), holds_clients=True)
 def symbol_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The symbol is on the list of those that may be traded."""
     if policy.allowed_symbols is None:
@@ -41,7 +41,7 @@ def symbol_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
     )
 
 
-@check("V3", "SYMBOL_RESTRICTED", "SEC 15c3-5 (c)(2)", parameters=("denied_symbols",))
+@check("V3", "SYMBOL_RESTRICTED", "SEC 15c3-5 (c)(2)", parameters=("denied_symbols",), holds_clients=True)
 def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The symbol is not on the list of those that may not be traded."""
     if not policy.denied_symbols:
@@ -51,7 +51,9 @@ def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
     return judged(not denied, "not on the list", seen.instrument.symbol, says)
 
 
-@check("V4", "ASSET_CLASS_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("asset_classes",), inputs=())
+@check(
+    "V4", "ASSET_CLASS_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("asset_classes",), inputs=(), holds_clients=True
+)
 def asset_class(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The instrument's kind may be traded, and an option is never sold without being held."""
     kind = seen.instrument.kind

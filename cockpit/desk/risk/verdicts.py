@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from cockpit.desk.risk.seen import Seen
 from cockpit.model.checks import Applies, CheckResult
-from cockpit.model.money import plain
+from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import OrderRequest
 from cockpit.model.refusals import REFUSALS
 from cockpit.settings.policy import PolicySettings
@@ -66,9 +66,13 @@ class Check:
     """Whether it only shows; such a check never refuses."""
     of_exits: bool
     """Whether it judges an entry by its exits: the entry is judged again where one of them changes."""
+    holds_clients: bool = False
+    """Whether it is there to hold clients back: it says nothing about an order by which the operator only closes."""
 
     def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
         """Judge an order. Pure, and never raises."""
+        if self.holds_clients and seen.by_operator and seen.opening(order) == ZERO:
+            return _result(BY_HAND, self.code)
         try:
             found = self.judge(order, seen, policy)
         except MissingInput as missing:
@@ -87,12 +91,13 @@ def check(
     inputs: tuple[str, ...] = (),
     advisory: bool = False,
     of_exits: bool = False,
+    holds_clients: bool = False,
 ) -> Callable[[Judge], Check]:
     """Declare a check; its sentence is the first line of the function's docstring."""
 
     def declared(judge: Judge) -> Check:
         sentence = (judge.__doc__ or "").strip().splitlines()[0]
-        return Check(row, code, sentence, source, parameters, inputs, judge, advisory, of_exits)
+        return Check(row, code, sentence, source, parameters, inputs, judge, advisory, of_exits, holds_clients)
 
     return declared
 
@@ -135,3 +140,4 @@ ONLY_REDUCES: Final = idle("The order only reduces.")
 LOWERS: Final = idle("The change only lowers the risk.")
 PAPER: Final = idle("Only where the money is real.")
 NOBODY: Final = idle("No client is meant.")
+BY_HAND: Final = idle("The operator closes by hand.")

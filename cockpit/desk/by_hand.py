@@ -1,0 +1,246 @@
+"""What the operator trades by hand: orders that close what is held, never more, and need nobody's approval but his."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from cockpit.desk.book import Book
+from cockpit.desk.closing import Closing, How, closes
+from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.decisions import Decisions
+from cockpit.desk.drafts import Asker, new_orders
+from cockpit.desk.groups import lacking
+from cockpit.desk.market import Market
+from cockpit.desk.observer import Observer
+from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.sent import insert_sent
+from cockpit.desk.switch import Switch
+from cockpit.desk.together import JudgedTogether, judge_together
+from cockpit.desk.undisturbed import Undisturbed
+from cockpit.model.accounts import Position
+from cockpit.model.clock import Clock
+from cockpit.model.identity import OPERATOR, OPERATORS_GRANT
+from cockpit.model.money import ZERO, plain
+from cockpit.model.orders import DONE, Order, OrderId, OrderRequest, OrderState, OrderType, TimeInForce
+from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import safe
+from cockpit.model.trading import TradingState
+
+log = logging.getLogger(__name__)
+
+_GONE_WITHIN: Final = 5.0
+"""Seconds that cancelled orders may take to leave the broker's books before positions are closed all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A position that the operator wants to close, or a part of it."""
+
+    connection: str
+    symbol: str
+    quantity: Decimal | None = None
+    """None for all that no open order closes already."""
+    limit: Decimal | None = None
+    """None, and not at the touch: at market."""
+    at_touch: bool = False
+    """With the price at which it trades now as its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What closing would send, as it is seen now, with what was found of it."""
+
+    request: OrderRequest
+    position: Position
+    others: Decimal
+    """Quantity of the position that open orders may close."""
+    together: JudgedTogether
+
+    @property
+    def seen(self) -> str:
+        """What a close is bound to: what is held, and what others may close of it."""
+        return f"{plain(self.position.quantity)}/{plain(self.others)}"
+
+    @property
+    def held_after(self) -> Decimal:
+        """What is held once this order has filled, and nothing else."""
+        return self.position.quantity + self.request.side.sign * self.request.quantity
+
+    def about(self) -> Decimal | None:
+        """Return about how much it comes to, in the account's currency; None where no price is known."""
+        price, unit = self._price(), self._unit()
+        return None if price is None or unit is None else price * unit * self.request.quantity
+
+    def realises(self) -> Decimal | None:
+        """Return about the profit that it realises, before fees; None where no price or no cost is known."""
+        price, unit = self._price(), self._unit()
+        if price is None or unit is None or self.position.average_price == ZERO:
+            return None
+        return (price - self.position.average_price) * unit * self.request.quantity * -self.request.side.sign
+
+    def _price(self) -> Decimal | None:
+        return self.request.limit_price or self.together.head.seen.touch(self.request.side)
+
+    def _unit(self) -> Decimal | None:
+        seen = self.together.head.seen
+        return None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
+
+
+@dataclass(frozen=True, slots=True)
+class Flattened:
+    """What became of closing everything on a connection."""
+
+    ended: int
+    """Open orders that were cancelled first."""
+    orders: tuple[Order, ...]
+    left: tuple[tuple[str, Refusal], ...]
+    """Symbols of positions for which nothing was sent, and why."""
+
+
+class ByHand:
+    """The operator's own orders. They take the one way to the broker, and pass every state of the switch: they only close."""
+
+    def __init__(
+        self,
+        book: Book,
+        observer: Observer,
+        sender: Sender,
+        closing: Closing,
+        decisions: Decisions,
+        connections: Connections,
+        undisturbed: Undisturbed,
+        switch: Switch,
+        clock: Clock,
+        randomness: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._book = book
+        self._observer = observer
+        self._sender = sender
+        self._closing = closing
+        self._decisions = decisions
+        self._connections = connections
+        self._undisturbed = undisturbed
+        self._switch = switch
+        self._clock = clock
+        self._randomness = randomness
+
+    async def look(self, wanted: Close) -> Closure:
+        """Price and check what closing would send; nothing changes. Raises Refused."""
+        return await self._switch.unless_killed(self._closure(wanted))
+
+    async def close(self, wanted: Close, seen: str, by: str) -> Order:
+        """Send an order that closes a position. Raises Refused.
+
+        ``seen`` is that of the look that was confirmed, or empty; where the position, or what open orders may close of
+        it, isn't as it was then, nothing is sent. So two of one confirmation never both leave.
+        """
+        return await self._undisturbed.do(self._close(wanted, seen, by))
+
+    async def flatten(self, connection: str, by: str) -> Flattened:
+        """Cancel every open order of a connection, then close each of its positions at market. Raises Refused."""
+        return await self._undisturbed.do(self._flatten(connection, by))
+
+    async def _closure(self, wanted: Close) -> Closure:
+        connection = self._connections.need(wanted.connection)
+        market = Market(connection)
+        instrument = await market.resolve(wanted.symbol)
+        positions = await connection.ask(connection.broker.positions())
+        position = next((one for one in positions if one.symbol == instrument.symbol and one.quantity), None)
+        if position is None:
+            raise Refused(refuse("NOTHING_HELD", symbol=instrument.symbol, connection=connection.name))
+        price = wanted.limit
+        if wanted.at_touch:
+            price = (await market.quote(instrument)).touch(closes(position.quantity))
+            if price is None:
+                raise Refused(refuse("MARKET_DATA_MISSING", symbol=instrument.symbol))
+        how = How(OrderType.MARKET if price is None else OrderType.LIMIT, price, TimeInForce.DAY)
+        asked = await self._closing.of_position(connection, instrument.symbol, wanted.quantity, how, by_operator=True)
+        others = self._closing.closed_by_others(connection, instrument.symbol, position.quantity, but_waiting=True)
+        refusal = lacking(connection.broker.can, asked)
+        if refusal is not None:
+            raise Refused(refusal)
+        together = await judge_together(self._observer, connection, asked, by_operator=True)
+        return Closure(together.head.request, position, others, together)
+
+    async def _close(self, wanted: Close, seen: str, by: str) -> Order:
+        connection = self._connections.need(wanted.connection)
+        killed = self._killed
+        async with self._observer.turn(connection, OPERATOR):
+            closure = await self.look(wanted)
+            if seen and closure.seen != seen:
+                raise Refused(_changed(closure, seen))
+            refusal = closure.together.refusal()
+            if refusal is not None:
+                raise Refused(refusal)
+            order = self._made(connection, closure, by)
+            held_before = insert_sent(order.order_id, closure.together.head.seen.now, closure.position.quantity)
+            entry = order_entry(
+                order, "order.closed_by_hand", "", by=by, seen=seen, held=str(closure.position.quantity)
+            )
+            await self._book.add(order, [held_before], [entry])
+        if self._killed and not killed:
+            # The kill came while it was written: whoever pressed it saw no such order.
+            await self._sender.cancel(order)
+        return await self._sender.submit(order, opens=any(closure.together.opens()))
+
+    def _made(self, connection: Connection, closure: Closure, by: str) -> Order:
+        asker = Asker(OPERATOR, OPERATORS_GRANT, connection.name)
+        (order,) = new_orders(asker, closure.together, self._clock.now(), self._randomness(10))
+        return replace(
+            order, state=OrderState.SENDING, decide_by=None, reason=safe(f"Closes by hand of the operator ({by}).")
+        )
+
+    async def _flatten(self, name: str, by: str) -> Flattened:
+        connection = self._connections.need(name)
+        killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
+        ended = await self._cancel_open(name, by)
+        positions = await connection.ask(connection.broker.positions())
+        for symbol in sorted(one.symbol for one in positions if one.quantity):
+            if self._killed and not killed:
+                left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
+                continue
+            try:
+                sent.append(await self._close(Close(name, symbol), "", by))
+            except Refused as refused:
+                left.append((symbol, refused.refusal))
+        return Flattened(ended, tuple(sent), tuple(left))
+
+    async def _cancel_open(self, connection: str, by: str) -> int:
+        """Cancel what is open, wait a little until it has gone, and return how many have."""
+        asked = [one.order_id for one in self._book.open_on(connection)]
+        found = await asyncio.gather(*(self._cancel(order_id, by) for order_id in asked), return_exceptions=True)
+        for order_id, one in zip(asked, found, strict=True):
+            if isinstance(one, BaseException):
+                log.error("the cancel of %s broke off", order_id, exc_info=one)
+        return sum(one is True for one in found)
+
+    async def _cancel(self, order_id: OrderId, by: str) -> bool:
+        await self._decisions.cancel(order_id, by)
+        try:
+            async with asyncio.timeout(_GONE_WITHIN):
+                while (order := self._book.get(order_id)) is not None and order.state not in DONE:
+                    await asyncio.shield(self._book.changed(order_id))
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def _killed(self) -> bool:
+        return self._switch.state is TradingState.KILLED
+
+
+def _changed(closure: Closure, seen: str) -> Refusal:
+    """Say what isn't as it was when the operator looked."""
+    held, _, others = seen.partition("/")
+    now = plain(closure.position.quantity)
+    says = f"Held is {now} now, not {held}; nothing was sent."
+    if now == held:
+        closed = plain(closure.others)
+        says = f"Open orders may close {closed} of it now, not {others}; nothing was sent."
+    return refuse("POSITION_CHANGED", says, looked_at=seen, now=closure.seen)
