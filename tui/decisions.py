@@ -152,7 +152,8 @@ def quit_question(state: ScreenState) -> Question:
     left = f", {plural(waiting, 'decision')} still open" if waiting else ""
     if state.attached:
         return Question("LEAVE", (Span(f"this screen? The cockpit goes on without it{left}"),), None)
-    return Question("QUIT", (Span(f"and cut off {plural(clients, 'client')}{left}?"),), None)
+    cut_off = f" and cut off {plural(clients, 'client')}" if clients else ""
+    return Question("QUIT", (Span(f"the cockpit{cut_off}{left}?"),), None)
 
 
 def still_holds(state: ScreenState, question: Question) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
 from cockpit.operator.act import Act, When
-from cockpit.operator.acts import DENY_ORDER, KILL, LOGS
+from cockpit.operator.acts import DENY_ORDER, KILL, LOGS, RESUME
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.client_form import ClientForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS
@@ -169,6 +169,8 @@ class KeyMap:
                 found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 7 if act is ALWAYS else 1))
         found += _of_place(state)
         if state.place is Place.MAIN:
+            if state.stopped and not state.read_only:
+                found.append(KeyHint(f":{RESUME.command}", "goes on", 2))
             for rank, name in ((4, "clients"), (4, "orders"), (7, "positions"), (6, "limits")):
                 found.append(KeyHint(spoken(self._keys.get(name, "")), KNOWN[name].command, rank))
             found += [
@@ -207,16 +209,16 @@ def _of_place(state: ScreenState) -> list[KeyHint]:
     target = state.target
     if fits(DENY_ORDER, target, state.stopped):
         reason = [KeyHint("D", "with reason", 6)]
-        return [KeyHint("e", "edit down", 2), *reason] if state.place is Place.ORDER else reason
+        return [KeyHint("e", "edit", 2), *reason] if state.place is Place.ORDER else reason
     if isinstance(target, Latch):
         return [KeyHint("r", "release", 1)]
     if is_unknown(target):
         return [KeyHint("r", "resolve", 1)]
     match state.place:
         case Place.CLIENT:
-            return [KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
+            return [KeyHint("j k", "choose", 2), KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
         case Place.SCOPES:
-            return [KeyHint("a", "apply", 1), KeyHint("space", "toggle", 1)]
+            return [KeyHint("a", "apply", 1), KeyHint("j k", "choose", 2), KeyHint("space", "toggle", 1)]
         case Place.CLIENTS if state.clients.chosen is not None:
             return [KeyHint("s", "scopes", 2)]
     return []

@@ -183,9 +183,9 @@ class ScreenState:
 
     @property
     def is_away(self) -> bool:
-        """Whether the operator counts as away; then rules approve nothing by themselves, unless settings keep them."""
+        """Whether the operator counts as away and anything hangs on that: rules that approve, or a halt."""
         presence = self.snapshot.presence
-        return presence is not None and not presence.present
+        return presence is not None and presence.matters and not presence.present
 
     @property
     def unknown_orders(self) -> int:

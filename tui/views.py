@@ -123,8 +123,7 @@ class Views:
                 return order_list_rows(state.orders, state.snapshot, now, width, height, self._zone)
             case Place.CLIENT if state.form is not None:
                 rows, at = client_ticket_rows(state.form, state.snapshot.connections, now, width)
-                top = max(0, min(at - height + 2, len(rows) - height))
-                return rows[top : top + height]
+                state.offset = max(0, min(at - height + 2, len(rows) - height))
             case Place.SCOPES if state.scopes is not None:
                 rows = scope_ticket_rows(state.scopes, state.alike(state.scopes.view), now, width)
             case Place.ORDER:

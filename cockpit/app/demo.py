@@ -17,11 +17,12 @@ log = logging.getLogger(__name__)
 
 _STOP_WITHIN: Final = 2.0
 _LONGEST_LINE: Final = 16_384
-_ORDER_WAITS: Final = "Demo: an order waits — press a on its row, then y to send it, or d to reject it"
+_ORDER_WAITS: Final = "Demo: an order waits; a and then y sends it, d rejects it, ⏎ shows all of it"
 _ENDS_HINT: Final = {
-    "connected": "Demo: the client is in; its calls run below. It will propose an order in a moment",
+    "connected": "Demo: the client is in; its calls run below. If it may trade, orders follow",
     "denied": "Demo: the client was turned away; it asks again in half a minute",
     "ended": "Demo: the client's authority has ended; it asks again in a moment",
+    "turned_away": "Demo: the client finds the door closed; it tries again in a moment",
     "failed": "Demo: the client could not go on; it tries again in a moment",
 }
 
@@ -88,7 +89,7 @@ class DemoClient:
         code, event = said.get("code"), said.get("event")
         if isinstance(code, str) and code:
             log.info("the demo client's page shows the code %s", safe(code, 12))
-            self._hint(f"Demo: a client's page shows {safe(code, 12)} — press a on its row, type the code, then y")
+            self._hint(f"Demo: its page shows {safe(code, 12)}; press a and type it. write:orders lets it trade")
         elif event == "order":
             waits = str(said.get("text", "")).startswith("Waits")
             self._hint(_ORDER_WAITS if waits else None)

@@ -17,7 +17,7 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import Linkage
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.settings.approval import RuleSettings
+from cockpit.settings.approval import Do, RuleSettings
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.times import to_micros
@@ -45,6 +45,11 @@ class Rulebook:
     def off(self) -> frozenset[str]:
         """Names of the rules that are off."""
         return self._off
+
+    @property
+    def approves(self) -> bool:
+        """Whether any rule that is on approves by itself."""
+        return any(rule.do is Do.APPROVE and rule.name not in self._off for rule in self.rules)
 
     def verdict(self, client: ClientName, connection: str, together: JudgedTogether) -> Verdict:
         """Return what is done with an order, or with several that are decided on together: the strictest of each.

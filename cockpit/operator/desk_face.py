@@ -53,6 +53,7 @@ from cockpit.operator.view import (
 )
 from cockpit.operator.web_acts import WebActs
 from cockpit.operator.wire import arguments_of, decimal, number
+from cockpit.settings.approval import OperatorLost
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -305,7 +306,8 @@ class OperatorFace:
 
     def _presence(self) -> PresenceView:
         presence = self._rooms.presence
-        return PresenceView(presence.present, presence.screens, presence.on_lost, presence.lets_rules_approve)
+        matters = presence.on_lost is OperatorLost.HALT or self._rooms.rulebook.approves
+        return PresenceView(presence.present, presence.screens, presence.on_lost, presence.lets_rules_approve, matters)
 
     def _pending_order(self, order: Order) -> PendingOrder:
         legs = self._rooms.book.together(order)

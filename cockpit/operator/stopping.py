@@ -22,6 +22,10 @@ _WRITTEN_WITHIN: Final = 5.0
 """Seconds that what is in force already may take to be written."""
 
 
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 class Stopping:
     """The acts that stop, and the one that lets go on."""
 
@@ -42,7 +46,9 @@ class Stopping:
         await _in_time(rooms.decisions.void_waiting("KILL_SWITCH", by))
         voided = waiting - rooms.decisions.waiting()
         cancelled, left = await leaving
-        says = f"KILLED: {len(ended)} authorities ended, {voided} waiting orders voided, {cancelled} orders cancelled."
+        ends = _counted(len(ended), "authority", "authorities")
+        voids, cancels = _counted(voided, "waiting order"), _counted(cancelled, "order")
+        says = f"KILLED: {ends} ended, {voids} voided, {cancels} cancelled."
         if left:
             says += f" {len(left)} may still work at the broker: {', '.join(left[:5])}."
         if not written:

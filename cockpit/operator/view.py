@@ -130,6 +130,8 @@ class PresenceView:
     """What happens once he isn't present: ``queue``, ``halt`` or ``keep``."""
     rules_approve: bool
     """Whether rules may approve by themselves now."""
+    matters: bool = True
+    """Whether anything hangs on it: a rule that approves, or a halt once he is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cockpit.model.events import Notice
 from cockpit.model.text import safe
 from cockpit.operator.feed import Feed
@@ -32,6 +34,28 @@ async def test_limits_tell_what_is_used_of_each_connection_and_each_client(tmp_p
         assert uses["paper", "", "max_position"].limit == Decimal(10_000)
         assert uses["paper", "claude", "max_daily_notional"].used > 0
         assert ("paper", "", "max_daily_orders") not in uses
+
+
+RULE = "[[approval.rules]]\nname = 'small'\ndo = '{}'\n[approval.rules.when]\nmax_notional = 100\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "matters"),
+    [
+        ("", False),
+        (RULE.format("ask"), False),
+        (RULE.format("approve"), True),
+        ("[approval]\non_operator_lost = 'halt'\n", True),
+    ],
+)
+async def test_presence_matters_where_a_rule_approves_or_a_halt_follows(
+    tmp_path: Path, settings: str, matters: bool
+) -> None:
+    (tmp_path / "cockpit.toml").write_text(settings)
+    async with cockpit(tmp_path / "data", tmp_path / "cockpit.toml") as opened:
+        presence = opened.face.snapshot().presence
+        assert presence is not None
+        assert presence.matters is matters
 
 
 def test_a_face_that_comes_later_finds_the_newest_hundred_notices() -> None:

@@ -23,8 +23,8 @@ from server.listener import bind
 
 
 @asynccontextmanager
-async def cockpit(folder: Path) -> AsyncIterator[Cockpit]:
-    settings = load(Given(data_dir=folder, port=0, ignore_file=True), {})
+async def cockpit(folder: Path, config: Path | None = None) -> AsyncIterator[Cockpit]:
+    settings = load(Given(data_dir=folder, port=0, config=config, ignore_file=config is None), {})
     taken = bind("127.0.0.1", 0)
     try:
         async with running(settings, taken, SystemClock(), asyncio.Event()) as opened:

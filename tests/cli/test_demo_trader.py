@@ -14,7 +14,7 @@ from cockpit.cli.demo_client.session import SCOPES, ToolResult, with_scopes
 from cockpit.cli.demo_client.trader import MOST_OPEN, Pace, Trader
 from tests.cli.test_demo_browser import Heard
 
-FAST = Pace(look=0, propose=0, patience=0)
+FAST = Pace(look=0, begin=0, propose=0, patience=0)
 ALFA = {"symbol": "ALFA", "kind": "stock", "lot": "10"}
 
 
@@ -84,13 +84,23 @@ async def test_never_more_than_two_of_its_orders_are_open() -> None:
     assert market.placed == MOST_OPEN
 
 
-async def test_an_order_is_a_limit_at_the_touch_in_whole_lots_with_a_new_key() -> None:
+async def test_the_first_order_is_filled_once_it_is_approved_and_later_ones_are_limits_at_the_touch() -> None:
+    market = Market()
+    market.ends.set()
+    await trade(market, Heard())
+    first, *others = (arguments for name, arguments in market.calls if name == "place_order")
+    assert (first["order_type"], "limit_price" in first) == ("market", False)
+    limits = [order for order in others if order["order_type"] == "limit"]
+    assert limits
+    assert all(order["limit_price"] == ("10" if order["side"] == "buy" else "9") for order in limits)
+
+
+async def test_orders_are_whole_lots_each_with_a_new_key() -> None:
     market = Market()
     market.ends.set()
     await trade(market, Heard())
     orders = [arguments for name, arguments in market.calls if name == "place_order"]
     assert all(int(order["quantity"]) % 10 == 0 for order in orders)
-    assert all(order["limit_price"] == ("10" if order["side"] == "buy" else "9") for order in orders)
     assert len({order["idempotency_key"] for order in orders}) == len(orders)
 
 

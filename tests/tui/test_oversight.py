@@ -127,6 +127,15 @@ async def test_being_away_is_told_with_what_follows_from_it() -> None:
         assert "rules approve by themselves all the same" in seat.text
 
 
+async def test_being_away_is_no_news_where_nothing_hangs_on_it() -> None:
+    face = away(busy_face())
+    assert face.seen.presence is not None
+    face.seen = replace(face.seen, presence=replace(face.seen.presence, matters=False))
+    async with seated(face) as seat:
+        assert "AWAY" not in seat.rows()[0]
+        assert "count as away" not in seat.text
+
+
 async def test_an_order_is_rejected_with_a_reason_that_is_typed() -> None:
     async with seated(busy_face()) as seat:
         await seat.press("D")

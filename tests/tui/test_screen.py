@@ -363,7 +363,7 @@ async def test_keys_typed_fast_behind_the_colon_all_reach_the_line() -> None:
 async def test_leaving_is_asked() -> None:
     async with seated(busy_face()) as seat:
         await seat.press("q")
-        assert "QUIT  and cut off 3 clients, 3 decisions still open?" in seat.text
+        assert "QUIT  the cockpit and cut off 3 clients, 3 decisions still open?" in seat.text
         await seat.press("n")
         assert seat.app.is_running
         await seat.press("ctrl+q", "y")

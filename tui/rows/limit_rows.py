@@ -109,7 +109,7 @@ def side_limit_rows(snapshot: Snapshot, width: int) -> list[Line]:
         share = use.used / use.limit if use.limit else _FULL
         role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
         of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}"
-        label = cut(f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}", max(8, width - 31))
-        spans = (Span("  "), Span(left(label, max(8, width - 31)) + " "), Span(bar(float(share), 8), role))
-        lines.append(Line(clip((*spans, Span(right(of, 18), "dim")), width)))
+        label = cut(f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}", max(8, width - 33))
+        spans = (Span("  "), Span(left(label, max(8, width - 33)) + " "), Span(bar(float(share), 8), role))
+        lines.append(Line(clip((*spans, Span(right(of, 20), "dim")), width)))
     return lines

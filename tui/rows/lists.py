@@ -83,7 +83,7 @@ def holding_rows(
     """What the accounts hold, each price with its age."""
     lines = [heading([Span(" BALANCES", "title")], (), width)]
     labels = ("connection", "account", "equity", "cash", "buying power", "unrealised", "fees")
-    widths = (11, 9, 13, 13, 13, 11, 9) if width < 100 else (16, 14, 16, 16, 16, 14, 12)
+    widths = (11, 10, 12, 13, 13, 11, 9) if width < 100 else (16, 14, 16, 16, 16, 14, 12)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
     for held in balances:
         sums = held.balances

@@ -22,6 +22,8 @@ _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
 _TWO_COLUMNS = 76
+_LONG_NAMES = 52
+"""Cells from which on a check's name is never cut."""
 
 
 def order_ticket_rows(
@@ -40,7 +42,11 @@ def order_ticket_rows(
         lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
     role = "buy" if asked.side == "buy" else "sell"
     label = "change to" if order.proposed else _group_label(ticket)
-    lines.append(_fact(label, [Span(order_words(asked), role), Span(_from_touch(ticket.quote, asked), "dim")], width))
+    words, touch = order_words(asked), _from_touch(ticket.quote, asked)
+    beside = cell_len(words) + len(touch) <= width - _LABEL - 3
+    lines.append(_fact(label, [Span(words, role), Span(touch if beside else "", "dim")], width))
+    if not beside:
+        lines.append(_fact("", [Span(touch.strip(), "dim")], width))
     if ticket.legs:
         lines += _legs(ticket, width)
     elif part := part_words(order):
@@ -210,8 +216,15 @@ def _refused(check: CheckResult, width: int) -> list[Line]:
 
 def _passed(check: CheckResult, width: int) -> tuple[Span, ...]:
     """One passed check in a cell: what the order does, and after the stroke what is allowed."""
-    room = width - 4 - 20 - 1
+    name = 24 if width >= _LONG_NAMES else 20
+    room = width - 4 - name - 1
     value = cut(check.value, room)
     limit = cut(f" / {check.limit}", room - cell_len(value)) if check.limit and check.limit != check.value else ""
     filler = " " * max(0, room - cell_len(value) - cell_len(limit) + 1)
-    return (Span(f"  {PASSED} ", "ok"), Span(left(check.code, 19) + " "), Span(value), Span(limit, "dim"), Span(filler))
+    return (
+        Span(f"  {PASSED} ", "ok"),
+        Span(left(check.code, name - 1) + " "),
+        Span(value),
+        Span(limit, "dim"),
+        Span(filler),
+    )

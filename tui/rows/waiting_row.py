@@ -7,6 +7,7 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
+from cockpit.model.trading import TradingState
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
 from tui.cells import Line, Span, clip, cut, heading, left, right
 from tui.glyphs import CHOSEN, WAITS, bar
@@ -135,6 +136,28 @@ def short_id(order_id: str) -> str:
     return order_id if len(order_id) <= 10 else f"o-…{order_id[-6:]}"
 
 
+_STOPPED = {
+    TradingState.REDUCE_ONLY: "Only orders that reduce a position pass.",
+    TradingState.HALTED: "Trading is halted: clients read and cancel, nothing else.",
+    TradingState.KILLED: "Everything is stopped: no client gets in.",
+}
+
+
+def _empty(snapshot: Snapshot, width: int) -> list[Line]:
+    """What an empty queue tells instead: what is stopped and how to go on, or how a client gets here."""
+    lines = [Line((Span("   Nothing waits for you.", "dim"),))]
+    if (stopped := _STOPPED.get(snapshot.switch.state)) is not None:
+        lines.append(Line(clip((Span(f"   {stopped}", "wait"),), width)))
+        lines.append(Line(clip((Span("   :resume", "key"), Span(" lets clients act again.", "dim")), width)))
+        return lines
+    url = cut(snapshot.url, max(0, width - 24))
+    lines.append(Line((Span("   Clients connect to ", "dim"), Span(url, "name"))))
+    if not snapshot.clients:
+        example = f"claude mcp add --transport http cockpit {snapshot.url}"
+        lines.append(Line(clip((Span("   such as: ", "dim"), Span(example)), width)))
+    return lines
+
+
 def waiting_rows(
     rows: WaitingRows, snapshot: Snapshot, now: datetime, active: bool, width: int, height: int
 ) -> list[Line]:
@@ -146,10 +169,7 @@ def waiting_rows(
         currency = "" if isinstance(item, PendingClient) else currency_of(snapshot, item.order.connection)
         lines.append(waiting_row(item, now, currency, key_of(item) == rows.chosen_key, width))
     if not rows.items:
-        lines.append(Line((Span("   Nothing waits for you.", "dim"),)))
-        if room > 1:
-            url = cut(snapshot.url, max(0, width - 24))
-            lines.append(Line((Span("   Clients connect to ", "dim"), Span(url, "name"))))
+        lines += _empty(snapshot, width)[:room]
     lines += [Line()] * (1 + room - len(lines))
     if height >= 3:
         lines.append(why_row(rows.chosen, len(rows.items), width))

@@ -33,6 +33,8 @@ class Pace:
 
     look: float = 1.5
     """Between two looks at the market."""
+    begin: float = 3
+    """Before the first order."""
     propose: float = 6
     """Between two orders."""
     patience: float = 20
@@ -40,11 +42,11 @@ class Pace:
 
     def times(self, factor: float) -> Pace:
         """Return the same pace, stretched."""
-        return Pace(self.look * factor, self.propose * factor, self.patience * factor)
+        return Pace(self.look * factor, self.begin * factor, self.propose * factor, self.patience * factor)
 
 
 class Trader:
-    """Works a handful of instruments in turn, buying and selling small lots near the market."""
+    """Works a handful of instruments in turn, buying and selling small lots at the market and near it."""
 
     def __init__(self, session: Calls, report: Report, pace: Pace = Pace()) -> None:
         self._session = session
@@ -78,8 +80,10 @@ class Trader:
             await asyncio.sleep(self._pace.look)
 
     async def _propose(self, group: asyncio.TaskGroup) -> None:
+        pause = self._pace.begin
         while True:
-            await asyncio.sleep(self._pace.propose)
+            await asyncio.sleep(pause)
+            pause = self._pace.propose
             if (
                 len(self._open) >= MOST_OPEN
                 or not self._instruments
@@ -99,15 +103,16 @@ class Trader:
         touch = quote.text("ask") if side == "buy" else quote.text("bid")
         if quote.refused or not touch:
             return
+        at_market = at % 3 == 0
+        terms = {"order_type": "market"} if at_market else {"order_type": "limit", "limit_price": touch}
         placed = await self._ask(
             "place_order",
             symbol=str(instrument["symbol"]),
             side=side,
             quantity=str(Decimal(str(instrument.get("lot", "1"))) * (1 + at % 5)),
-            order_type="limit",
-            limit_price=touch,
             time_in_force="day",
             idempotency_key=f"demo-{uuid.uuid4()}",
+            **terms,
         )
         if not placed.refused:
             await self._outcome(placed)
