@@ -112,23 +112,6 @@ async def test_the_operators_first_minutes(tmux: Tmux, tmp_path: Path) -> None:
     assert (await run_command(folder, "audit", "verify"))[0] == 0
 
 
-async def test_the_demo_shows_the_code_of_its_client(tmux: Tmux, tmp_path: Path) -> None:
-    tmux.start(*screen_command(tmp_path / "data", "demo"))
-    screen = await tmux.wait("Demo Trader", "page shows", seconds=30)
-    code = screen.split("page shows ")[1][:6]
-    await asyncio.sleep(_SETTLES)
-    tmux.keys("a")
-    await tmux.wait("CODE")
-    tmux.type(code)
-    tmux.keys("Enter")
-    await tmux.wait("LET IN A CLIENT")
-    tmux.keys("a")
-    await tmux.wait("y yes")
-    await asyncio.sleep(_SETTLES)
-    tmux.keys("y")
-    await tmux.wait("get_quote", "✓ ok", seconds=20)
-
-
 async def test_a_small_terminal_still_shows_state_and_kill(tmux: Tmux, tmp_path: Path) -> None:
     tmux.start(*screen_command(tmp_path / "data"))
     await tmux.wait("RUNNING", "^k KILL")

@@ -23,7 +23,7 @@ from cockpit.cli.demo_client.report import Report
 NAME: Final = "Demo Trader"
 REDIRECT_URI: Final = "http://127.0.0.1:43117/callback"
 """Never visited: the browser is this process, and reads the answer from the redirect itself."""
-SCOPES: Final = "read:market read:account read:orders preview:orders write:orders"
+SCOPES: Final = "read:market read:account read:orders write:orders"
 
 
 @dataclass(frozen=True, slots=True)
