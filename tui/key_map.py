@@ -10,7 +10,7 @@ from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
 from cockpit.operator.act import Act, When
 from cockpit.operator.acts import DENY_ORDER, KILL, LOGS, RESUME
-from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder
 from tui.client_form import ClientForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS
 from tui.state import Pane, Place, ScreenState, Target
@@ -87,6 +87,8 @@ def fits(act: Act, target: Target | None, stopped: bool) -> bool:
             return isinstance(target, ClientView)
         case When.OPEN_ORDER:
             return isinstance(target, Order) and target.state in OPEN - {OrderState.PENDING}
+        case When.POSITION:
+            return isinstance(target, HeldPosition)
         case When.STOPPED:
             return stopped
         case When.COMMAND_LINE:

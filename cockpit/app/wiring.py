@@ -20,6 +20,7 @@ from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
+from cockpit.desk.by_hand import ByHand
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.gate import Gate
@@ -190,9 +191,12 @@ async def running(
         )
         totp = Totp(store, clock, feed.publish)
         await totp.load()
+        by_hand = ByHand(
+            book, observer, sender, orders.closing, decisions, connections, undisturbed, switch, clock
+        )  # fmt: skip
         rooms = OperatorRooms(
             settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
-            feed, clock, totp, log_lines,
+            feed, clock, totp, by_hand, log_lines,
         )  # fmt: skip
         addresses = Addresses(
             Networks(settings.server.trusted_proxies),

@@ -18,8 +18,8 @@ from cockpit.cli.typed_codes import ask_unseen, ask_with_code, finish, may_take_
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.act import Act, Answer, Argument, Command, Danger, Done, Kind, danger_of
-from cockpit.operator.acts import ACTS, APPROVE_ORDER, AUDIT_VERIFY
-from cockpit.operator.looks import look_before
+from cockpit.operator.acts import ACTS, AUDIT_VERIFY
+from cockpit.operator.looks import bound, look_before
 from cockpit.operator.wire import argument_text, arguments_of, refusal_json
 from cockpit.settings.mistakes import BadSettings
 from cockpit.settings.where import SOCKET_NAME, Given, data_folder
@@ -167,8 +167,10 @@ def _confirm(act: Act, command: Command, socket: Path) -> Command | Refusal:
         seen = ask(socket, look)
         if isinstance(seen, Refusal):
             return seen
-        click.echo(in_words(act, Done(seen.says)), err=True)
-        command = _bound(command, seen)
+        click.echo(
+            in_words(ACTS[look.act], seen) if isinstance(look, Command) else in_words(act, Done(seen.says)), err=True
+        )
+        command = bound(command, seen)
     shown = [argument.name for argument in act.arguments if argument.kind is not Kind.SECRET]
     facts = ", ".join(f"{name} {command.arguments[name]}" for name in shown if name in command.arguments)
     question = f"{act.help}{f' ({facts})' if facts else ''}"
@@ -178,14 +180,6 @@ def _confirm(act: Act, command: Command, socket: Path) -> Command | Refusal:
     if click.confirm(f"{question}?", default=False, err=True):
         return command
     return refuse("WORD_MISSING", f"{act.command} was not confirmed; nothing was done.")
-
-
-def _bound(command: Command, seen: Done) -> Command:
-    """Bind a decision on an order to the version that was shown, where none was named."""
-    version = seen.data.get("version") if isinstance(seen.data, dict) else None
-    if command.act != APPROVE_ORDER.name or "version" in command.arguments or not isinstance(version, int):
-        return command
-    return replace(command, arguments={**command.arguments, "version": str(version)})
 
 
 def _say(act: Act, answer: Answer, as_json: bool) -> int:

@@ -29,7 +29,7 @@ from cockpit.model.identity import OPERATOR, OPERATORS_GRANT
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import DONE, Order, OrderId, OrderRequest, OrderState, OrderType, TimeInForce
 from cockpit.model.refusals import Refusal, Refused, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import Safe
 from cockpit.model.trading import TradingState
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class ByHand:
             refusal = closure.together.refusal()
             if refusal is not None:
                 raise Refused(refusal)
-            order = self._made(connection, closure, by)
+            order = self._made(connection, closure)
             held_before = insert_sent(order.order_id, closure.together.head.seen.now, closure.position.quantity)
             entry = order_entry(
                 order, "order.closed_by_hand", "", by=by, seen=seen, held=str(closure.position.quantity)
@@ -189,12 +189,10 @@ class ByHand:
             await self._sender.cancel(order)
         return await self._sender.submit(order, opens=any(closure.together.opens()))
 
-    def _made(self, connection: Connection, closure: Closure, by: str) -> Order:
+    def _made(self, connection: Connection, closure: Closure) -> Order:
         asker = Asker(OPERATOR, OPERATORS_GRANT, connection.name)
         (order,) = new_orders(asker, closure.together, self._clock.now(), self._randomness(10))
-        return replace(
-            order, state=OrderState.SENDING, decide_by=None, reason=safe(f"Closes by hand of the operator ({by}).")
-        )
+        return replace(order, state=OrderState.SENDING, decide_by=None, reason=Safe(""))
 
     async def _flatten(self, name: str, by: str) -> Flattened:
         connection = self._connections.need(name)

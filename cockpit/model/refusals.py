@@ -134,6 +134,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("NOTHING_HELD", "Nothing is held that could be closed.", False, _C),
     ("ORDERS_IN_THE_WAY", "Open orders would change the position too; cancel them or wait.", True, _C),
     ("POSITION_CHANGED", "The position isn't what the order was made for; ask anew.", False, _C),
+    ("NOT_FLAT", "Some positions could not be closed.", True, _O),
     # approval
     ("PENDING_LIMIT", "Too many orders wait for the operator.", True, _O),
     ("REJECTED_BY_OPERATOR", "The operator rejected the order.", False, _O),

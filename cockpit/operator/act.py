@@ -44,6 +44,7 @@ class When(StrEnum):
     WAITING_CLIENT = "waiting client"
     CLIENT = "client"
     OPEN_ORDER = "open order"
+    POSITION = "position"
     STOPPED = "stopped"
     COMMAND_LINE = "command line"
 

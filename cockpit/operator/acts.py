@@ -88,6 +88,37 @@ EXPIRE = Act(
 )
 ORDERS = Act("orders", "orders", "List orders", changes=False, key="o")
 POSITIONS = Act("positions", "positions", "List positions and balances", changes=False, key="p")
+_CLOSING: Final = (
+    _need("symbol", "Symbol of the position"),
+    _may("connection", "Connection that holds it; without: the only one that does"),
+    _may("quantity", "How much of it; without: all that no open order closes already", Kind.DECIMAL),
+    _may("limit", "A price, or touch for the one at which it trades now; without: at market"),
+)
+POSITION = Act(
+    "position.look",
+    "position",
+    "Show a position and what closing it would send, priced and checked; nothing is sent",
+    arguments=_CLOSING,
+    changes=False,
+    when=When.COMMAND_LINE,
+)
+CLOSE = Act(
+    "position.close",
+    "close",
+    "Close a position or a part of it, whatever is stopped",
+    Danger.TWO_STEPS,
+    (*_CLOSING, _may("seen", "What position says as seen; refused where that has changed")),
+    key="x",
+    when=When.POSITION,
+)
+FLATTEN = Act(
+    "position.flatten",
+    "flatten",
+    "Cancel every open order of a connection and close all its positions at market",
+    Danger.TYPED,
+    (_may("connection", "The connection; without: the only one"),),
+    word="FLATTEN",
+)
 APPROVE_ORDER = Act(
     "order.approve",
     "approve-order",
@@ -472,6 +503,9 @@ ACTS: Final[Mapping[str, Act]] = {
         SHADOW,
         ORDERS,
         POSITIONS,
+        POSITION,
+        CLOSE,
+        FLATTEN,
         APPROVE_ORDER,
         DENY_ORDER,
         CANCEL,

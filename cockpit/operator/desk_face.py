@@ -16,7 +16,6 @@ from cockpit.desk.groups import position_change, worth
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.events import Event
 from cockpit.model.identity import Grant, Scope
-from cockpit.model.money import plain
 from cockpit.model.orders import DONE, Order, OrderId
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -26,6 +25,7 @@ from cockpit.operator.act import Act, Answer, Command, Danger, Done
 from cockpit.operator.acts import ACTS
 from cockpit.operator.at_stop import profit_at_stop
 from cockpit.operator.auditing import Auditing
+from cockpit.operator.closing import ClosingActs
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.enrolling import Enrolling
 from cockpit.operator.feed import FeedSubscription
@@ -82,7 +82,7 @@ class OperatorFace:
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
         limiting, ruling = Limiting(rooms), Ruling(rooms)
-        granting, programs = Granting(rooms), Programs(rooms)
+        granting, programs, closing = Granting(rooms), Programs(rooms), ClosingActs(rooms)
         self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)
         enrolling = Enrolling(rooms.totp, urlsplit(url).hostname or "")
         web = WebActs(rooms)
@@ -98,6 +98,9 @@ class OperatorFace:
             "client.expire": granting.expire,
             "client.revoke": granting.revoke,
             "client.revoke_all": granting.revoke_all,
+            "position.look": closing.look,
+            "position.close": closing.close,
+            "position.flatten": closing.flatten,
             "order.approve": self._approve_order,
             "order.deny": self._deny_order,
             "order.cancel": self._cancel_order,
@@ -396,10 +399,7 @@ def _maybe_decimal(text: str | None) -> Decimal | None:
 def _order_answer(result: Order | Refusal) -> Answer:
     if isinstance(result, Refusal):
         return result
-    filled = f", {plain(result.filled)} filled" if result.filled else ""
-    at = "" if result.average_price is None else f" at {plain(round(result.average_price, 6))}"
-    reason = f" ({result.reason})" if result.reason and result.state in DONE else ""
-    return Done(f"{result.request.words()}: {result.state}{filled}{at}{reason}", listing.order_json(result))
+    return Done(listing.order_says(result), listing.order_json(result))
 
 
 def _connection_view(connection: Connection, status: BrokerStatus) -> ConnectionView:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cockpit.model.money import cents, plain
-from cockpit.model.orders import OPEN, Order
+from cockpit.model.orders import DONE, OPEN, Order
 from cockpit.model.text import safe
 from cockpit.operator.act import Done
 from cockpit.operator.view import Snapshot
@@ -187,6 +187,14 @@ def audit(records: Iterable[AuditRecord]) -> Done:
         for one in records
     ]
     return Done(f"{len(rows)} records.", rows)
+
+
+def order_says(order: Order) -> str:
+    """Say what became of an order."""
+    filled = f", {plain(order.filled)} filled" if order.filled else ""
+    at = "" if order.average_price is None else f" at {plain(round(order.average_price, 6))}"
+    reason = f" ({order.reason})" if order.reason and order.state in DONE else ""
+    return f"{order.request.words()}: {order.state}{filled}{at}{reason}"
 
 
 def logs(lines: Sequence[str], count: int) -> Done:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cockpit.model.checks import Applies
@@ -12,7 +12,7 @@ from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal
 from cockpit.model.text import safe
 from cockpit.operator.act import Answer, Command, Done
-from cockpit.operator.acts import APPROVE_CLIENT, APPROVE_ORDER
+from cockpit.operator.acts import APPROVE_CLIENT, APPROVE_ORDER, CLOSE, POSITION
 from cockpit.operator.face import Face
 from cockpit.operator.view import ClientTicket, OrderTicket
 
@@ -32,13 +32,28 @@ class Look:
     key: str
 
 
-def look_before(command: Command) -> Look | None:
+def look_before(command: Command) -> Look | Command | None:
     """Return what to look at before a command is confirmed, or None where nothing is decided on."""
+    if command.act == CLOSE.name:
+        return replace(
+            command, act=POSITION.name, arguments={k: v for k, v in command.arguments.items() if k != "seen"}
+        )
     if command.act == APPROVE_CLIENT.name:
         return Look(Subject.CLIENT, command.arguments["code"])
     if command.act == APPROVE_ORDER.name:
         return Look(Subject.ORDER, command.arguments["order_id"])
     return None
+
+
+def bound(command: Command, seen: Done) -> Command:
+    """Bind a decision to what was shown before it, where the command itself names nothing else."""
+    facts = seen.data if isinstance(seen.data, dict) else {}
+    shown: dict[str, str] = {}
+    if command.act == APPROVE_ORDER.name and isinstance(facts.get("version"), int):
+        shown["version"] = str(facts["version"])
+    if command.act == CLOSE.name:
+        shown = {name: str(facts[name]) for name in ("connection", "seen") if name in facts}
+    return replace(command, arguments={**shown, **command.arguments})
 
 
 async def look(face: Face, at: Look) -> Answer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cockpit.desk.book import Book
+from cockpit.desk.by_hand import ByHand
 from cockpit.desk.connections import Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.oversight import Oversight
@@ -43,6 +44,7 @@ class OperatorRooms:
     feed: Feed
     clock: Clock
     totp: Totp
+    by_hand: ByHand
     log_lines: Callable[[], Sequence[str]] = tuple
     """The newest lines of the host's log, oldest first."""
     web: WebAccess | None = None

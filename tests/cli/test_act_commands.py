@@ -15,7 +15,14 @@ from tests.cli.conftest import CommandLine
 from tests.operator.tickets import CLIENT_TICKET, ORDER_TICKET
 
 EXAMPLES = {"code": "bcdfgh", "client": "claude", "order_id": "o-1", "name": "bot", "latch": "daily_loss:paper"}
-EXAMPLES |= {"limit": "max_notional", "value": "500", "connection": "off", "state": "cancelled", "what": "phone"}
+EXAMPLES |= {
+    "limit": "max_notional",
+    "value": "500",
+    "connection": "off",
+    "state": "cancelled",
+    "what": "phone",
+    "symbol": "ALFA",
+}
 RISKY = {"client.scopes": ["--add", "write:orders"], "client.expire": ["--longer"], "limits.set": ["--raise"]}
 UNSEEN = "a long pass phrase\n"
 
@@ -194,6 +201,32 @@ def test_narrowing_a_client_is_instant_and_widening_asks(command: CommandLine, r
     assert command("scopes", "claude", "--drop", "write:orders").exit_code == 0
     assert command("scopes", "claude", "--add", "write:orders", typed="n\n").exit_code == 1
     assert len(running.ran) == 1
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_a_position_is_shown_before_it_is_closed_and_the_close_bound_to_what_was_shown(
+    command: CommandLine, running: TalkingCockpit
+) -> None:
+    says = "Closing sends SELL 5 ALFA MKT DAY on paper and leaves 15."
+    running.answers["position.look"] = Done(says, {"connection": "paper", "seen": "20/0", "realises": "12.30"})
+    result = command("close", "ALFA", "--quantity", "5", typed="y\n")
+    assert result.exit_code == 0, result.output
+    assert says in result.output
+    assert "12.30" in result.output
+    look, close = running.ran
+    assert (look.act, look.arguments) == ("position.look", {"symbol": "ALFA", "quantity": "5"})
+    assert close.arguments == {"symbol": "ALFA", "quantity": "5", "connection": "paper", "seen": "20/0"}
+    running.ran.clear()
+    assert command("close", "ALFA", typed="n\n").exit_code == 1
+    assert [one.act for one in running.ran] == ["position.look"]
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_flattening_takes_its_word(command: CommandLine, running: TalkingCockpit) -> None:
+    assert command("flatten", typed="yes\n").exit_code == 1
+    assert running.ran == []
+    assert command("flatten", typed="FLATTEN\n").exit_code == 0
+    assert [one.act for one in running.ran] == ["position.flatten"]
 
 
 @pytest.mark.usefixtures("at_a_terminal")

@@ -37,6 +37,8 @@ AT_THE_SCREEN = [
     ("limits.set", {"name": "paper", "limit": "max_notional", "value": "9", "raise": "yes"}, True),
     ("limits.set", {"name": "paper", "limit": "max_notional", "value": "9"}, False),
     ("order.approve", {"order_id": "o-1"}, False),
+    ("position.close", {"symbol": "ALFA"}, False),
+    ("position.flatten", {}, False),
     ("order.resolve", {"order_id": "o-1", "state": "cancelled"}, False),
     ("totp.enroll", {}, True),
     ("totp.backup", {}, True),

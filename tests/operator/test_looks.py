@@ -44,9 +44,11 @@ def test_what_is_shown_is_harmless_and_its_data_plain_json() -> None:
     assert orjson.dumps(client_words(replace(CLIENT_TICKET, warnings=(Safe("a"),))).data)
 
 
-def test_only_decisions_on_somebody_elses_wish_are_looked_at_first() -> None:
-    looked = {act.name: look_before(Command(act.name, {"code": "BCDFGH", "order_id": "o-1"})) for act in ACTS.values()}
+def test_only_what_is_decided_on_by_its_terms_is_looked_at_first() -> None:
+    given = {"code": "BCDFGH", "order_id": "o-1", "symbol": "ALFA", "seen": "20/0"}
+    looked = {act.name: look_before(Command(act.name, given)) for act in ACTS.values()}
     assert {name: look for name, look in looked.items() if look is not None} == {
         "client.approve": Look(Subject.CLIENT, "BCDFGH"),
         "order.approve": Look(Subject.ORDER, "o-1"),
+        "position.close": Command("position.look", {"code": "BCDFGH", "order_id": "o-1", "symbol": "ALFA"}),
     }

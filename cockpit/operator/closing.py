@@ -1,0 +1,137 @@
+"""The operator's own hand on positions: look at one, close it or a part of it, or flatten a whole connection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cockpit.desk.by_hand import Close, Closure
+from cockpit.desk.connections import Connection
+from cockpit.model.checks import Applies
+from cockpit.model.clock import Clock
+from cockpit.model.money import cents, plain
+from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import safe
+from cockpit.operator import listing
+from cockpit.operator.act import Answer, Done
+from cockpit.operator.rooms import OperatorRooms
+from cockpit.operator.terms import connection_for
+from cockpit.operator.wire import decimal
+
+TOUCH: Final = "touch"
+"""As a limit: the price at which it trades now."""
+
+
+class ClosingActs:
+    """The acts about positions. What is sent only closes, so neither switch nor latch stands in its way."""
+
+    def __init__(self, rooms: OperatorRooms) -> None:
+        self._rooms = rooms
+        self._by_hand = rooms.by_hand
+
+    async def look(self, given: dict[str, str], by: str) -> Answer:
+        """Show a position, what closing it would send, and every check; nothing changes."""
+        wanted = await self._wanted(given)
+        if isinstance(wanted, Refusal):
+            return wanted
+        closure = await self._by_hand.look(wanted)
+        return Done(_sentence(wanted, closure), _facts(wanted, closure, self._rooms.clock))
+
+    async def close(self, given: dict[str, str], by: str) -> Answer:
+        """Send what closes a position, if it still is as it was looked at."""
+        wanted = await self._wanted(given)
+        if isinstance(wanted, Refusal):
+            return wanted
+        order = await self._by_hand.close(wanted, given.get("seen", ""), by)
+        return Done(listing.order_says(order), listing.order_json(order))
+
+    async def flatten(self, given: dict[str, str], by: str) -> Answer:
+        """Cancel what is open on a connection and close all that it holds."""
+        name = connection_for(self._rooms, given.get("connection"))
+        if isinstance(name, Refusal):
+            return name
+        done = await self._by_hand.flatten(name, by)
+        parts = [listing.order_says(order) for order in done.orders]
+        parts += [f"{safe(symbol, 40)}: nothing sent, {why.code}: {why.message}" for symbol, why in done.left]
+        ended = f"{done.ended} open orders ended. " if done.ended else ""
+        says = f"{name}: {ended}{'; '.join(parts) or 'Nothing was held'}."
+        data = {
+            "connection": name,
+            "ended": done.ended,
+            "orders": [listing.order_json(order) for order in done.orders],
+        }
+        if done.left:
+            sent, left = len(done.orders), len(done.left)
+            return refuse("NOT_FLAT", f"Not flat. {says}", connection=name, sent=sent, left=left)
+        return Done(says, data)
+
+    async def _wanted(self, given: dict[str, str]) -> Close | Refusal:
+        text = given.get("limit", "").lower()
+        limit = None
+        if text and text != TOUCH:
+            try:
+                limit = decimal(text)
+            except ValueError as error:
+                return refuse("BAD_ACT_ARGUMENTS", f"limit must be {TOUCH}, or {error}.", argument="limit")
+        quantity = given.get("quantity")
+        name = await self._holder(given["symbol"], given.get("connection"))
+        if isinstance(name, Refusal):
+            return name
+        return Close(
+            name, given["symbol"].upper(), None if quantity is None else decimal(quantity), limit, text == TOUCH
+        )
+
+    async def _holder(self, symbol: str, named: str | None) -> str | Refusal:
+        """Return the connection that is named, else the only one, else the only one that holds the symbol."""
+        found = connection_for(self._rooms, named)
+        if not isinstance(found, Refusal) or named is not None:
+            return found
+        holders = [one.name for one in self._rooms.connections if await _may_hold(one, symbol.upper())]
+        return holders[0] if len(holders) == 1 else found
+
+
+async def _may_hold(connection: Connection, symbol: str) -> bool:
+    """Whether a connection holds a symbol, or may: its broker doesn't say."""
+    try:
+        positions = await connection.ask(connection.broker.positions())
+    except Refused:
+        return True
+    return any(one.symbol == symbol and one.quantity for one in positions)
+
+
+def _sentence(wanted: Close, closure: Closure) -> str:
+    refusal = closure.together.refusal()
+    sends = f"{closure.request.words()} on {wanted.connection}"
+    if refusal is not None:
+        return f"Closing would be refused, {refusal.code}: {refusal.message} It would send {sends}."
+    return f"Closing sends {sends} and leaves {plain(closure.held_after)}."
+
+
+def _facts(wanted: Close, closure: Closure, clock: Clock) -> dict[str, object]:
+    seen, request, position = closure.together.head.seen, closure.request, closure.position
+    quote, refusal = seen.quote, closure.together.refusal()
+    checks = closure.together.checks()
+    about, realises = closure.about(), closure.realises()
+    return {
+        "connection": wanted.connection,
+        "symbol": request.symbol,
+        "order": request.words(),
+        "side": request.side,
+        "quantity": plain(request.quantity),
+        "order_type": request.order_type,
+        "limit_price": None if request.limit_price is None else plain(request.limit_price),
+        "held": plain(position.quantity),
+        "held_after": plain(closure.held_after),
+        "closed_by_others": plain(closure.others),
+        "average_price": plain(position.average_price),
+        "about": None if about is None else cents(about),
+        "realises": None if realises is None else cents(realises),
+        "currency": "" if seen.balances is None else seen.balances.currency,
+        "bid": None if quote is None or quote.bid is None else plain(quote.bid),
+        "ask": None if quote is None or quote.ask is None else plain(quote.ask),
+        "data_type": None if quote is None else quote.data_type,
+        "source": None if quote is None else safe(quote.source, 40),
+        "age_ms": None if quote is None else round(quote.age_ms(clock.now())),
+        "passed": sum(1 for one in checks if one.ok and one.applies is Applies.YES),
+        "refused": "" if refusal is None else f"{refusal.code}: {refusal.message}",
+        "seen": closure.seen,
+    }
