@@ -18,7 +18,7 @@ help:
 	@echo "make mutants plant faults in risk checks, order path and paper engine; tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
 	@echo "make docs    write the pages of docs/ that are made from the code"
-	@echo "make pictures  make the picture of the README anew"
+	@echo "make pictures  draw the pictures of docs/ anew, and record the demo (two minutes)"
 	@echo "make lock    resolve the dependencies anew and lock them by hash"
 
 setup: $(DONE)
@@ -80,7 +80,8 @@ docs: $(DONE)
 	@$(BIN)/python docs/make.py
 
 pictures: $(DONE)
-	@WRITE_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_picture.py
+	@COCKPIT_PICTURES=write $(BIN)/python -m pytest tests/docs/test_pictures.py
+	@$(BIN)/python -m tests.docs.recording
 
 lock: $(DONE)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml \

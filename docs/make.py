@@ -24,6 +24,7 @@ from cockpit.operator.acts import ACTS
 from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
 from tui.screen_acts import KNOWN
+from tui.themes import shipped
 
 FOLDER: Final = Path(__file__).parent
 TESTS: Final = FOLDER.parent / "tests"
@@ -123,6 +124,15 @@ def cases() -> str:
     return table(("case", "what is tried", "what happens", "test"), sorted(rows, key=lambda row: row[0]))
 
 
+def themes() -> str:
+    """Every theme that comes with the cockpit, with its picture; as many beside each other as a page is wide for."""
+    images = (
+        f'<img src="pictures/theme-{one.name}.svg" width="49%" alt="{one.name}" title="{one.name}">'
+        for one in shipped()
+    )
+    return "".join(f"{image}\n" for image in images)
+
+
 MADE: Final[Mapping[str, Callable[[], str]]] = {
     "keys": keys_table,
     "commands": commands,
@@ -131,6 +141,7 @@ MADE: Final[Mapping[str, Callable[[], str]]] = {
     "checks": checks,
     "limits": limits,
     "cases": cases,
+    "themes": themes,
 }
 
 

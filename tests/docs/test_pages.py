@@ -43,7 +43,7 @@ def test_a_page_that_is_not_current_is_noticed(make: ModuleType) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text())
-    missing = [link for link in links if link != "docs/screen.svg" and not (page.parent / link).exists()]
+    missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
 
 
