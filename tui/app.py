@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import locale
+import os
 import traceback
 from datetime import tzinfo
+from collections.abc import Collection
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -17,15 +19,17 @@ from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.face import Face, Subscription
-from tui.attention import Attention, window_title
+from tui.attention import Attention, call_words
 from tui.calls import CallHistory
 from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.key_map import KeyMap
 from tui.line_history import LineHistory
+from tui.glyphs import in_ascii
 from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
+from tui.notifying import notification, notify_here
 from tui.presence import KeyPresses
 from tui.rows.call_row import CallColumns, call_row
 from tui.rows.waiting_row import seconds_left
@@ -83,6 +87,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._snapshot_due = False
         self._snapshot_at = float("-inf")
         self.crash = ""
+        self._rings = settings.bell
+        self._notify = notify_here(settings.notify, os.environ)
         """Traceback of what ended the screen, if anything did."""
         self._notices = [*self._themes(settings), *keys.complaints]
         self.palette = self._made_palette()
@@ -199,13 +205,25 @@ class CockpitScreen(App[None], inherit_bindings=False):
         if state.place is Place.NOTICES:
             state.have_read_notices()
         self.controls.recheck()
-        if self._attention.rings(state.waiting.items, new, self._clock.now()):
-            self.bell()
-        title = window_title(len(state.waiting.items))
-        if title != self.title:
+        self._call_operator(new)
+
+    def _call_operator(self, new: Collection[str]) -> None:
+        """Name the window by what waits, ring, and where nobody looks, send a notification."""
+        items, now = self.state.waiting.items, self._clock.now()
+        due = self._attention.calls_for(items, new, now, self._snapshot_at)
+        title = self._attention.title(items, now, self._snapshot_at)
+        if title is not None:
             self.title = title
-            if isinstance(self._driver, CockpitDriver):
-                self._driver.set_title(title)
+        if due and self._rings:
+            self.bell()
+        if not isinstance(self._driver, CockpitDriver):
+            return
+        if title is not None:
+            self._driver.set_title(title)
+        if due and not self._watched:
+            words = call_words(due, now)
+            text = in_ascii(words) if self.ascii_only else words
+            self._driver.write(notification(self._notify, text, in_tmux=bool(os.environ.get("TMUX"))))
 
     def drain(self) -> None:
         """Take what the stream has got since the last time, and draw it; draw less often if that takes too long."""

@@ -94,6 +94,7 @@ class CockpitDriver(LinuxDriver):
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
     # The parent makes its writer inside start_application_mode; this is the seam where ours takes its place.
+        self._title = ""
     @property
     def _writer_thread(self) -> WriterThread | None:
         return self._writer
@@ -116,7 +117,8 @@ class CockpitDriver(LinuxDriver):
     def set_title(self, title: str) -> None:
         """Name the terminal's window; the text must be printable."""
         if title.isprintable():
-            self.write(f"\x1b]0;{title}\x07")
+            self._title = f"\x1b]0;{title}\x07"
+            self.write(self._title)
 
     def write(self, data: str) -> None:
         """Hand a frame to the terminal, or drop it while the terminal doesn't read."""
@@ -185,4 +187,5 @@ class CockpitDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(self._leave)
 
     def _leave(self) -> None:
+            self.write(self._title)
         self._app.exit(return_code=HANGUP)

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+
+class Notify(StrEnum):
+    """Which escape sequence the terminal shows as a notification of the desktop."""
+
+    AUTO = "auto"
+    """The one that the terminal at hand is known to read; none where it isn't known."""
+    OSC9 = "osc9"
+    OSC777 = "osc777"
+    OSC99 = "osc99"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +39,8 @@ class ScreenSettings:
     """Whether the cockpit is another process, which goes on when this screen is left."""
     keys: dict[str, str] = field(default_factory=dict)
     """By name of an act, the key that the operator wants for it."""
+    bell: bool = True
+    """Ring the terminal's bell for what newly waits, and once more when it is nearly over."""
+    notify: Notify = Notify.AUTO
     typed_lines: Path | None = None
     """File that keeps what was typed behind the colon; none keeps it for this screen alone."""

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from cockpit.model.calendars.shipped import names
 from cockpit.model.identity import CLIENT_NAME, Scope
 from cockpit.model.products import DOCUMENT_HOSTS
+from cockpit.model.screen import Notify
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
 from cockpit.settings.control import ControlSettings
@@ -205,6 +206,11 @@ class ScreenSection(_Section):
     rate_hz: int | None = Field(default=None, ge=1, le=30, description="Redraws a second; unset: 8, over SSH 4.")
     ascii: bool = Field(default=False, description="Draw with ASCII characters alone.")
     mouse: bool = Field(default=False, description="Take the mouse.")
+    bell: bool = Field(default=True, description="Ring the bell for what newly waits, and at its last 20 seconds.")
+    notify: Notify = Field(
+        default=Notify.AUTO,
+        description="Notifications of the desktop while nobody looks: what the terminal is known to read, one by name, or none.",
+    )
     history: int = Field(default=10_000, ge=100, le=200_000, description="Calls kept for the stream.")
     keys: dict[ActName, KeyName] = Field(
         default_factory=dict,

@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.view import Snapshot
-from tests.tui.fake_face import busy_face, call
+from tests.tui.fake_face import busy_face, call, pending_order
 from tui.app import CockpitScreen
 from tui.driver import CockpitDriver
 from tui.run import ScreenSwitch, run_screen
@@ -27,6 +29,10 @@ class Told(ScreenSwitch):
     def holds(self, screen: CockpitScreen | None) -> None:
         super().holds(screen)
         self.screen = screen
+
+    @property
+    def watched(self) -> bool:
+        return self.screen is not None and self.screen._watched
 
     @property
     def stalled(self) -> bool:
@@ -53,13 +59,25 @@ async def main(told: Path) -> None:
             raise RuntimeError(f"a bug in the view, {len(password)}")
         return look()
 
+    asked_for = told.with_suffix(".ask")
+    if os.environ.get("GUEST_ASKS"):
+        face.seen = replace(face.seen, pending_clients=(), pending_orders=())
+
+    def ask_when_told() -> None:
+        if asked_for.exists():
+            asked_for.unlink()
+            item = pending_order(7, "claude", "buy 3 ALFA", "300", 0, "")
+            until = datetime.now(UTC) + timedelta(minutes=5)
+            face.show(pending_orders=(replace(item, decide_by=until),))
+
     if os.environ.get("GUEST_BREAKS"):
         face.snapshot = breaking
 
     async def count() -> None:
         while True:
             state["count"] = int(str(state["count"])) + 1
-            state["stalled"] = switch.stalled
+            state["stalled"], state["watched"] = switch.stalled, switch.watched
+            ask_when_told()
             face.publish(call(100 + int(str(state["count"]))))
             tell(state)
             await asyncio.sleep(0.02)

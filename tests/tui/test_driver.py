@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ PATIENCE = 20.0
 class Terminal:
     """A guest process on a terminal that is read only when told to."""
 
-    def __init__(self, told: Path, size: tuple[int, int] = (24, 80)) -> None:
+    def __init__(self, told: Path, size: tuple[int, int] = (24, 80), environ: Mapping[str, str] | None = None) -> None:
         self.told = told
         keep = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
         env = {**keep, "TERM": "xterm-256color", "TEXTUAL_DISABLE_KITTY_KEY": "1", "PYTHONPATH": os.getcwd()}
+        env.update(environ or {})
         self.child: Any = pexpect.spawn(
             sys.executable,
             ["-m", "tests.tui.guest", str(told)],
@@ -139,7 +141,8 @@ def test_leaving_gives_the_terminal_back_as_it_was(terminal: Terminal) -> None:
         terminal.read()
     assert termios.tcgetattr(terminal.child.fileno()) == terminal.modes
     assert terminal.finish() == 0
-    for restored in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l"):
+    assert terminal.bytes.count(b"\x1b[22;0t") == 1
+    for restored in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l", b"\x1b[23;0t"):
         assert terminal.bytes.rindex(restored) > len(terminal.bytes) - 400
     assert terminal.state["ended"] == "quit"
 
@@ -155,6 +158,7 @@ def test_a_crash_of_the_screen_leaves_the_services_and_prints_nothing(
         assert "a bug in the view" in made.state["reason"]
         assert b"a bug in the view" not in made.bytes
         assert b"locals-must-not" not in made.bytes
+        assert made.bytes.rindex(b"\x1b[23;0t") > made.bytes.rindex(b"\x1b]0;")
         assert termios.tcgetattr(made.child.fileno()) == made.modes
         made.child.kill(signal.SIGTERM)
         assert made.finish() == 0
@@ -177,6 +181,56 @@ def test_a_resize_is_followed_even_though_sizes_are_exported(tmp_path: Path, mon
         made.child.setwinsize(45, 160)
         made.screen.resize(45, 160)
         made.until(made.shows("CHECKS"))
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)
+
+
+WORDS = b"ORDER claude: BUY 3 ALFA MKT DAY, 4:5"
+
+
+@pytest.mark.parametrize(
+    ("environ", "written"),
+    [
+        ({"TERM_PROGRAM": "iTerm.app"}, b"\x1b]9;cockpit: " + WORDS),
+        ({"TERM": "foot"}, b"\x1b]777;notify;cockpit;" + WORDS),
+        ({"KITTY_WINDOW_ID": "1"}, b"\x1b]99;i=cockpit:p=body;" + WORDS),
+        ({"KITTY_WINDOW_ID": "1", "TMUX": "/tmp/t,1,0"}, b"\x1b\x1b]99;i=cockpit:p=body;" + WORDS),
+    ],
+    ids=["osc9", "osc777", "osc99", "tmux"],
+)
+def test_a_terminal_that_nobody_looks_at_gets_a_notification_it_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], written: bytes
+) -> None:
+    for name in ("TMUX", "LC_TERMINAL", "TERM_PROGRAM", "KITTY_WINDOW_ID", "WT_SESSION"):
+        monkeypatch.delenv(name, raising=False)
+    made = Terminal(tmp_path / "told", environ={**environ, "GUEST_ASKS": "1"})
+    try:
+        made.until(made.shows("Nothing waits"))
+        made.key("\x1b[O")
+        made.until(lambda: made.state.get("watched") is False)
+        (tmp_path / "told.ask").touch()
+        made.until(lambda: written in made.bytes)
+        made.until(lambda: b"\x1b]0;(1) cockpit 4:5" in made.bytes)
+        assert made.bytes.count(WORDS) == 1
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)
+
+
+def test_a_terminal_that_is_looked_at_gets_the_bell_and_no_notification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    made = Terminal(tmp_path / "told", environ={"TERM_PROGRAM": "iTerm.app", "GUEST_ASKS": "1"})
+    try:
+        made.until(made.shows("Nothing waits"))
+        before = len(made.bytes)
+        (tmp_path / "told.ask").touch()
+        made.until(lambda: b"\x1b]0;(1) cockpit" in made.bytes)
+        made.until(made.counts_on())
+        assert b"\x1b]9;" not in made.bytes
+        assert re.sub(rb"\x1b\][^\x07]*\x07", b"", made.bytes[before:]).count(b"\x07") == 1
     finally:
         made.child.kill(signal.SIGKILL)
         made.child.close(force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -54,7 +55,7 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     who_cells = 18 if wide else 11 if width >= 70 else 9
     bar_cells = 10 if wide else 6 if width >= 70 else 0
     worth_cells = 12 if wide else 10 if width >= 60 else 0
-    kind, who, what, worth, what_role = _said(item, currency)
+    kind, who, what, worth, what_role = said(item, currency)
     if not worth:
         worth_cells = 0
     what_cells = max(0, width - 2 - 1 - 8 - who_cells - 1 - worth_cells - _time_cells(bar_cells))
@@ -83,15 +84,26 @@ def _time_cells(bar_cells: int) -> int:
     return (2 + bar_cells if bar_cells else 0) + 6 + 3
 
 
-def _said(item: Waiting, currency: str) -> tuple[str, str, str, str, str]:
-    """Return kind, who, what, worth and the role of what."""
+class Said(NamedTuple):
+    """A waiting thing in words."""
+
+    kind: str
+    who: str
+    what: str
+    worth: str
+    role: str
+    """Role of what an order would do; empty for a client, whose words are its own."""
+
+
+def said(item: Waiting, currency: str) -> Said:
+    """Put a waiting thing into words."""
     if isinstance(item, PendingClient):
-        return "CLIENT", item.host, f"{claim(item)} {wish(item.asked)}", "", ""
+        return Said("CLIENT", item.host, f"{claim(item)} {wish(item.asked)}", "", "")
     request = item.order.proposed or item.order.request
     kind = "CHANGE" if item.order.proposed else (item.order.linkage or "group").upper() if item.legs else "ORDER"
     what = group_shape(item.legs) if item.legs else order_words(request)
     worth = f"≈{money(item.notional, currency)}" if item.notional is not None else "≈?"
-    return kind, item.order.client, what, worth, "buy" if request.side == "buy" else "sell"
+    return Said(kind, item.order.client, what, worth, "buy" if request.side == "buy" else "sell")
 
 
 def claim(item: PendingClient) -> str:
