@@ -9,14 +9,16 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
-from cockpit.operator.act import Act, Command, Danger, danger_of
+from cockpit.operator.act import Act, Command, Danger, When, danger_of
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
     APPROVE_ORDER,
     CANCEL,
     CLIENTS,
+    CLOSE,
     DENY_CLIENT,
     DENY_ORDER,
+    FLATTEN,
     KILL,
     LIMITS,
     ORDERS,
@@ -26,9 +28,10 @@ from cockpit.operator.acts import (
     SCOPES,
     STATUS,
 )
-from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
+from tui.closing import close_of, flatten_label
 from tui.decisions import act_question, client_question, latch_question, order_question, scope_question, still_holds
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
@@ -38,6 +41,7 @@ from tui.rows.session_rows import WANTED as CAME_AND_WENT
 from tui.rule_proposal import page, proposal
 from tui.scope_form import ScopeForm
 from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, WRITE
+from tui.shown import Shown
 from tui.state import Place, ScreenState
 from tui.words import plural
 
@@ -54,6 +58,7 @@ PLACES: Final[Mapping[str, Place]] = {
     PENDING.name: Place.MAIN,
 }
 """Acts that only show something, and where the screen shows it."""
+_ON_A_ROW: Final = frozenset({When.WAITING_ORDER, When.WAITING_CLIENT, When.CLIENT, When.OPEN_ORDER, When.POSITION})
 
 
 class Sends(Protocol):
@@ -62,6 +67,8 @@ class Sends(Protocol):
     def send(self, command: Command) -> None: ...
 
     def look_at_order(self, order_id: OrderId) -> None: ...
+
+    def look_to_close(self, command: Command) -> None: ...
 
     def look_for_client(self, code: str) -> None: ...
 
@@ -75,12 +82,15 @@ class Sends(Protocol):
 class Acting:
     """Acts, questions and messages, applied to the screen's state."""
 
-    def __init__(self, state: ScreenState, sends: Sends, around: Around, moves: Moves, clock: Clock) -> None:
+    def __init__(
+        self, state: ScreenState, sends: Sends, around: Around, moves: Moves, clock: Clock, shown: Shown
+    ) -> None:
         self._state = state
         self._sends = sends
         self._around = around
         self._moves = moves
         self._clock = clock
+        self._shown = shown
 
     def say(self, text: str, role: str = "", seconds: float = SHORT_SECONDS) -> None:
         """Show a message in the row above the keys."""
@@ -100,23 +110,24 @@ class Acting:
         """A key that needs a row was pressed without one: choose the oldest, and do nothing to it."""
         if self._state.waiting.items and self._state.waiting.chosen is None:
             self._state.waiting.move(1)
+            self._shown.not_meant()
             self.say("Chosen: the oldest. Press the key again to act on it.", "dim")
 
     def looks_only(self) -> None:
         """Say that this screen changes nothing."""
         self.say("This screen is read-only.", "wait")
 
-    def is_too_fresh(self) -> bool:
-        """Whether the row that keys act on came under them a moment ago; then say so."""
-        fresh = self._state.place is Place.MAIN and self._state.waiting.too_fresh(self._clock.monotonic())
-        if fresh:
-            self.say("That row has only just come; press again.", "dim")
-        return fresh
+    def is_hindered(self, *, version: bool = False) -> bool:
+        """Whether the key at hand was pressed on another row than it would act on, or on other terms; then say so."""
+        hindered = self._shown.hinders(version=version)
+        if hindered:
+            self.say(hindered, "dim")
+        return bool(hindered)
 
     def ask_reason(self) -> None:
         """Ask why the order at hand is rejected; it is bound to that order, whatever is chosen later."""
         target = self._state.target
-        if isinstance(target, Order | PendingOrder) and not self.is_too_fresh():
+        if isinstance(target, Order | PendingOrder) and not self.is_hindered():
             order = target if isinstance(target, Order) else target.order
             words = (order.proposed or order.request).words()
             self._state.entry = Entry(Asks.REASON, f"WHY NOT {words}", about=str(order.order_id))
@@ -128,7 +139,7 @@ class Acting:
     def do(self, act: Act) -> None:
         """Carry out an act that a key means for what is at hand."""
         state, target = self._state, self._state.target
-        if act.name not in PLACES and act.name not in SCREEN_ACTS and self.is_too_fresh():
+        if act.when in _ON_A_ROW and act is not ALWAYS and self.is_hindered(version=act is APPROVE_ORDER):
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
@@ -150,6 +161,8 @@ class Acting:
             self._sends.send(Command(act.name, {"order_id": str(order.order_id)}))
         elif act is REVOKE and isinstance(target, ClientView):
             self._sends.send(Command(act.name, {"client": str(target.client)}))
+        elif act is CLOSE and isinstance(target, HeldPosition):
+            self._sends.look_to_close(close_of(target))
         elif any(argument.required for argument in act.arguments):
             self.type(f"{act.command} ")
         else:
@@ -234,15 +247,24 @@ class Acting:
             self._state.entry = self._state.question = None
             self._sends.send(command)
         elif danger is Danger.TYPED:
-            self._state.entry = Entry(
-                Asks.WORD, f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}", command=command, word=act.word
-            )
+            self._ask_word(act, command)
+        elif act is CLOSE:
+            self._sends.look_to_close(command)
         elif act is APPROVE_ORDER:
             self._approve_typed(command)
         elif danger is Danger.TWO_STEPS:
             self.ask(act_question(act, command))
         else:
             self._sends.send(command)
+
+    def _ask_word(self, act: Act, command: Command) -> None:
+        label = f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}"
+        if act is FLATTEN:
+            label = flatten_label(self._state, command)
+        if label:
+            self._state.entry = Entry(Asks.WORD, label, command=command, word=act.word)
+        else:
+            self.complain(f"There is more than one connection; name one: {act.command} NAME")
 
     def _approve_typed(self, command: Command) -> None:
         """Ask about a waiting order that was named by its id, in the same words as for a key."""

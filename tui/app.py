@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import locale
-import os
+import time
 import traceback
 from datetime import tzinfo
-from collections.abc import Collection
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -19,20 +18,19 @@ from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.face import Face, Subscription
-from tui.attention import Attention, call_words
+from tui.attention import Attention, window_title
 from tui.calls import CallHistory
 from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.key_map import KeyMap
 from tui.line_history import LineHistory
-from tui.glyphs import in_ascii
 from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
-from tui.notifying import notification, notify_here
 from tui.presence import KeyPresses
 from tui.rows.call_row import CallColumns, call_row
 from tui.rows.waiting_row import seconds_left
+from tui.shown import BEAT_SECONDS, Shown
 from tui.state import Place, ScreenState
 from tui.themes import found_in, shipped
 from tui.views import Views
@@ -76,19 +74,20 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.errands = Errands(face, self.state, self._clock, self._take_and_paint)
         self._typed_lines = LineHistory(settings.typed_lines)
         self._typed_lines.load()
-        self.controls = Controls(self.state, self.errands, self, self._clock, keys, self._typed_lines)
+        self.shown = Shown(self.state)
+        self.controls = Controls(self.state, self.errands, self, self._clock, keys, self.shown, self._typed_lines)
         self.errands.told = self.controls
         self._zone = zone
-        self._views = Views(self.state, keys, self._clock, zone, self._is_read)
+        self._views = Views(self.state, keys, self._clock, zone, self.shown)
         self._attention = Attention()
         self._subscription: Subscription | None = None
         self._drain_timer: Timer | None = None
+        self._beat_timer: Timer | None = None
+        self._frames_dropped = 0
         self.draws_per_second = self._pace.per_second
         self._snapshot_due = False
         self._snapshot_at = float("-inf")
         self.crash = ""
-        self._rings = settings.bell
-        self._notify = notify_here(settings.notify, os.environ)
         """Traceback of what ended the screen, if anything did."""
         self._notices = [*self._themes(settings), *keys.complaints]
         self.palette = self._made_palette()
@@ -123,7 +122,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """Give the screen that says how long painting took."""
-        return PacedScreen(self._clock.monotonic, self._pace.spend)
+        return PacedScreen(self._clock.monotonic, self._pace.spend, self._painted)
 
     def compose(self) -> ComposeResult:
         """Lay out the parts, from top to bottom."""
@@ -140,10 +139,6 @@ class CockpitScreen(App[None], inherit_bindings=False):
         yield Lines(views.hint, self, id="hint")
         yield Lines(views.prompt, self, id="prompt")
         yield Lines(views.keys, self, id="keys")
-
-    def _is_read(self) -> bool:
-        """Whether what is drawn reaches the terminal now."""
-        return not (isinstance(self._driver, CockpitDriver) and self._driver.stalled)
 
     # life
 
@@ -199,31 +194,19 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._snapshot_due = False
         self._snapshot_at = self._clock.monotonic()
         state = self.state
-        new = state.take(self._face.snapshot(), self._snapshot_at)
+        new = state.take(self._face.snapshot())
         if state.calls.extend(state.snapshot.recent):
             self._refresh_stream()
         if state.place is Place.NOTICES:
             state.have_read_notices()
         self.controls.recheck()
-        self._call_operator(new)
-
-    def _call_operator(self, new: Collection[str]) -> None:
-        """Name the window by what waits, ring, and where nobody looks, send a notification."""
-        items, now = self.state.waiting.items, self._clock.now()
-        due = self._attention.calls_for(items, new, now, self._snapshot_at)
-        title = self._attention.title(items, now, self._snapshot_at)
-        if title is not None:
-            self.title = title
-        if due and self._rings:
+        if self._attention.rings(state.waiting.items, new, self._clock.now()):
             self.bell()
-        if not isinstance(self._driver, CockpitDriver):
-            return
-        if title is not None:
-            self._driver.set_title(title)
-        if due and not self._watched:
-            words = call_words(due, now)
-            text = in_ascii(words) if self.ascii_only else words
-            self._driver.write(notification(self._notify, text, in_tmux=bool(os.environ.get("TMUX"))))
+        title = window_title(len(state.waiting.items))
+        if title != self.title:
+            self.title = title
+            if isinstance(self._driver, CockpitDriver):
+                self._driver.set_title(title)
 
     def drain(self) -> None:
         """Take what the stream has got since the last time, and draw it; draw less often if that takes too long."""
@@ -271,6 +254,34 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Keep the ticket in view fresh: the open one, or beside the queue that of the chosen order."""
         self.errands.keep_in_view(wide=self.size.width >= _WIDE, once_more=once_more)
 
+    def _painted(self) -> None:
+        """Count what a frame shows once the terminal has it; one that was dropped never counts."""
+        driver = self._driver
+        dropped = driver.dropped if isinstance(driver, CockpitDriver) else 0
+        lost, self._frames_dropped = dropped != self._frames_dropped, dropped
+        frame = self.shown.take_frame()
+        if frame is None or lost:
+            return
+        if isinstance(driver, CockpitDriver):
+            driver.when_written(lambda: self.shown.reached(frame, self._clock.monotonic()))
+        else:
+            self.shown.reached(frame, self._clock.monotonic())
+
+    def beat(self) -> None:
+        """Feel whether the loop was blocked."""
+        self.shown.beat(self._clock.monotonic())
+
+    def _keep_beating(self) -> None:
+        """Feel the loop as long as a question is open."""
+        asks = self.state.question is not None
+        if asks and self._beat_timer is None:
+            self.beat()
+            self._beat_timer = self.set_interval(BEAT_SECONDS, self.beat)
+        elif not asks and self._beat_timer is not None:
+            self._beat_timer.stop()
+            self._beat_timer = None
+            self.beat()
+
     def _keep_pace(self) -> None:
         """Draw the stream as often as the pace says, and once a second while nobody looks."""
         if self._drain_timer is not None:
@@ -299,7 +310,10 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self.on_app_focus()
             self._presses.pressed()
             before = self.state.waiting.chosen_key, self.state.calls.chosen
-            self.controls.press(event.key, event.character)
+            self.beat()
+            # A key may have waited for the loop: it counts from when it was read.
+            waited = max(0.0, time.monotonic() - event.time)
+            self.controls.press(event.key, event.character, self._clock.monotonic() - waited)
             if self.state.is_away:
                 self._take()
             if (self.state.waiting.chosen_key, self.state.calls.chosen) != before:
@@ -346,6 +360,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def _repaint(self) -> None:
         """Draw everything but the stream; change the layout only where a part came, went or grew."""
+        self._keep_beating()
         if not self.is_running or not self.is_mounted:
             return
         state, root = self.state, self.screen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from cockpit.operator.act import Command
@@ -27,11 +28,18 @@ class Question:
     decide_by: datetime | None = None
     live: bool = False
     """Whether real money is at stake."""
+    held: Decimal | None = None
+    """For a close: what was held when it was asked, as the snapshot says it."""
     painted_at: float | None = None
 
     def painted(self, monotonic: float) -> None:
         """Note when the words were drawn for the first time."""
         if self.painted_at is None:
+            self.painted_at = monotonic
+
+    def painted_again(self, monotonic: float) -> None:
+        """Let the moment begin anew, if the words have been drawn."""
+        if self.painted_at is not None:
             self.painted_at = monotonic
 
     def takes_yes(self, monotonic: float) -> bool:
@@ -67,7 +75,7 @@ class Entry:
     argument: str = ""
     """For a code of the authenticator: the argument that it is, where the act is about that code itself."""
     about: str = ""
-    """For a reason: id of the order that it is for."""
+    """For a reason or an edit: id of the order that it is for; for a name: id of the request."""
     note: str = ""
     """What is wrong with the last try; shown behind the line."""
     history_at: int | None = None

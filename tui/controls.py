@@ -5,17 +5,20 @@ from __future__ import annotations
 from cockpit.model.clock import Clock
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
+from cockpit.operator.act import Command
 from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
+from tui.closing import Closing, close_question
 from tui.decisions import quit_question, still_holds
 from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Around, Moves
 from tui.scope_form import ScopeForm
+from tui.shown import Shown
 from tui.state import Pane, Place, ScreenState, named
 from tui.typed_lines import TypedLines
 
@@ -34,22 +37,29 @@ class Controls:
         around: Around,
         clock: Clock,
         keys: KeyMap,
+        shown: Shown,
         history: LineHistory | None = None,
     ) -> None:
         self.state = state
         self.keys = keys
         self._sends = sends
         self._clock = clock
+        self._shown = shown
         self._moves = Moves(state, around)
-        self._acting = Acting(state, sends, around, self._moves, clock)
+        self._acting = Acting(state, sends, around, self._moves, clock, shown)
         self._typed = TypedLines(state, sends, self._acting, self._moves, history or LineHistory())
         self.say = self._acting.say
         self.complain = self._acting.complain
         self.go = self._moves.go
         self.escape = self._moves.escape
 
-    def press(self, key: str, character: str | None) -> None:
-        """Do what a key means now. The kill switch comes first, from wherever it is pressed."""
+    def press(self, key: str, character: str | None, pressed_at: float) -> None:
+        """Do what a key meant when it was pressed. The kill switch comes first, from wherever it is pressed."""
+        self._shown.press(pressed_at)
+        self._press(key, character)
+        self._shown.pressed()
+
+    def _press(self, key: str, character: str | None) -> None:
         state = self.state
         if self.keys.kills(key):
             self._acting.looks_only() if state.read_only else self._acting.kill()
@@ -76,16 +86,21 @@ class Controls:
         if state.form is not None and state.place is Place.CLIENT:
             request = state.form.ticket.request.request_id
             if all(item.request_id != request for item in state.snapshot.pending_clients):
-                state.entry = state.question = None
-                self.escape()
+                self._left_behind("That client no longer waits; esc goes back.")
         if state.scopes is not None and state.place is Place.SCOPES:
             grant = state.scopes.view.grant_id
             if all(view.grant_id != grant for view in state.snapshot.clients):
-                state.entry = state.question = None
-                self.escape()
+                self._left_behind("That client is let in no longer.")
                 self.complain("That client is let in no longer.")
         if state.message is not None and self._clock.monotonic() >= state.message.until:
             state.message = None
+
+    def _left_behind(self, note: str) -> None:
+        """Leave a place whose thing has gone. A line that is being typed stays: its next letters are no keys."""
+        if self.state.entry is not None:
+            self.state.entry.note = note
+        self.state.question = None
+        self.escape()
 
     def paste(self, text: str) -> None:
         """Take pasted text into the line that is being typed; anywhere else it is no key."""
@@ -96,7 +111,7 @@ class Controls:
         if key in {"n", "escape", "q", "ctrl+c"}:
             self.state.question = None
             self.say("Nothing was done.", "dim")
-        elif key == "y" and question.takes_yes(self._clock.monotonic()):
+        elif key == "y" and self._shown.takes_yes(question):
             self._acting.say_yes(question)
         elif named(self.state.target) == question.about and self.keys.act_for(key, self.state) in _DENIALS:
             self.state.question = None
@@ -141,15 +156,19 @@ class Controls:
         elif key == "D" and fits(DENY_ORDER, state.target, state.stopped):
             self._acting.ask_reason()
         elif key == "s" and state.place is Place.CLIENTS and isinstance(state.target, ClientView):
-            form = ScopeForm(state.target)
-            self.go(Place.SCOPES)
-            state.scopes = form
-        elif key == "a" and state.scopes is not None:
-            self._acting.change_scopes(state.scopes)
+            if not self._acting.is_hindered():
+                form = ScopeForm(state.target)
+                self.go(Place.SCOPES)
+                state.scopes = form
+        elif key == "a" and state.scopes is not None and state.place is Place.SCOPES:
+            if not self._acting.is_hindered():
+                self._acting.change_scopes(state.scopes)
         elif key == "r" and isinstance(state.target, Latch):
-            self._acting.ask_release(state.target)
+            if not self._acting.is_hindered():
+                self._acting.ask_release(state.target)
         elif key == "r" and is_unknown(state.target):
-            self._acting.type(f"{RESOLVE.command} {named(state.target)} ")
+            if not self._acting.is_hindered():
+                self._acting.type(f"{RESOLVE.command} {named(state.target)} ")
         else:
             return False
         return True
@@ -202,8 +221,9 @@ class Controls:
         self._sends.look_at_order(order.order_id)
 
     def open_client(self, form: ClientForm) -> None:
-        """Show the request that a typed code has selected."""
-        self.state.entry = None
+        """Show the request that a typed code has selected. Any other line that is typed by now stays."""
+        if self.state.entry is not None and self.state.entry.asks is Asks.CODE:
+            self.state.entry = None
         self.go(Place.CLIENT)
         self.state.form = form
 
@@ -215,9 +235,18 @@ class Controls:
         self.state.entry = entry
         return True
 
+    def ask_to_close(self, closing: Closing, command: Command) -> None:
+        """Ask whether to close a position as it was looked at, unless the operator does something else by now."""
+        if self.state.entry is not None or self.state.question is not None:
+            self.complain("Nothing was closed: you began something else meanwhile.")
+        elif closing.refused:
+            self.complain(f"✗ {closing.refused}")
+        else:
+            self._acting.ask(close_question(self.state, closing, command, self._clock.now()))
+
     def _edit(self) -> None:
         target = self.state.target
         if isinstance(target, ClientForm):
-            self.state.entry = Entry(Asks.NAME, "NAME of this client", LineEdit.of(target.name))
-        elif isinstance(target, Order) and target.waits:
-            self.state.entry = Entry(Asks.EDIT, "EDIT")
+            self.state.entry = Entry(Asks.NAME, "NAME of this client", LineEdit.of(target.name), about=named(target))
+        elif isinstance(target, Order) and target.waits and not self._acting.is_hindered(version=True):
+            self.state.entry = Entry(Asks.EDIT, "EDIT", about=named(target))

@@ -38,12 +38,14 @@ class SafeWriter(WriterThread):
 
     def __init__(self, file: TextIO, on_gone: Callable[[], None]) -> None:
         super().__init__(file)
-        self._queue: queue.Queue[str | None] = queue.Queue(_QUEUED_WRITES)
+        self._queue: queue.Queue[str | Callable[[], None] | None] = queue.Queue(  # pyright: ignore[reportIncompatibleVariableOverride]
+            _QUEUED_WRITES
+        )
         self._terminal = file
         self._on_gone = on_gone
 
-    def offer(self, text: str, *, wait: float = 0) -> bool:
-        """Take text to be written; False when there is no room, after at most ``wait`` seconds."""
+    def offer(self, text: str | Callable[[], None], *, wait: float = 0) -> bool:
+        """Take text to be written, or what to call behind it; False without room, after at most ``wait`` seconds."""
         try:
             self._queue.put(text, block=wait > 0, timeout=wait or None)
         except queue.Full:
@@ -60,6 +62,9 @@ class SafeWriter(WriterThread):
         terminal = self._terminal.fileno()
         encoding = self._terminal.encoding or "utf-8"
         while (text := self._queue.get()) is not None:
+            if not isinstance(text, str):
+                text()
+                continue
             rest = text.encode(encoding, "replace")
             while rest:
                 try:
@@ -94,7 +99,6 @@ class CockpitDriver(LinuxDriver):
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
     # The parent makes its writer inside start_application_mode; this is the seam where ours takes its place.
-        self._title = ""
     @property
     def _writer_thread(self) -> WriterThread | None:
         return self._writer
@@ -117,8 +121,7 @@ class CockpitDriver(LinuxDriver):
     def set_title(self, title: str) -> None:
         """Name the terminal's window; the text must be printable."""
         if title.isprintable():
-            self._title = f"\x1b]0;{title}\x07"
-            self.write(self._title)
+            self.write(f"\x1b]0;{title}\x07")
 
     def write(self, data: str) -> None:
         """Hand a frame to the terminal, or drop it while the terminal doesn't read."""
@@ -137,6 +140,12 @@ class CockpitDriver(LinuxDriver):
         if not writer.offer(data):
             self.stalled = True
             self.dropped += 1
+
+    def when_written(self, call: Callable[[], None]) -> None:
+        """Call in the loop once all that was written is handed to the terminal; never, where some of it was dropped."""
+        writer = self._writer
+        if writer is not None and not (self.gone or self.stalled or self._parting):
+            writer.offer(lambda: self._in_loop(call))
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was; a stalled one is only asked for a moment."""
@@ -183,9 +192,11 @@ class CockpitDriver(LinuxDriver):
             return
         self.gone = True
         self.exit_event.set()
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing is left to end
-            self._loop.call_soon_threadsafe(self._leave)
+        self._in_loop(self._leave)
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing is left to do there
+            self._loop.call_soon_threadsafe(call)
 
     def _leave(self) -> None:
-            self.write(self._title)
         self._app.exit(return_code=HANGUP)

@@ -62,10 +62,13 @@ class Pace:
 
 
 class PacedScreen(Screen[None]):
-    """Textual's screen; says how long each painting took."""
+    """Textual's screen; says how long each painting took, and that it is done."""
 
-    def __init__(self, monotonic: Callable[[], float], spend: Callable[[float], None]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], spend: Callable[[float], None], painted: Callable[[], None]
+    ) -> None:
         super().__init__(id="_default")
+        self._painted = painted
         self._monotonic = monotonic
         self._spend = spend
 
@@ -73,3 +76,4 @@ class PacedScreen(Screen[None]):
         began = self._monotonic()
         super()._compositor_refresh()
         self._spend(self._monotonic() - began)
+        self._painted()

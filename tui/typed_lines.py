@@ -181,7 +181,7 @@ class TypedLines:
     def _name(self, entry: Entry, text: str) -> None:
         form = self._state.form
         self._state.entry = None
-        if form is not None:
+        if form is not None and form.ticket.request.request_id == entry.about:
             form.name = text
             if complaint := form.complaint():
                 entry.note = complaint
@@ -201,7 +201,7 @@ class TypedLines:
     def _edited(self, entry: Entry, text: str) -> None:
         target = self._state.target
         self._state.entry = None
-        if not isinstance(target, Order) or not target.waits:
+        if not isinstance(target, Order) or not target.waits or target.order_id != entry.about:
             self._acting.complain("That order no longer waits.")
             return
         try:
@@ -209,5 +209,8 @@ class TypedLines:
         except EditUnfit as problem:
             entry.note = str(problem)
             self._state.entry = entry
+            return
+        if self._acting.is_hindered(version=True):
+            entry.note, self._state.entry = "that order has only just changed; look, and press ⏎ again", entry
             return
         self._acting.ask(order_question(self._state, target, changed))

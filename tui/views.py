@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -29,6 +29,7 @@ from tui.rows.session_rows import session_rows
 from tui.rows.side_rows import side_rows
 from tui.rows.status_row import status_marks, status_row
 from tui.rows.waiting_row import currency_of, waiting_rows
+from tui.shown import Shown
 from tui.state import Pane, Place, ScreenState
 
 _WHOLE: Final = 2_000
@@ -47,14 +48,12 @@ def _away_words(state: ScreenState) -> str:
 class Views:
     """Makers of lines, one for each part."""
 
-    def __init__(
-        self, state: ScreenState, keys: KeyMap, clock: Clock, zone: tzinfo | None, read: Callable[[], bool]
-    ) -> None:
+    def __init__(self, state: ScreenState, keys: KeyMap, clock: Clock, zone: tzinfo | None, shown: Shown) -> None:
         self._state = state
         self._keys = keys
         self._clock = clock
         self._zone = zone
-        self._read = read
+        self._shown = shown
 
     def status(self, width: int, height: int) -> Sequence[Line]:
         """Draw the first row."""
@@ -64,6 +63,10 @@ class Views:
 
     def queue(self, width: int, height: int) -> Sequence[Line]:
         """Draw what waits."""
+        self._shown.draw_cursor()
+        return self._queue(width, height)
+
+    def _queue(self, width: int, height: int) -> Sequence[Line]:
         state = self._state
         active = state.pane is Pane.QUEUE
         return waiting_rows(state.waiting, state.snapshot, self._clock.now(), active, width, height)
@@ -93,9 +96,8 @@ class Views:
         return hint_rows(hint, width) if hint else []
 
     def prompt(self, width: int, height: int) -> Sequence[Line]:
-        """Draw the question, the typed line or the message; a question that reaches the terminal counts as read from now on."""
-        if self._state.entry is None and self._state.question is not None and self._read():
-            self._state.question.painted(self._clock.monotonic())
+        """Draw the question, the typed line or the message."""
+        self._shown.draw_question()
         return self.foot(width)
 
     def foot(self, width: int) -> Sequence[Line]:
@@ -115,6 +117,10 @@ class Views:
 
     def full(self, width: int, height: int) -> Sequence[Line]:
         """Draw the place that fills the screen."""
+        self._shown.draw_cursor()
+        return self._full(width, height)
+
+    def _full(self, width: int, height: int) -> Sequence[Line]:
         state, now = self._state, self._clock.now()
         match state.place:
             case Place.CLIENTS:
@@ -129,7 +135,7 @@ class Views:
             case Place.ORDER:
                 rows = self._order(width)
             case Place.HOLDINGS:
-                rows = holding_rows(state.snapshot.positions, state.snapshot.balances, now, width)
+                return holding_rows(state.positions, state.snapshot.balances, now, width, height)
             case Place.LIMITS:
                 rows = limit_rows(state.latches, state.snapshot, width, self._zone)
             case Place.NOTICES:
@@ -168,11 +174,11 @@ class Views:
         """Say in plain text what is shown, whole even where it is longer than the screen."""
         state = self._state
         if state.place is Place.MAIN:
-            queue = self.queue(width, len(state.waiting.items) + 2)
+            queue = self._queue(width, len(state.waiting.items) + 2)
             lines = [*self.status(width, 1), *queue, *self.stream_title(width, 1), *stream]
         else:
             at = state.offset
-            lines = [*self.full(width, _WHOLE)]
+            lines = [*self._full(width, _WHOLE)]
             state.offset = at
         rows = ["".join(span.text for span in line.spans).rstrip() for line in lines]
         kept = [row for place, row in enumerate(rows) if row or (place and rows[place - 1])]

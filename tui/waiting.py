@@ -24,28 +24,16 @@ def asked_at(item: Waiting) -> datetime:
 
 
 class WaitingRows(StableRows[Waiting]):
-    """The queue. What comes into an empty queue is chosen, but acts on it wait until it has been there a moment."""
+    """The queue. What comes into an empty queue is chosen."""
 
     def __init__(self) -> None:
         super().__init__(key_of)
-        self._chosen_by_itself_at: float | None = None
 
-    def arrive(self, snapshot: Snapshot, monotonic: float) -> frozenset[str]:
+    def arrive(self, snapshot: Snapshot) -> frozenset[str]:
         """Show what waits now and return the keys of what is new."""
         was_empty = not self.items
         waiting = (*snapshot.pending_clients, *snapshot.pending_orders)
         new = self.take(sorted(waiting, key=asked_at))
         if was_empty and self.items:
             self.chosen_key = key_of(self.items[0])
-            self._chosen_by_itself_at = monotonic
         return new
-
-    def move(self, steps: int) -> None:
-        """Choose another row by key."""
-        super().move(steps)
-        self._chosen_by_itself_at = None
-
-    def too_fresh(self, monotonic: float) -> bool:
-        """Whether the chosen row came under the keys by itself a moment ago."""
-        since = self._chosen_by_itself_at
-        return since is not None and monotonic - since < SETTLING_SECONDS

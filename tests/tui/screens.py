@@ -28,9 +28,16 @@ class Seat:
     async def press(self, *keys: str, after: float = 0.5) -> None:
         """Press keys like a person: each after the screen has been read."""
         for key in keys:
-            self.clock.pass_by(after)
+            self.wait(after)
             await self.pilot.press(key)
             await self.pilot.pause()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while the loop runs free."""
+        self.app.beat()
+        for _ in range(5):
+            self.clock.pass_by(seconds / 5)
+            self.app.beat()
 
     async def type(self, text: str) -> None:
         await self.press(*({" ": "space", ":": "colon", "/": "slash"}.get(sign, sign) for sign in text), after=0.01)

@@ -12,7 +12,7 @@ CLAUDE = "o-01JQ0000000000000000000002"
 
 def state() -> ScreenState:
     made = ScreenState(busy_snapshot(), CallHistory(10))
-    made.take(made.snapshot, 0)
+    made.take(made.snapshot)
     return made
 
 

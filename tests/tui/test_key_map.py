@@ -9,7 +9,7 @@ from tui.state import Place, ScreenState
 
 def state() -> ScreenState:
     made = ScreenState(busy_snapshot(), CallHistory(10))
-    made.take(made.snapshot, 0)
+    made.take(made.snapshot)
     return made
 
 

@@ -99,7 +99,7 @@ async def test_the_code_never_takes_a_line_away_that_is_being_typed() -> None:
     guarded = Guarded(face, "rules.on")
     async with seated(face) as seat:
         seat.app.errands.send(Command("rules.on", {"name": "small"}))
-        seat.app.controls.press("colon", ":")
+        seat.app.controls.press("colon", ":", seat.clock.monotonic())
         await seat.settle()
         assert seat.app.state.entry is not None
         assert seat.app.state.entry.label == ":"

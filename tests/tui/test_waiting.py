@@ -10,17 +10,17 @@ from tui.waiting import WaitingRows, key_of
 
 def test_clients_and_orders_stand_in_order_of_arrival() -> None:
     rows = WaitingRows()
-    rows.arrive(busy_snapshot(), 0)
+    rows.arrive(busy_snapshot())
     assert [key_of(item)[-3:] for item in rows.items] == ["001", "r-1", "002"]
 
 
 def test_when_the_chosen_row_vanishes_nothing_is_chosen() -> None:
     rows = WaitingRows()
     snapshot = busy_snapshot()
-    rows.arrive(snapshot, 0)
+    rows.arrive(snapshot)
     rows.move(1)
     assert rows.chosen_key == "r-1"
-    rows.arrive(replace(snapshot, pending_clients=()), 1)
+    rows.arrive(replace(snapshot, pending_clients=()))
     assert rows.chosen is None
     assert rows.chosen_key is None
 
@@ -28,21 +28,19 @@ def test_when_the_chosen_row_vanishes_nothing_is_chosen() -> None:
 def test_a_newcomer_goes_to_the_end_and_the_choice_stays() -> None:
     rows = WaitingRows()
     snapshot = busy_snapshot()
-    rows.arrive(snapshot, 0)
+    rows.arrive(snapshot)
     older = pending_client("r-0", waited=500)
-    assert rows.arrive(replace(snapshot, pending_clients=(older, *snapshot.pending_clients)), 1) == {"r-0"}
+    assert rows.arrive(replace(snapshot, pending_clients=(older, *snapshot.pending_clients))) == {"r-0"}
     assert key_of(rows.items[-1]) == "r-0"
     assert rows.place == 0
 
 
-def test_what_comes_into_an_empty_queue_is_chosen_but_not_ready_for_keys_yet() -> None:
+def test_what_comes_into_an_empty_queue_is_chosen() -> None:
     rows = WaitingRows()
     snapshot = busy_snapshot()
-    rows.arrive(replace(snapshot, pending_clients=(), pending_orders=()), 0)
-    rows.arrive(snapshot, 10)
+    rows.arrive(replace(snapshot, pending_clients=(), pending_orders=()))
+    rows.arrive(snapshot)
     assert rows.place == 0
-    assert rows.too_fresh(10.3)
-    assert not rows.too_fresh(10.5)
 
 
 @given(
