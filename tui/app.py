@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import locale
+import os
 import time
 import traceback
+from collections.abc import Collection
 from datetime import tzinfo
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -18,13 +21,15 @@ from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.face import Face, Subscription
-from tui.attention import Attention, window_title
+from tui.attention import Attention, call_words
 from tui.calls import CallHistory
 from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
+from tui.glyphs import in_ascii
 from tui.key_map import KeyMap
 from tui.line_history import LineHistory
+from tui.notifying import notification, notify_here
 from tui.pace import Pace, PacedScreen, drawn_per_second
 from tui.palette import DEFAULTS, Palette
 from tui.presence import KeyPresses
@@ -51,6 +56,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
     CSS_PATH = "cockpit.tcss"
     ENABLE_COMMAND_PALETTE = False
     TITLE = "cockpit"
+    title = Reactive("", repaint=False)
+    """The window's title; the screen doesn't show it, so that a new one paints nothing."""
 
     def __init__(
         self, face: Face, settings: ScreenSettings, clock: Clock | None = None, zone: tzinfo | None = None
@@ -80,6 +87,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._zone = zone
         self._views = Views(self.state, keys, self._clock, zone, self.shown)
         self._attention = Attention()
+        self._rings = settings.bell
+        self._notify = notify_here(settings.notify, os.environ)
         self._subscription: Subscription | None = None
         self._drain_timer: Timer | None = None
         self._beat_timer: Timer | None = None
@@ -200,13 +209,25 @@ class CockpitScreen(App[None], inherit_bindings=False):
         if state.place is Place.NOTICES:
             state.have_read_notices()
         self.controls.recheck()
-        if self._attention.rings(state.waiting.items, new, self._clock.now()):
-            self.bell()
-        title = window_title(len(state.waiting.items))
-        if title != self.title:
+        self._call_operator(new)
+
+    def _call_operator(self, new: Collection[str]) -> None:
+        """Name the window by what waits, ring, and where nobody looks, send a notification."""
+        items, now = self.state.waiting.items, self._clock.now()
+        due = self._attention.calls_for(items, new, now, self._snapshot_at)
+        title = self._attention.title(items, now, self._snapshot_at)
+        if title is not None:
             self.title = title
-            if isinstance(self._driver, CockpitDriver):
-                self._driver.set_title(title)
+        if due and self._rings:
+            self.bell()
+        if not isinstance(self._driver, CockpitDriver):
+            return
+        if title is not None:
+            self._driver.set_title(title)
+        if due and not self._watched:
+            words = call_words(due, now)
+            text = in_ascii(words) if self.ascii_only else words
+            self._driver.write(notification(self._notify, text, in_tmux=bool(os.environ.get("TMUX"))))
 
     def drain(self) -> None:
         """Take what the stream has got since the last time, and draw it; draw less often if that takes too long."""

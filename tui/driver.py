@@ -94,6 +94,7 @@ class CockpitDriver(LinuxDriver):
         self.dropped = 0
         """Frames that a stalled terminal did not get."""
         self._parting = False
+        self._title = ""
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
@@ -121,7 +122,8 @@ class CockpitDriver(LinuxDriver):
     def set_title(self, title: str) -> None:
         """Name the terminal's window; the text must be printable."""
         if title.isprintable():
-            self.write(f"\x1b]0;{title}\x07")
+            self._title = f"\x1b]0;{title}\x07"
+            self.write(self._title)
 
     def write(self, data: str) -> None:
         """Hand a frame to the terminal, or drop it while the terminal doesn't read."""
@@ -185,6 +187,7 @@ class CockpitDriver(LinuxDriver):
     def _repaint(self) -> None:
         if not self.gone and self._app.is_running:
             self._app.refresh()
+            self.write(self._title)
 
     def _hang_up(self) -> None:
         """Leave once, from whichever thread finds the terminal gone first."""

@@ -420,15 +420,27 @@ async def test_the_terminal_rings_once_for_what_is_new_and_once_when_it_is_nearl
     face.seen = replace(face.seen, pending_orders=(), pending_clients=())
     async with seated(face) as seat:
         seat.app.bell = lambda: rings.append(seat.clock.seconds)  # pyright: ignore[reportAttributeAccessIssue]
+        seat.clock.pass_by(1)
         seat.face.show(pending_orders=orders[1:])
         await seat.settle()
         await seat.settle()
         assert len(rings) == 1
-        assert seat.app.title == "(1) cockpit"
+        assert seat.app.title == "(1) cockpit 1:33"
         seat.clock.pass_by(75)
         await seat.settle()
         await seat.settle()
         assert len(rings) == 2
+
+
+async def test_a_terminal_that_is_to_be_silent_is_only_named() -> None:
+    rings: list[float] = []
+    async with seated(busy_face(), settings=ScreenSettings(bell=False)) as seat:
+        seat.app.bell = lambda: rings.append(seat.clock.seconds)  # pyright: ignore[reportAttributeAccessIssue]
+        seat.clock.pass_by(30)
+        seat.face.show(pending_clients=(pending_client(), pending_client("r-2", host="chat.example")))
+        await seat.settle()
+        assert seat.app.title.startswith("(4) cockpit")
+        assert rings == []
 
 
 async def test_events_that_were_missed_bring_a_new_snapshot() -> None:
