@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Self
 
 from cockpit.brokers.base import BrokerUnavailable, FactSink
 from cockpit.brokers.paper.book import Shown, State, Touch
 from cockpit.brokers.paper.engine import apply, outlived
-from cockpit.brokers.paper.events import DayEnded, PaperEvent, Quoted
+from cockpit.brokers.paper.events import DayEnded, PaperEvent, Quoted, Settled
 from cockpit.brokers.paper.fees import Fees
 from cockpit.brokers.paper.hours import Hours, Moment, hours
 from cockpit.brokers.paper.journal import Applied, Journal, Point, opened
@@ -68,8 +69,9 @@ class Account:
 
     @property
     def has_to_look(self) -> bool:
-        """Whether something rests in the book, or an hour has not been recorded."""
-        return bool(self.state.open) or _hour_of(self._clock.now()) != self._recorded
+        """Whether something rests in the book, an hour has not been recorded, or what is held has ended."""
+        now = self._clock.now()
+        return bool(self.state.open) or _hour_of(now) != self._recorded or bool(self._ended(self.state, now))
 
     def valued(self, *further: str) -> State:
         """Return the account with the prices of this moment, also of further symbols, and nothing matched."""
@@ -109,14 +111,18 @@ class Account:
             raise Refused(step.refusal)
 
     def _meanwhile(self, now: datetime, moment: Moment, symbols: Iterable[str]) -> list[Applied]:
-        """Return what time has brought since the state was made: the end of a day, and new quotes.
+        """Return what time has brought since the state was made: the end of options and of a day, and new quotes.
 
-        Days end first, so that no quote of today fills an order of yesterday.
+        What ends comes first, so that no quote of today fills an order of yesterday.
         """
         state, applied = self.state, list[Applied]()
         if moment.day_ended_at is not None and outlived(state, moment.day_ended_at):
             ended = DayEnded(now, moment.day_ended_at)
             applied.append(Applied(ended, apply(self.rules, state, ended)))
+            state = applied[-1].step.state
+        for symbol, price in self._ended(state, now):
+            settled = Settled(now, symbol, price)
+            applied.append(Applied(settled, apply(self.rules, state, settled)))
             state = applied[-1].step.state
         quoted = Quoted(now, *self._news(state, now, symbols), session=moment.open)
         if quoted.touches or quoted.gone:
@@ -145,6 +151,12 @@ class Account:
     def _concerned(self) -> set[str]:
         """Return the symbols whose prices decide what the account can carry."""
         return {*self.state.holdings, *(order.request.symbol for order in self.state.open.values())}
+
+    def _ended(self, state: State, now: datetime) -> list[tuple[str, Decimal]]:
+        """Return the instruments of the book that have ended, each with what one unit came to."""
+        known = {*state.holdings, *state.shown, *(order.request.symbol for order in state.open.values())}
+        ends = ((symbol, self.prices.settled(symbol, now)) for symbol in sorted(known))
+        return [(symbol, price) for symbol, price in ends if price is not None]
 
     def _news(self, state: State, now: datetime, symbols: Iterable[str]) -> tuple[tuple[Touch, ...], tuple[str, ...]]:
         """Return the prices of this moment that the state has not seen, and the symbols that have none any more."""
@@ -181,9 +193,9 @@ def _hour_of(at: datetime) -> datetime:
 
 
 def _that_matter(applied: Sequence[Applied]) -> list[Applied]:
-    """Return the events that changed an order: a quote that met nothing needs no record."""
-    return [each for each in applied if each.step.facts or each.step.changed]
+    """Return the events that changed an order or a position: a quote that met nothing needs no record."""
+    return [each for each in applied if each.step.facts or each.step.changed or isinstance(each.event, Settled)]
 
 
 def _fills(applied: Applied) -> bool:
-    return any(isinstance(fact, Executed) for fact in applied.step.facts)
+    return isinstance(applied.event, Settled) or any(isinstance(fact, Executed) for fact in applied.step.facts)

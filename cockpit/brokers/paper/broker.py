@@ -16,6 +16,8 @@ from cockpit.brokers.paper import statement
 from cockpit.brokers.paper.account import Account
 from cockpit.brokers.paper.engine import ROLES
 from cockpit.brokers.paper.events import Cancel, Replace, Submit, SubmitLinked
+from cockpit.brokers.paper.offers import OFFERED, InventedOffers
+from cockpit.brokers.paper.prices import Prices, SeededPrices
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.instruments import Instrument
@@ -45,20 +47,26 @@ _PATIENCE: Final = 10.0
 """Seconds after which an answer is given up."""
 
 
-class PaperBroker:
+class PaperBroker(InventedOffers):
     """One simulated account, by the name of its connection.
 
     While it is entered, a task of its own looks at the market every ``tick_seconds`` for what rests in the book.
     Nothing is matched while it is away: afterwards it goes on from the market as it is then.
     """
 
-    can: Capabilities = Capabilities(frozenset(OrderType), frozenset(TimeInForce), frozenset(ROLES), short_selling=True)
     books_complete: bool = True
     """What was taken is in the journal before anyone is told, and the newest thousand orders are always shown."""
 
     def __init__(
         self, name: str, settings: ConnectionSettings, store: Store, clock: Clock, *, tick_seconds: float = 0.5
     ) -> None:
+        self.can: Capabilities = Capabilities(
+            frozenset(OrderType),
+            frozenset(TimeInForce),
+            frozenset(ROLES),
+            short_selling=True,
+            features=frozenset() if settings.replay else OFFERED,
+        )
         self.account: Final = f"SIM-{name.replace('_', '-')}"
         self._name = name
         self._settings = settings
@@ -108,8 +116,11 @@ class PaperBroker:
         )
 
     async def find(self, symbol: str) -> Sequence[Instrument]:
-        """Return the listed instrument of exactly that symbol, or nothing."""
-        found = self._books.prices.instrument(symbol)
+        """Return the listed instrument or option of exactly that symbol, or nothing."""
+        prices = self._books.prices
+        found = prices.instrument(symbol)
+        if found is None and isinstance(prices, SeededPrices):
+            found = prices.option(symbol, self._clock.now())
         return () if found is None else (found,)
 
     async def search(self, text: str, limit: int) -> Sequence[Instrument]:
@@ -194,6 +205,10 @@ class PaperBroker:
         """Look at the market for what rests in the book, and record the hour; called by its own task, and by tests."""
         if self._books.has_to_look:
             await self._alone(self._books.look)
+
+    @property
+    def _source(self) -> Prices:
+        return self._books.prices
 
     def _tell(self, fact: BrokerFact) -> None:
         if self._sink is not None:

@@ -15,6 +15,7 @@ from cockpit.brokers.paper.events import (
     PaperEvent,
     Quoted,
     Replace,
+    Settled,
     Split,
     Submit,
     SubmitLinked,
@@ -77,6 +78,8 @@ def apply(rules: Rules, state: State, event: PaperEvent) -> Step:
             return _day_ended(rules, state, event)
         case Split():
             return _split(rules, state, event)
+        case Settled():
+            return _settled(rules, state, event)
         case _:
             raise TypeError(f"no rule for {type(event).__name__}")
 
@@ -216,6 +219,15 @@ def _split(rules: Rules, state: State, event: Split) -> Step:
     shown = state.shown.get(event.symbol)
     if shown is not None:
         turn.shown[event.symbol] = Shown(_split_touch(shown.touch, event, terms.tick, terms.lot), gone=shown.gone)
+    return Step(turn.state(), turn.facts, turn.changed)
+
+
+def _settled(rules: Rules, state: State, event: Settled) -> Step:
+    turn = Turn(rules, state, event.at)
+    for order in state.open.values():
+        if order.request.symbol == event.symbol:
+            linking.expire(turn, order)
+    turn.settle(event.symbol, event.price)
     return Step(turn.state(), turn.facts, turn.changed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from cockpit.brokers.paper.book import Touch
 from cockpit.model.orders import Linkage, OrderRef, OrderRequest
@@ -72,3 +73,12 @@ class Split(PaperEvent):
     symbol: str
     new: int
     old: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(PaperEvent):
+    """An option has expired: what is held of it is paid out in cash, and its orders expire."""
+
+    symbol: str
+    price: Decimal
+    """What one unit of the underlying brought: the intrinsic value."""

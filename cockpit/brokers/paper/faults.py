@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.paper.book import STOPS, PaperOrder, State
-from cockpit.brokers.paper.margin import Terms, Wish, affordable, deliverable
+from cockpit.brokers.paper.margin import Terms, Wish, affordable, deliverable, uncovered
 from cockpit.brokers.paper.matching import AT_ONCE
 from cockpit.brokers.paper.rules import Rules
 from cockpit.model.money import ZERO, is_multiple, plain
@@ -154,6 +154,11 @@ def _carry_fault(rules: Rules, state: State, *wishes: Wish) -> str | None:
     for wish in wishes:
         if wish.side is Side.SELL and not rules.terms[wish.symbol].shortable and not deliverable(state, wish):
             return f"SHORT_NOT_ALLOWED: {wish.symbol} can't be sold short"
+    if any(wish.side is Side.SELL for wish in wishes):
+        bare = uncovered(state, rules.terms, *wishes)
+        bare = bare and bare - uncovered(state, rules.terms)
+        if bare:
+            return f"SHORT_NOT_ALLOWED: nothing would cover the calls that are sold on {', '.join(sorted(bare))}"
     if not affordable(state, rules.terms, *wishes):
         return "BUYING_POWER: the account's equity doesn't cover the margin"
     return None

@@ -45,9 +45,12 @@ def _listing(
     daily: int,
     shortable: bool = True,
     margin: str = "0.5",
+    holds: tuple[str, ...] = (),
 ) -> Listing:
     step = Decimal(tick)
-    instrument = Instrument(symbol, safe(name), kind, EXCHANGE, CURRENCY, step, Decimal(lot), simulated=True)
+    instrument = Instrument(
+        symbol, safe(name), kind, EXCHANGE, CURRENCY, step, Decimal(lot), simulated=True, members=holds
+    )
     return Listing(instrument, int(Decimal(price) / step), volatility, quoted, daily, shortable, Decimal(margin))
 
 
@@ -72,7 +75,16 @@ _ALL: Final = (
         daily=900_000,
         shortable=False,
     ),
-    _listing("GOLF", "Golf Simulated 500 Index Fund", _ETF, "540.00", volatility=90, quoted=900, daily=40_000_000),
+    _listing(
+        "GOLF",
+        "Golf Simulated 500 Index Fund",
+        _ETF,
+        "540.00",
+        volatility=90,
+        quoted=900,
+        daily=40_000_000,
+        holds=("ALFA", "BRVO", "CHRL", "DLTA", "ECHO", "FXTR", "LIMA"),
+    ),
     _listing("HTEL", "Hotel Simulated Bond Fund", _ETF, "102.50", volatility=35, quoted=2000, daily=20_000_000),
     _listing("INDI", "India Simulated Energy Fund", _ETF, "61.30", volatility=170, quoted=700, daily=5_000_000),
     _listing(

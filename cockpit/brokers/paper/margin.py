@@ -1,18 +1,20 @@
 """How much of an account its positions and open orders take, and what is left for new ones.
 
 Counted for the worst case of each instrument: that all buy orders are filled and no sell order, or the other way
-round. Positions are valued at the middle of the quote.
+round. Positions are valued at the middle of the quote. Options are counted by underlying, as `option_margin` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.paper.book import State
+from cockpit.brokers.paper.option_margin import Written, naked, secured
 from cockpit.model.money import ZERO
+from cockpit.model.options import OptionContract
 from cockpit.model.orders import OrderRef, Side
 
 STANDARD: Final = Decimal("0.5")
@@ -28,6 +30,8 @@ class Terms:
     multiplier: Decimal = Decimal(1)
     shortable: bool = True
     margin: Decimal = STANDARD
+    option: OptionContract | None = None
+    """The contract, where it is an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,46 @@ def unrealised(state: State, terms: Mapping[str, Terms]) -> Decimal:
 
 def required(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> Decimal:
     """Return the equity that the worst case of positions, open orders and the wishes takes."""
+    buys, sells = _with(state, wishes)
+    need = ZERO
+    for symbol in state.holdings.keys() | buys.keys() | sells.keys():
+        quantity, term = _quantity(state, symbol), terms[symbol]
+        longest, shortest = quantity + buys.get(symbol, ZERO), quantity - sells.get(symbol, ZERO)
+        worst = max(abs(longest), abs(shortest)) if term.option is None else max(ZERO, longest)
+        need += worst * state.shown[symbol].touch.mid * term.multiplier * term.margin
+    return need + secured(*_sold(state, terms, sells))
+
+
+def uncovered(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> frozenset[str]:
+    """Return the underlyings on which calls would be sold that nothing covers, if all that is to be sold were."""
+    return naked(*_sold(state, terms, _with(state, wishes)[1]))
+
+
+def _with(state: State, wishes: Iterable[Wish]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     buys, sells = _open(state)
     for wish in wishes:
         side = buys if wish.side is Side.BUY else sells
         side[wish.symbol] = side.get(wish.symbol, ZERO) + wish.quantity
-    need = ZERO
-    for symbol in state.holdings.keys() | buys.keys() | sells.keys():
-        held = state.holdings.get(symbol)
-        quantity = ZERO if held is None else held.quantity
-        worst = max(abs(quantity + buys.get(symbol, ZERO)), abs(quantity - sells.get(symbol, ZERO)))
-        term = terms[symbol]
-        need += worst * state.shown[symbol].touch.mid * term.multiplier * term.margin
-    return need
+    return buys, sells
+
+
+def _sold(
+    state: State, terms: Mapping[str, Terms], sells: Mapping[str, Decimal]
+) -> tuple[list[Written], dict[str, Decimal]]:
+    """Return the options, and what else is held, if all that is to be sold were sold and nothing bought."""
+    written, shares = [], {}
+    for symbol in state.holdings.keys() | sells.keys():
+        left, term = _quantity(state, symbol) - sells.get(symbol, ZERO), terms[symbol]
+        if term.option is None:
+            shares[symbol] = left
+        else:
+            written.append(Written(term.option, left * term.multiplier))
+    return (written, shares) if written else ([], {})
+
+
+def _quantity(state: State, symbol: str) -> Decimal:
+    held = state.holdings.get(symbol)
+    return ZERO if held is None else held.quantity
 
 
 def buying_power(state: State, terms: Mapping[str, Terms]) -> Decimal:
@@ -84,9 +116,8 @@ def affordable(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> bool:
 
 def deliverable(state: State, wish: Wish) -> bool:
     """Whether a sale, with those already open, sells no more than is held."""
-    held = state.holdings.get(wish.symbol)
     _, sells = _open(state)
-    return (ZERO if held is None else held.quantity) - sells.get(wish.symbol, ZERO) >= wish.quantity
+    return _quantity(state, wish.symbol) - sells.get(wish.symbol, ZERO) >= wish.quantity
 
 
 def _open(state: State) -> tuple[dict[str, Decimal], dict[str, Decimal]]:

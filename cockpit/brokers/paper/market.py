@@ -8,7 +8,7 @@ ticks, and any instant can be had without computing those before it. Integers al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -69,8 +69,9 @@ class Span(NamedTuple):
 class Market:
     """Prices of one seed. Reading changes nothing but bounded caches; for one thread alone."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, listings: Mapping[str, Listing] = LISTINGS) -> None:
         self.source: Final = safe(f"paper:{seed}")
+        self._listings = listings
         self._noise = Noise(seed)
         self._shocks = lru_cache(maxsize=512)(self._draw_shocks)
         self._level = lru_cache(maxsize=4096)(self._find_level)
@@ -80,7 +81,7 @@ class Market:
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
         """Return bid, ask and sizes of the second that holds ``at``; None where nothing of that symbol is listed."""
-        listing = LISTINGS.get(symbol)
+        listing = self._listings.get(symbol)
         if listing is None:
             return None
         second = second_of(at)
@@ -111,7 +112,7 @@ class Market:
         It holds the ticks from its first second to the first of the next bar, both included: there is no gap between
         a close and the next open.
         """
-        instrument = LISTINGS[symbol].instrument
+        instrument = self._listings[symbol].instrument
         rung, parts = _RUNG[interval]
         spans = [self.span(symbol, rung, index * parts + part) for part in range(parts)]
         first, last, tick = spans[0], spans[-1], instrument.tick
@@ -132,7 +133,7 @@ class Market:
         return self._split(symbol, rung - 1, index // parts)[index % parts]
 
     def _day(self, symbol: str, day: int) -> Span:
-        listing = LISTINGS[symbol]
+        listing = self._listings[symbol]
         start, end = self._level(symbol, day), self._level(symbol, day + 1)
         sigma = _sigma(listing, start, DAY)
         rise, rise_too, fall, fall_too, busy = self._noise.normals(f"{symbol}|day|{day}", 5)
@@ -147,7 +148,7 @@ class Market:
         shocks = list(chain.from_iterable(self._shocks(symbol, block) for block in blocks))
         offset = first - blocks[0] * _BLOCK
         strayed = sum(map(mul, _WEIGHTS, shocks[offset : offset + _MEMORY]))
-        listing = LISTINGS[symbol]
+        listing = self._listings[symbol]
         away = strayed * listing.daily_volatility // 10_000 >> FRACTION
         return listing.level * exponential(away) >> 32 - FRACTION
 
@@ -160,7 +161,7 @@ class Market:
         length = _LADDER[rung + 1]
         parts = _LADDER[rung] // length
         drawn = self._noise.normals(f"{symbol}|{length}|{index}", parts * 5)
-        sigma = _sigma(LISTINGS[symbol], whole.open, length)
+        sigma = _sigma(self._listings[symbol], whole.open, length)
         steps = drawn[:parts]
         # an eighth of the way to the extremes is left for the inside of the part that reaches them
         ends = _walk(whole, steps, sigma, 7)
@@ -180,7 +181,7 @@ class Market:
     def _find_seconds(self, symbol: str, minute: int) -> list[int]:
         """Return the prices at a minute's 60 seconds and at the first of the next."""
         whole = self.span(symbol, _MINUTES, minute)
-        sigma = _sigma(LISTINGS[symbol], whole.open, 1)
+        sigma = _sigma(self._listings[symbol], whole.open, 1)
         path = _walk(whole, self._noise.normals(f"{symbol}|1|{minute}", 60), sigma, 8)
         if whole.high not in path:
             inside = path[1:60]

@@ -11,7 +11,17 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from cockpit.brokers.paper.book import PaperOrder, State
-from cockpit.brokers.paper.events import Cancel, DayEnded, PaperEvent, Quoted, Replace, Split, Submit, SubmitLinked
+from cockpit.brokers.paper.events import (
+    Cancel,
+    DayEnded,
+    PaperEvent,
+    Quoted,
+    Replace,
+    Settled,
+    Split,
+    Submit,
+    SubmitLinked,
+)
 from cockpit.model.orders import Execution, OrderRef, Side
 from cockpit.store.times import from_micros
 
@@ -23,6 +33,7 @@ _KINDS: Final[dict[str, type[PaperEvent]]] = {
     "quoted": Quoted,
     "day_ended": DayEnded,
     "split": Split,
+    "settled": Settled,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -101,6 +101,9 @@ class ReplayPrices:
             return None
         return path(symbol, bar, self._interval, self.terms[symbol])[within * POINTS // self._length]
 
+    def settled(self, symbol: str, now: datetime) -> Decimal | None:
+        return None
+
     async def bars(
         self, symbol: str, interval: Interval, count: int, end: datetime | None, now: datetime
     ) -> tuple[Bar, ...]:

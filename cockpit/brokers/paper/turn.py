@@ -109,6 +109,15 @@ class Turn:
         self._cash += held.cost - cost
         self._holdings = holdings
 
+    def settle(self, symbol: str, price: Decimal) -> None:
+        """Pay out what is held of an instrument that has ended, without a fee, and forget its quote."""
+        self.shown.pop(symbol, None)
+        held = self._started.holdings.get(symbol)
+        if held is not None:
+            unit = price * self.rules.terms[symbol].multiplier
+            self._cash += held.quantity * unit
+            self._realised += self._move(symbol, -held.quantity, unit)
+
     def end(self, order: PaperOrder, state: OrderState, reason: str = "") -> None:
         """Take an order out of the book for good."""
         order = replace(order, state=state, reason=safe(reason))
