@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from cockpit.operator.act import Command
@@ -28,8 +27,6 @@ class Question:
     decide_by: datetime | None = None
     live: bool = False
     """Whether real money is at stake."""
-    held: Decimal | None = None
-    """For a close: what was held when it was asked, as the snapshot says it."""
     painted_at: float | None = None
 
     def painted(self, monotonic: float) -> None:

@@ -135,7 +135,7 @@ class Views:
             case Place.ORDER:
                 rows = self._order(width)
             case Place.HOLDINGS:
-                return holding_rows(state.positions, state.snapshot.balances, now, width, height)
+                rows = holding_rows(state.snapshot.positions, state.snapshot.balances, now, width)
             case Place.LIMITS:
                 rows = limit_rows(state.latches, state.snapshot, width, self._zone)
             case Place.NOTICES:
