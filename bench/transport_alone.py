@@ -20,7 +20,7 @@ from server.addresses import Addresses
 from server.app import build_app
 from server.door import Challenge, Door
 from server.guard import Policy
-from server.host import ToolAnswer
+from server.host import Talk, ToolAnswer
 from server.listener import bind, serve
 from server.transport.kernel import About
 from server.transport.results import refusal_answer
@@ -46,7 +46,7 @@ class _Tools:
     def input_schema(self, name: str) -> Mapping[str, Any] | None:
         return TOOL.input_schema if name == TOOL.name else None
 
-    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk) -> ToolAnswer:
         return ToolAnswer(QUOTE) if name == TOOL.name else refusal_answer(refuse("UNKNOWN_TOOL"))
 
 

@@ -11,7 +11,7 @@ from mcp_types import ToolAnnotations
 from cockpit.desk.gate import Admitted, Gate, Served
 from cockpit.model.identity import Caller
 from cockpit.model.refusals import Refusal, Refused, refuse
-from server.host import ToolAnswer
+from server.host import Talk, ToolAnswer
 from server.transport.results import refusal_answer
 from tools.catalogue import TOOLS
 from tools.registry import Call, Result, Rooms, Tool
@@ -57,7 +57,9 @@ class DeskTools:
         listed = _LISTED.get(name)
         return None if listed is None else listed.input_schema
 
-    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    async def call(
+        self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk | None = None
+    ) -> ToolAnswer:
         """Pass the gate and run the tool."""
         tool: Tool[Any, Any] | None = TOOLS.get(name)
         rule = None if tool is None else tool.rule

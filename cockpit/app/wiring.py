@@ -185,6 +185,7 @@ async def running(
                     settings.server.max_sessions,
                     settings.server.session_idle_seconds,
                     settings.server.max_calls_in_flight,
+                    call_seconds=settings.server.call_seconds,
                 ),
                 desk_tools.turned_away,
             )
@@ -289,7 +290,7 @@ class _Ends:
             self._transport.grant_ended(event.grant_id)
             self._tasks.once(self._decisions.void_waiting("GRANT_ENDED", "the end of its authority", event.grant_id))
         elif isinstance(event, GrantChanged):
-            self._transport.tools_changed(event.grant_id)
+            self._transport.lists_changed(event.grant_id)
             grant = self._authority.live(event.grant_id)
             if grant is None or Scope.WRITE_ORDERS not in grant.scopes:
                 self._tasks.once(self._decisions.void_waiting("SCOPE_MISSING", "a change of scopes", event.grant_id))

@@ -150,6 +150,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("CANCELLED_BEFORE_SENT", "The order was withdrawn before it was sent.", False, _C),
     # what failed
     ("AUDIT_UNAVAILABLE", "The audit can't be written, so nothing is sent.", True, _H),
+    ("DEADLINE", "It took longer than the host allows; what it did until then stands.", True, _H),
     ("INTERNAL", "Something went wrong here; the host's log has the details.", True, _H),
     # the operator's own acts
     ("CODE_UNKNOWN", "No waiting client shows that code.", False, _O),

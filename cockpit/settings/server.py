@@ -89,6 +89,12 @@ class ServerSettings(Section):
         default=1800, ge=10, le=86_400, description="An idle session is forgotten after this."
     )
     max_calls_in_flight: int = Field(default=64, ge=1, le=4096, description="Calls of one client running at a time.")
+    call_seconds: float = Field(
+        default=240,
+        gt=0,
+        le=86_400,
+        description="How long a call may take; hosted clients wait for 300 seconds at most.",
+    )
     max_requests_open: int = Field(
         default=150, ge=2, le=100_000, description="Requests and streams of one client open at a time."
     )

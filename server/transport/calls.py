@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
+from mcp.server.lowlevel import Server
 from mcp.server.runner import modern_error_data
+from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import (
     InboundLadderRejection,
     find_invalid_x_mcp_header,
     validate_mcp_param_headers,
     x_mcp_header_map,
 )
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ErrorData, RequestId
-from mcp_types.methods import validate_client_request
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, ErrorData
+from mcp_types.methods import serialize_server_result, validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from multidict import CIMultiDictProxy
 from pydantic import ValidationError
 
-from cockpit.model.identity import Caller, Via, effective, scope_text
-from cockpit.model.refusals import Refusal, refuse
-from server.door import CHALLENGE_HEADER, Challenge
-from server.host import ToolAnswer, ToolHost
-from server.transport.results import ResultForm, refusal_answer
-from server.transport.running import Ended, Exchange, Running
-from server.transport.wire import REQUEST_CANCELLED, Message, error_body, error_response, error_status
-
-log = logging.getLogger(__name__)
+from cockpit.model.identity import Caller
+from cockpit.model.refusals import Refusal
+from server.host import ToolAnswer, ToolHost, ToolResult
+from server.transport.answering import Answering
+from server.transport.results import ResultForm, refusal_answer, stamped
+from server.transport.running import Answer, Exchange
+from server.transport.talk import Line
+from server.transport.wire import Message, error_body, error_response, error_status, result_body
 
 TurnedAway = Callable[[Caller, str, Refusal], None]
 """Told of calls that the transport refuses before the tools see them, so that they are recorded and shown too."""
@@ -39,20 +37,19 @@ METHOD: Final = "tools/call"
 _PLAIN_KEYS: Final = frozenset({"name", "arguments", "_meta"})
 _KNOWN_ENVELOPES: Final = 1024
 _ENVELOPE_BYTES: Final = 2048
-_DEAD: Final = frozenset({"GRANT_ENDED", "KILL_SWITCH"})
 
 
 class ToolCalls:
     """Checks what a call must be, runs it, and puts what comes back into JSON-RPC and HTTP."""
 
     def __init__(
-        self, host: ToolHost, running: Running, challenge: Challenge, max_in_flight: int, turned_away: TurnedAway | None
+        self, host: ToolHost, server: Server[Any], answering: Answering, turned_away: TurnedAway | None
     ) -> None:
         self._host = host
-        self._running = running
-        self._challenge = challenge
-        self._max_in_flight = max_in_flight
+        self._server = server
+        self._answering = answering
         self._turned_away = turned_away
+        self._legacy, self._modern = ResultForm.legacy(), ResultForm.modern(server)
         self._known: dict[str, Mapping[str, Any]] = {}
         self._mirrored: dict[str, tuple[Mapping[str, Any], bool]] = {}
 
@@ -95,126 +92,52 @@ class ToolCalls:
             seen = self._mirrored[name] = (schema, mirrors)
         return validate_mcp_param_headers(schema, arguments, headers) if seen[1] else None
 
-    def begin(self, exchange: Exchange, name: str) -> ToolAnswer | None:
-        """Take a call in, or refuse it because its client has too many running."""
-        caller = exchange.caller
-        if self._running.calls(caller.grant.client) < self._max_in_flight:
-            self._running.enter(exchange)
-            return None
-        refusal = refuse(
-            "BUSY", "Too many of your calls are running; wait for one to end.", running=self._max_in_flight
-        )
+    async def run(self, exchange: Exchange) -> Answer:
+        """Call the tool."""
+        params = exchange.message.params
+        assert params is not None
+        result = await self._host.call(exchange.caller, params["name"], params.get("arguments") or {}, Line(exchange))
+        return self._said(exchange, result)
+
+    def refused(self, exchange: Exchange, refusal: Refusal) -> Answer:
+        """Say a refusal as the tool's own error."""
+        return self._said(exchange, refusal_answer(refusal))
+
+    def turned_away(self, exchange: Exchange, refusal: Refusal) -> Answer:
+        """Refuse a call before the tools see it."""
+        params = exchange.message.params
+        assert params is not None
         if self._turned_away is not None:
-            self._turned_away(caller, name, refusal)
-        return refusal_answer(refusal)
+            self._turned_away(exchange.caller, params["name"], refusal)
+        return self.refused(exchange, refusal)
 
-    async def run(
-        self, exchange: Exchange, request_id: RequestId, name: str, arguments: Mapping[str, Any], form: ResultForm
-    ) -> web.StreamResponse:
-        """Run a call in the task that answers it: where the client goes away, the call is cancelled with it."""
-        refused = self.begin(exchange, name)
-        if refused is not None:
-            return await self._answer(exchange, request_id, refused, form)
-        exchange.task = task = asyncio.current_task()
+    def _said(self, exchange: Exchange, result: ToolResult) -> Answer:
+        request_id = exchange.message.request_id
+        assert request_id is not None
+        if not isinstance(result, ToolAnswer):
+            return self._typed(exchange, result.model_dump(by_alias=True, mode="json", exclude_none=True))
+        refusal = result.refusal
+        if refusal is not None:
+            denial = self._answering.denial(exchange, refusal)
+            if denial is not None:
+                return denial
+            if refusal.code == "UNKNOWN_TOOL":
+                # A protocol error, not a tool's: 2025-11-25 and 2026-07-28, tools, "Error Handling".
+                error = ErrorData(code=INVALID_PARAMS, message=refusal.message, data=dict(result.structured))
+                return Answer(error_body(request_id, error), error_status(INVALID_PARAMS) if exchange.modern else 200)
+        form = self._modern if exchange.modern else self._legacy
+        return Answer(form.body(request_id, result))
+
+    def _typed(self, exchange: Exchange, result: dict[str, Any]) -> Answer:
+        """Write a result of the protocol's own shape as the version of the request knows it."""
+        assert exchange.message.request_id is not None
         try:
-            answer = await self._host.call(exchange.caller, name, arguments)
-        except asyncio.CancelledError:
-            if exchange.ended is None or task is None or task.uncancel():
-                raise
-            return await self._cut_short(exchange, request_id, form)
-        except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
-            return await self._failed(exchange, request_id, problem)
-        finally:
-            self._running.leave(exchange)
-        return await self._answer(exchange, request_id, answer, form)
-
-    async def run_detached(
-        self,
-        exchange: Exchange,
-        request_id: RequestId,
-        name: str,
-        arguments: Mapping[str, Any],
-        form: ResultForm,
-        done: Callable[[], None] | None,
-    ) -> web.StreamResponse:
-        """Run a call in a task of its own, which goes on when the client's connection breaks; only
-        ``notifications/cancelled`` calls it off (2025-11-25, transports and cancellation).
-        """
-        refused = self.begin(exchange, name)
-        if refused is not None:
-            if done is not None:
-                done()
-            return await self._answer(exchange, request_id, refused, form)
-        task = asyncio.get_running_loop().create_task(self._host.call(exchange.caller, name, arguments))
-        exchange.task = task
-
-        def over(_: object) -> None:
-            self._running.leave(exchange)
-            if done is not None:
-                done()
-            if not task.cancelled():
-                task.exception()  # marks it as seen: nobody may be left to await it
-
-        task.add_done_callback(over)
-        try:
-            answer = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.cancelled():
-                raise
-            return await self._cut_short(exchange, request_id, form)
-        except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
-            return await self._failed(exchange, request_id, problem)
-        return await self._answer(exchange, request_id, answer, form)
-
-    async def _answer(
-        self, exchange: Exchange, request_id: RequestId, answer: ToolAnswer, form: ResultForm
-    ) -> web.StreamResponse:
-        refusal = answer.refusal
-        if refusal is None:
-            return await exchange.finish(form.body(request_id, answer))
-        if refusal.code in _DEAD:
-            return await self._denied(exchange, request_id, answer, 401, self._challenge.unauthorized("invalid_token"))
-        if refusal.code == "SCOPE_MISSING" and exchange.caller.grant.via is Via.OAUTH:
-            challenge = self._challenge.insufficient(_union(exchange.caller, refusal))
-            return await self._denied(exchange, request_id, answer, 403, challenge)
-        if refusal.code == "UNKNOWN_TOOL":
-            # A protocol error, not a tool's: 2025-11-25 and 2026-07-28, tools, "Error Handling".
-            error = ErrorData(code=INVALID_PARAMS, message=refusal.message, data=dict(answer.structured))
-            status = error_status(INVALID_PARAMS) if exchange.modern else 200
-            return await exchange.finish(error_body(request_id, error), status)
-        return await exchange.finish(form.body(request_id, answer))
-
-    async def _denied(
-        self, exchange: Exchange, request_id: RequestId, answer: ToolAnswer, status: int, challenge: str
-    ) -> web.StreamResponse:
-        assert answer.refusal is not None
-        error = ErrorData(code=INVALID_REQUEST, message=answer.refusal.message, data=dict(answer.structured))
-        return await exchange.finish(error_body(request_id, error), status, {CHALLENGE_HEADER: challenge})
-
-    async def _cut_short(self, exchange: Exchange, request_id: RequestId, form: ResultForm) -> web.StreamResponse:
-        if exchange.ended is Ended.GRANT:
-            return await self._answer(exchange, request_id, refusal_answer(refuse("GRANT_ENDED")), form)
-        if exchange.ended is Ended.HOST:
-            return await self._answer(exchange, request_id, refusal_answer(refuse("BUSY", "The host stops.")), form)
-        error = ErrorData(code=REQUEST_CANCELLED, message="Request cancelled")
-        return await exchange.finish(error_body(request_id, error))
-
-    async def _failed(self, exchange: Exchange, request_id: RequestId, problem: Exception) -> web.StreamResponse:
-        log.error("a call of a tool raised", exc_info=problem)
-        error = ErrorData(code=INTERNAL_ERROR, message="Internal server error")
-        with contextlib.suppress(ConnectionError):
-            return await exchange.finish(error_body(request_id, error))
-        raise problem
-
-
-def _union(caller: Caller, refusal: Refusal) -> str:
-    """Return what to ask for: what is needed beside all that the token has, because the new one replaces it.
-
-    2026-07-28, authorization, "Scope Challenge Handling"; RFC 6750, 3.1.
-    """
-    grant, narrowed = caller.grant, caller.narrowed
-    held = refusal.details.get("held", scope_text(effective(grant, narrowed, grant.scopes)))
-    return " ".join(dict.fromkeys([*held.split(), *refusal.details.get("scope", "").split()]))
+            shaped = serialize_server_result(METHOD, exchange.version, result)
+        except ValidationError as problem:
+            raise MCPError(INTERNAL_ERROR, "The tool's answer is none in this version of the protocol") from problem
+        return Answer(
+            result_body(exchange.message.request_id, stamped(self._server, shaped) if exchange.modern else shaped)
+        )
 
 
 def _without_token(meta: Any) -> Any:

@@ -1,8 +1,9 @@
 """The handshake era (up to 2025-11-25): sessions that a client may name, forget or lose, and a stream for each.
 
 Real clients never echo the session's id, or go on with one from before a restart, and don't begin anew when they are
-told so. Nothing here depends on a session but the standing stream and ``notifications/cancelled``, so a request without
-one, or with an id that isn't known, is served without; only an id whose client ended it itself is answered with 404.
+told so. Nothing here depends on a session but its streams, what it watches, questions to its client and
+``notifications/cancelled``, so a request without one, or with an id that isn't known, is served without; only an id whose
+client ended it itself is answered with 404.
 """
 
 from __future__ import annotations
@@ -10,36 +11,35 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aiohttp import web
-from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
-from mcp.server.runner import modern_error_data
 from mcp_types import DEFAULT_NEGOTIATED_VERSION, INVALID_REQUEST
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller
+from server.transport.answering import Answering, Work
+from server.transport.asked import Asked
 from server.transport.calls import METHOD, ToolCalls
-from server.transport.kernel import Asked, ask_kernel
-from server.transport.results import ResultForm
-from server.transport.running import Ended, Exchange, Running
-from server.transport.sessions import GetStream, Session, Sessions
+from server.transport.dispatch import KernelRequests
+from server.transport.replay import STANDING, Place
+from server.transport.running import Ended, Exchange
+from server.transport.sessions import Session, Sessions
 from server.transport.wire import (
     SESSION_HEADER,
     VERSION_HEADER,
     Accepts,
     Malformed,
-    Message,
     accepts,
-    error_body,
     error_response,
     json_response,
     read_body,
     read_message,
-    result_body,
 )
 
 _ALLOW: Final = {"Allow": "GET, POST, DELETE"}
 _WITHOUT_SESSION: Final = {"Allow": "POST"}
 _CANCELLED: Final = "notifications/cancelled"
+_INITIALIZE: Final = "initialize"
+_LAST_EVENT: Final = "Last-Event-ID"
 
 
 class LegacyEra:
@@ -48,19 +48,20 @@ class LegacyEra:
     def __init__(
         self,
         server: Server[Any],
+        kernel: KernelRequests,
         calls: ToolCalls,
-        running: Running,
+        answering: Answering,
         sessions: Sessions,
         clock: Clock,
         ping_seconds: float,
     ) -> None:
         self._server = server
+        self._kernel = kernel
         self._calls = calls
-        self._running = running
+        self._answering = answering
         self._sessions = sessions
         self._clock = clock
         self._ping_seconds = ping_seconds
-        self._form = ResultForm.legacy()
 
     async def serve(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """Answer one request."""
@@ -93,105 +94,78 @@ class LegacyEra:
         if isinstance(message, Malformed):
             return error_response(None, message.code, message.message)
         if not message.method:
+            if session is not None:
+                session.answered(message.body)
             return web.Response(status=202)
+        if message.method == _INITIALIZE and message.request_id is not None:
+            session = self._sessions.begin(self._server, caller.grant.grant_id)
+        exchange = Exchange(
+            request,
+            caller,
+            message,
+            _version(request) if session is None else session.connection.protocol_version,
+            now=self._clock.monotonic(),
+            may_stream=takes.stream,
+            modern=False,
+            is_call=True,
+            session=session,
+        )
         if message.request_id is None:
-            await self._notified(request, caller, session, message)
+            await self._notified(exchange)
             return web.Response(status=202)
+        if message.method == _INITIALIZE:
+            return await self._initialize(exchange)
+        work: Work = self._kernel
         if message.method == METHOD:
-            return await self._call(request, caller, session, message, takes)
-        if message.method == "initialize":
-            return await self._initialize(request, caller, message)
-        exchange = self._exchange(request, caller, session, takes, is_call=False)
+            bad = self._calls.bad_params(caller, message, exchange.version)
+            if bad is not None:
+                return bad
+            work = self._calls
         if session is None:
-            connection = Connection.from_envelope(_version(request), None, None)
-            answer, _ = await ask_kernel(self._server, exchange, message, connection)
-        else:
-            answer, _ = await self._ask_session(session, request, caller, message, exchange)
-        return await exchange.finish(answer)
+            return await self._answering.apart(exchange, work, None)
+        if not session.begin(exchange):
+            return error_response(message.request_id, INVALID_REQUEST, "A request with this id is still running")
+        return await self._answering.apart(exchange, work, session.done)
 
-    async def _call(
-        self, request: web.Request, caller: Caller, session: Session | None, message: Message, takes: Accepts
-    ) -> web.StreamResponse:
-        request_id, _, params, _ = message
-        assert request_id is not None
-        version = _version(request) if session is None else session.connection.protocol_version
-        bad = self._calls.bad_params(caller, message, version)
-        if bad is not None:
-            return bad
-        assert params is not None
-        exchange = self._exchange(request, caller, session, takes, is_call=True)
-        done = None
-        if session is not None:
-            if request_id in session.calls:
-                return error_response(request_id, INVALID_REQUEST, "A request with this id is still running")
-            session.calls[request_id] = exchange
-            done = _Done(session, message)
-        name, arguments = params["name"], params.get("arguments") or {}
-        return await self._calls.run_detached(exchange, request_id, name, arguments, self._form, done)
-
-    async def _initialize(self, request: web.Request, caller: Caller, message: Message) -> web.StreamResponse:
-        session = self._sessions.begin(self._server, caller.grant.grant_id)
-        answer, fine = await self._ask_session(session, request, caller, message, None)
-        kept = fine and self._sessions.keep(session)
-        return json_response(answer, headers=session.headers if kept else None)
-
-    async def _ask_session(
-        self, session: Session, request: web.Request, caller: Caller, message: Message, exchange: Exchange | None
-    ) -> tuple[bytes, bool]:
-        """Let the session's kernel answer; no exception's text leaves."""
-        assert message.request_id is not None
-        asked = Asked(exchange, request, caller, message)
+    async def _initialize(self, exchange: Exchange) -> web.StreamResponse:
+        """Begin a session, which is kept if the handshake succeeds and there is room."""
+        session = exchange.session
+        assert session is not None
         try:
-            result = await session.runner.on_request(asked, message.method, message.params)
-        except Exception as problem:  # noqa: BLE001 - the SDK's own table turns any exception into a wire error, and logs the unplanned
-            return error_body(message.request_id, modern_error_data(problem)), False
-        return result_body(message.request_id, result), True
+            answer = await self._kernel.run(exchange)
+            kept = self._sessions.keep(session)
+        except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
+            answer, kept = self._answering.failed(exchange, problem), False
+        return json_response(answer.body, headers=session.headers if kept else None)
 
-    async def _notified(self, request: web.Request, caller: Caller, session: Session | None, message: Message) -> None:
+    async def _notified(self, exchange: Exchange) -> None:
+        session, message = exchange.session, exchange.message
         if session is None:
             return
         if message.method == _CANCELLED:
             request_id = (message.params or {}).get("requestId")
-            if isinstance(request_id, int | str) and (call := session.calls.get(request_id)):
+            if isinstance(request_id, int | str) and (call := (session.calls or {}).get(request_id)):
                 call.end(Ended.CLIENT)
             return
-        await session.runner.on_notify(Asked(None, request, caller, message), message.method, message.params)
+        await session.runner.on_notify(Asked(exchange), message.method, message.params)
 
     async def _stream(self, request: web.Request, session: Session, takes: Accepts) -> web.StreamResponse:
         if not takes.stream:
             return web.Response(status=406)
+        place = Place.read(request.headers.get(_LAST_EVENT, ""))
+        if place is not None and place.stream != STANDING:
+            resumed = await session.come_back(request, place)
+            if resumed is not None:
+                return resumed
+            place = None
         if session.stream is not None:
             return error_response(None, INVALID_REQUEST, "Only one stream is allowed per session", status=409)
-        session.stream = stream = GetStream(request, self._ping_seconds)
+        stream = session.open_standing(request, self._ping_seconds, place)
         try:
             return await stream.serve(session.session_id)
         finally:
             session.stream = None
             session.last_used = self._clock.monotonic()
-
-    def _exchange(
-        self, request: web.Request, caller: Caller, session: Session | None, takes: Accepts, *, is_call: bool
-    ) -> Exchange:
-        now = self._clock.monotonic()
-        if session is None:
-            return Exchange(request, caller, now=now, may_stream=takes.stream, modern=False, is_call=is_call)
-        return Exchange(
-            request, caller, now=now, may_stream=takes.stream, modern=False, is_call=is_call, headers=session.headers
-        )
-
-
-class _Done:
-    """Takes a call off its session's list when it has ended."""
-
-    __slots__ = ("_message", "_session")
-
-    def __init__(self, session: Session, message: Message) -> None:
-        self._session = session
-        self._message = message
-
-    def __call__(self) -> None:
-        if self._message.request_id is not None:
-            self._session.calls.pop(self._message.request_id, None)
 
 
 def _version(request: web.Request) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from mcp.server.connection import Connection
-from mcp.server.lowlevel import Server
 from mcp.shared.inbound import (
     InboundLadderRejection,
     classify_inbound_request,
@@ -17,25 +14,23 @@ from mcp_types import HEADER_MISMATCH, RequestId
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller
+from server.transport.answering import Answering
 from server.transport.calls import METHOD, ToolCalls
-from server.transport.kernel import ask_kernel
-from server.transport.results import ResultForm
-from server.transport.running import Exchange, Running
+from server.transport.dispatch import LISTEN, KernelRequests
+from server.transport.running import Exchange
 from server.transport.wire import VERSION_HEADER, Malformed, accepts, error_response, read_body, read_message
 
 _ROUTING_HEADERS: Final = ("mcp-protocol-version", "mcp-method", "mcp-name")
-_LISTEN: Final = "subscriptions/listen"
 
 
 class ModernEra:
     """Serves requests that carry the version header of this era."""
 
-    def __init__(self, server: Server[Any], calls: ToolCalls, running: Running, clock: Clock) -> None:
-        self._server = server
+    def __init__(self, kernel: KernelRequests, calls: ToolCalls, answering: Answering, clock: Clock) -> None:
+        self._kernel = kernel
         self._calls = calls
-        self._running = running
+        self._answering = answering
         self._clock = clock
-        self._form = ResultForm.modern(server)
 
     async def serve(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """Answer one request; the order of the checks is the SDK's, so that a faulty one hears of the same fault."""
@@ -54,7 +49,7 @@ class ModernEra:
         if request_id is None:
             unsupported = unsupported_protocol_version_rejection(headers[VERSION_HEADER])
             return web.Response(status=202) if unsupported is None else _rejected(None, unsupported)
-        if method == _LISTEN and not takes.stream:
+        if method == LISTEN and not takes.stream:
             return web.Response(status=406)
         for name in _ROUTING_HEADERS:
             if len(headers.getall(name, ())) > 1:
@@ -65,29 +60,23 @@ class ModernEra:
         exchange = Exchange(
             request,
             caller,
+            message,
+            route.protocol_version,
             now=self._clock.monotonic(),
             may_stream=takes.stream,
             modern=True,
-            is_call=method == METHOD,
+            is_call=method != LISTEN,
         )
-        if method == METHOD:
-            bad = self._calls.bad_params(caller, message, route.protocol_version)
-            if bad is not None:
-                return bad
-            assert params is not None
-            name, arguments = params["name"], params.get("arguments") or {}
-            mismatch = self._calls.bad_param_headers(name, arguments, headers)
-            if mismatch is not None:
-                return _rejected(request_id, mismatch)
-            return await self._calls.run(exchange, request_id, name, arguments, self._form)
-        connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
-        exchange.task = asyncio.current_task()
-        self._running.enter(exchange)
-        try:
-            answer, status = await ask_kernel(self._server, exchange, message, connection)
-        finally:
-            self._running.leave(exchange)
-        return await exchange.finish(answer, status)
+        if method != METHOD:
+            return await self._answering.here(exchange, self._kernel)
+        bad = self._calls.bad_params(caller, message, route.protocol_version)
+        if bad is not None:
+            return bad
+        assert params is not None
+        mismatch = self._calls.bad_param_headers(params["name"], params.get("arguments") or {}, headers)
+        if mismatch is not None:
+            return _rejected(request_id, mismatch)
+        return await self._answering.here(exchange, self._calls)
 
 
 def _rejected(request_id: RequestId | None, rejection: InboundLadderRejection) -> web.Response:

@@ -55,6 +55,12 @@ class ResultForm:
         )
 
 
+def stamped(server: Server[Any], result: dict[str, Any]) -> dict[str, Any]:
+    """Say in a result of 2026-07-28 who answered, and that it is whole where it doesn't say otherwise."""
+    meta = {SERVER_INFO_META_KEY: server.server_info_stamp, **(result.get("_meta") or {})}
+    return {"resultType": "complete", **result, "_meta": meta}
+
+
 def refusal_answer(refusal: Refusal) -> ToolAnswer:
     """Return a refusal as clients read it, whoever refused."""
     structured: Mapping[str, Any] = {

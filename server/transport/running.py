@@ -7,16 +7,18 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from cockpit.model.identity import Caller, ClientName, GrantId
-from server.transport.wire import PING, STREAM_HEADERS, frame, json_response
+from server.transport.wire import BROKEN, PING, STREAM_HEADERS, Message, frame, json_response
+
+if TYPE_CHECKING:
+    from server.transport.sessions import Session
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-_BROKEN: Final = (ConnectionError, OSError)
 
 
 class Ended(Enum):
@@ -26,104 +28,151 @@ class Ended(Enum):
     """The operator ended the authority."""
     CLIENT = "client"
     """The client called it off."""
+    DEADLINE = "deadline"
+    """It took too long."""
     HOST = "host"
     """The host stops."""
+
+
+class Answer(NamedTuple):
+    """The last message of a request, and how HTTP says it where the answer is no stream."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+
+
+async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Begin to answer with a stream of events."""
+    together = CIMultiDict(STREAM_HEADERS)
+    together.update(headers)
+    response = web.StreamResponse(headers=together)
+    await response.prepare(request)
+    return response
 
 
 class Reply:
     """The answer to one POST once it has become a stream, because something had to be sent before the result."""
 
-    __slots__ = ("_headers", "_lock", "_over", "_request", "_response")
-
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
         self._request = request
         self._headers = headers
-        self._response: web.StreamResponse | None = None
+        self._first: web.StreamResponse | None = None
+        """The answer to the POST itself."""
         self._lock = asyncio.Lock()
         self._over = False
 
-    async def send(self, data: bytes) -> None:
-        """Write one frame; the first opens the stream. Without a client, or after the end, it does nothing."""
-        with contextlib.suppress(*_BROKEN):
-            async with self._lock:
-                if not self._over:
-                    await (await self._open()).write(data)
+    async def send(self, body: bytes) -> None:
+        """Write one message; the first opens the stream. Without a client, or after the end, it does nothing."""
+        async with self._lock:
+            if not self._over:
+                await self._write(self._framed(body))
 
-    async def finish(self, body: bytes) -> web.StreamResponse:
+    async def ping(self) -> None:
+        """Write a sign of life."""
+        async with self._lock:
+            if not self._over:
+                await self._write(PING)
+
+    async def finish(self, body: bytes) -> None:
         """Write the last message and end the stream."""
         async with self._lock:
             self._over = True
-            response = await self._open()
-            with contextlib.suppress(*_BROKEN):
-                await response.write(frame(body))
-                await response.write_eof()
-        return response
+            await self._write(self._framed(body), last=True)
 
-    async def _open(self) -> web.StreamResponse:
-        if self._response is None:
-            headers = CIMultiDict(STREAM_HEADERS)
-            headers.update(self._headers)
-            response = web.StreamResponse(headers=headers)
-            await response.prepare(self._request)
-            self._response = response
-        return self._response
+    async def hang_up(self) -> None:
+        """End the connection and let the client come back for the rest; nothing where it couldn't."""
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What answered the POST; there is one once anything was written."""
+        assert self._first is not None
+        return self._first
+
+    def _framed(self, body: bytes) -> bytes:
+        return frame(body)
+
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        with contextlib.suppress(*BROKEN):
+            if self._first is None:
+                self._first = await open_stream(self._request, self._headers)
+            await self._first.write(data)
+            if last:
+                await self._first.write_eof()
 
 
 class Exchange:
     """One request on its way to its answer."""
 
     __slots__ = (
+        "began",
         "caller",
         "ended",
-        "headers",
         "is_call",
         "may_stream",
+        "message",
         "modern",
         "quiet_since",
         "reply",
         "request",
+        "session",
         "task",
+        "version",
+        "waiting",
     )
 
     def __init__(
         self,
         request: web.Request,
         caller: Caller,
+        message: Message,
+        version: str,
         *,
         now: float,
         may_stream: bool,
         modern: bool,
         is_call: bool,
-        headers: Mapping[str, str] = _NONE,
+        session: Session | None = None,
     ) -> None:
         self.request = request
         self.caller = caller
+        self.message = message
+        self.version = version
+        self.began = now
         self.quiet_since = now
         self.may_stream = may_stream
         self.modern = modern
         self.is_call = is_call
-        """Whether it is a call of a tool and so counts towards the client's bound."""
-        self.headers = headers
+        """Whether it counts towards the client's bound, has a deadline, and ends with its grant without last words."""
+        self.session = session
         self.reply: Reply | None = None
         self.task: asyncio.Task[Any] | None = None
-        """What to cancel: the task that waits for the tool."""
+        """What to cancel: the task that works on the answer."""
+        self.waiting: asyncio.Future[None] | None = None
+        """What the POST's own handler waits for, where the work is done in another task."""
         self.ended: Ended | None = None
 
     def as_stream(self) -> Reply:
         """Make the answer a stream. From here on it is one, even before its first frame is out."""
         if self.reply is None:
-            self.reply = Reply(self.request, self.headers)
+            if self.session is None:
+                self.reply = Reply(self.request, _NONE)
+            else:
+                self.reply = self.session.open_reply(self)
         return self.reply
 
-    async def finish(
-        self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> web.StreamResponse:
+    async def finish(self, answer: Answer) -> web.StreamResponse:
         """Answer: in JSON with the status, or as the last frame where the answer is a stream already."""
         if self.reply is not None:
-            return await self.reply.finish(body)
-        response = json_response(body, status, self.headers)
-        if headers:
-            response.headers.update(headers)
+            await self.reply.finish(answer.body)
+            return self.reply.response
+        return self.plain(answer)
+
+    def plain(self, answer: Answer) -> web.Response:
+        """Answer in JSON."""
+        response = json_response(answer.body, answer.status, _NONE if self.session is None else self.session.headers)
+        if answer.headers:
+            response.headers.update(answer.headers)
         return response
 
     def end(self, why: Ended) -> None:
@@ -132,18 +181,24 @@ class Exchange:
             self.ended = why
             self.task.cancel()
 
+    def abort(self) -> None:
+        """Drop the connection of an answer that doesn't end: its client doesn't read."""
+        if self.task is not None and not self.task.done() and self.request.transport is not None:
+            self.request.transport.abort()
+
 
 class Running:
     """All exchanges that are open."""
 
-    def __init__(self, ping_seconds: float) -> None:
+    def __init__(self, ping_seconds: float, deadline_seconds: float) -> None:
         self._ping_seconds = ping_seconds
+        self._deadline_seconds = deadline_seconds
         self._by_grant: dict[GrantId, set[Exchange]] = {}
         self._calls: dict[ClientName, int] = {}
         self._pings: set[asyncio.Task[None]] = set()
 
     def calls(self, client: ClientName) -> int:
-        """Return how many calls of tools of that client run, over all its grants."""
+        """Return how many calls of that client run, over all its grants."""
         return self._calls.get(client, 0)
 
     def enter(self, exchange: Exchange) -> None:
@@ -181,11 +236,13 @@ class Running:
     def __len__(self) -> int:
         return sum(map(len, self._by_grant.values()))
 
-    def ping(self, now: float) -> None:
-        """Send a sign of life on every exchange that was silent for long, so that no proxy closes it."""
+    def sweep(self, now: float) -> None:
+        """End what takes too long, and send a sign of life where it was silent for long, so that no proxy closes it."""
         for exchange in self:
-            if exchange.may_stream and now - exchange.quiet_since >= self._ping_seconds:
+            if exchange.is_call and now - exchange.began >= self._deadline_seconds:
+                exchange.end(Ended.DEADLINE)
+            elif exchange.may_stream and now - exchange.quiet_since >= self._ping_seconds:
                 exchange.quiet_since = now
-                task = asyncio.get_running_loop().create_task(exchange.as_stream().send(PING))
+                task = asyncio.get_running_loop().create_task(exchange.as_stream().ping())
                 self._pings.add(task)
                 task.add_done_callback(self._pings.discard)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 from aiohttp import web
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
 from mcp.server.runner import ServerRunner
 from mcp.shared.dispatcher import CallOptions
-from mcp.shared.exceptions import NoBackChannelError
-from mcp_types import RequestId
-from multidict import CIMultiDict
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp_types import INVALID_REQUEST, ErrorData, LoggingLevel, RequestId
+from pydantic import ValidationError
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import GrantId
-from server.transport.running import Exchange
-from server.transport.wire import PING, SESSION_HEADER, STREAM_HEADERS, notification_frame
+from server.transport.replay import STANDING, KeptReply, Log, Place, replay
+from server.transport.running import Exchange, open_stream
+from server.transport.wire import BROKEN, PING, SESSION_HEADER, notification_body, request_body
 
 _QUEUE: Final = 64
 """Frames that may wait for a client that reads slowly."""
 _END_SECONDS: Final = 0.5
+_QUESTIONS: Final = 16
+"""Questions of one session that may wait for its client."""
+_PRIMED_SINCE: Final = "2025-11-25"
+"""Clients of earlier versions may stumble over an event without data."""
+_NO_LIFESPAN: Final[Mapping[str, Any]] = MappingProxyType({})
 _REMEMBERED: Final = 10_000
 """Ids of sessions ended by their client that are still answered with 404."""
 
@@ -32,15 +39,17 @@ _REMEMBERED: Final = 10_000
 class GetStream:
     """The standing stream of one session: what the server says on its own account.
 
-    A client that doesn't read lets the queue fill; then the connection is dropped, and the client connects again and
-    lists anew, which tells it more than the lost frames would.
+    A client that doesn't read lets the queue fill; then the connection is dropped, and the client connects again. It
+    gets what is kept of what it missed, and lists anew, which tells it more than the lost frames would.
     """
 
-    def __init__(self, request: web.Request, ping_seconds: float) -> None:
+    def __init__(self, request: web.Request, ping_seconds: float, missed: Sequence[bytes] = ()) -> None:
         self._request = request
         self._ping_seconds = ping_seconds
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE + len(missed))
         self._over = False
+        for data in missed:
+            self._frames.put_nowait(data)
 
     def push(self, data: bytes | None) -> None:
         """Queue a frame, or None for the end."""
@@ -56,11 +65,8 @@ class GetStream:
 
     async def serve(self, session_id: str) -> web.StreamResponse:
         """Write frames until the end, or until the client goes."""
-        headers = CIMultiDict(STREAM_HEADERS)
-        headers[SESSION_HEADER] = session_id
-        response = web.StreamResponse(headers=headers)
-        with contextlib.suppress(ConnectionError, OSError):
-            await response.prepare(self._request)
+        response = await open_stream(self._request, {SESSION_HEADER: session_id})
+        with contextlib.suppress(*BROKEN):
             while True:
                 try:
                     data = await asyncio.wait_for(self._frames.get(), self._ping_seconds)
@@ -81,41 +87,149 @@ class GetStream:
 class Session:
     """One client's handshake, kept for the requests that name it. Is also the kernel's way to say something unasked."""
 
-    __slots__ = ("calls", "connection", "grant_id", "headers", "last_used", "runner", "session_id", "stream")
+    __slots__ = (
+        "_asked",
+        "_log",
+        "_questions",
+        "_replies",
+        "calls",
+        "connection",
+        "grant_id",
+        "headers",
+        "last_used",
+        "log_level",
+        "may_ask",
+        "runner",
+        "session_id",
+        "stream",
+        "watched",
+    )
 
-    def __init__(self, server: Server[Any], session_id: str, grant_id: GrantId, now: float) -> None:
+    def __init__(self, server: Server[Any], session_id: str, grant_id: GrantId, now: float, *, may_ask: bool) -> None:
         self.session_id = session_id
         self.grant_id = grant_id
         self.last_used = now
+        self.may_ask = may_ask
+        """Whether tools may ask the client back."""
         self.headers: Mapping[str, str] = {SESSION_HEADER: session_id}
         self.stream: GetStream | None = None
-        self.calls: dict[RequestId, Exchange] = {}
-        """Calls of tools by request id, so that the client can call one off."""
+        self.calls: dict[RequestId, Exchange] | None = None
+        """Requests that run, by id, so that the client can call one off."""
+        self.watched: set[str] | None = None
+        """Resources whose changes the client wants to hear of."""
+        self.log_level: LoggingLevel = "info"
+        """The lowest level that the client wants to hear of."""
         self.connection = Connection.for_loop(self, session_id=session_id)
-        self.runner: ServerRunner[Any] = ServerRunner(server, self.connection, {})
+        self.runner: ServerRunner[Any] = ServerRunner(server, self.connection, _NO_LIFESPAN)
+        # Most sessions never need these, and there may be thousands of them: they are made when they are needed.
+        self._log: Log | None = None
+        self._replies = 0
+        self._asked = 0
+        self._questions: dict[str, asyncio.Future[Mapping[str, Any]]] | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing of it is open."""
         return self.stream is None and not self.calls
 
+    def begin(self, exchange: Exchange) -> bool:
+        """Take a request in; False where one with its id still runs."""
+        request_id = exchange.message.request_id
+        assert request_id is not None
+        if self.calls is None:
+            self.calls = {}
+        elif request_id in self.calls:
+            return False
+        self.calls[request_id] = exchange
+        return True
+
+    def done(self, exchange: Exchange) -> None:
+        """Let a request go."""
+        if self.calls is not None and exchange.message.request_id is not None:
+            self.calls.pop(exchange.message.request_id, None)
+
+    def open_reply(self, exchange: Exchange) -> KeptReply:
+        """Make the answer to a request a stream to which its client can come back."""
+        self._replies += 1
+        primed = self.connection.protocol_version >= _PRIMED_SINCE
+        return KeptReply(exchange, self.headers, self._kept(), self._replies, primed=primed)
+
+    def open_standing(self, request: web.Request, ping_seconds: float, after: Place | None) -> GetStream:
+        """Open the standing stream, with what was said on it after the last event that the client has."""
+        log = self._kept()
+        self.stream = GetStream(request, ping_seconds, log.since(after) if after is not None else ())
+        return self.stream
+
+    async def come_back(self, request: web.Request, place: Place) -> web.StreamResponse | None:
+        """Serve what is left of an answer whose connection ended; None where nothing is known of it."""
+        for exchange in tuple((self.calls or {}).values()):
+            reply = exchange.reply
+            if isinstance(reply, KeptReply) and reply.stream == place.stream and reply.opened:
+                return await reply.resume(request, place)
+        if self._log is None or not self._log.knows(place.stream):
+            return None
+        return await replay(request, self.headers, self._log.since(place))
+
+    async def ask(self, exchange: Exchange, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the client on the stream of one of its own requests, and wait for what it posts."""
+        questions = self._questions = self._questions if self._questions is not None else {}
+        if not self.may_ask or not exchange.may_stream or len(questions) >= _QUESTIONS:
+            raise NoBackChannelError(method)
+        self._asked += 1
+        question_id = f"ask-{self._asked}"
+        answer = questions[question_id] = asyncio.get_running_loop().create_future()
+        try:
+            await exchange.as_stream().send(request_body(question_id, method, params))
+            return await answer
+        finally:
+            del questions[question_id]
+
+    def answered(self, body: Mapping[str, Any]) -> None:
+        """Take what a client posts as the answer to a question. Answers to nothing are dropped."""
+        answer = (self._questions or {}).get(str(body.get("id")))
+        if answer is None or answer.done():
+            return
+        result, error = body.get("result"), body.get("error")
+        if isinstance(result, dict):
+            answer.set_result(cast("dict[str, Any]", result))
+            return
+        try:
+            said = ErrorData.model_validate(error)
+        except ValidationError:
+            said = ErrorData(code=INVALID_REQUEST, message="The client's answer is none")
+        answer.set_exception(MCPError.from_error_data(said))
+
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
     ) -> dict[str, Any]:
-        """Refuse: nothing here asks a client back, because a client's answer is no authority."""
+        """Refuse: a client is only asked while one of its own requests is answered."""
         raise NoBackChannelError(method)
 
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
-        """Say something on the standing stream, if one is open."""
-        if self.stream is not None:
-            self.stream.push(notification_frame(method, params))
+        """Say something on the standing stream; a client that had one and is away hears of it when it comes back."""
+        self.say(method, params)
+
+    def say(self, method: str, params: Mapping[str, Any] | None = None) -> None:
+        """Say something on the standing stream."""
+        if self._log is not None:
+            data = self._log.say(STANDING, notification_body(method, params))
+            if self.stream is not None:
+                self.stream.push(data)
+
+    def _kept(self) -> Log:
+        if self._log is None:
+            self._log = Log()
+        return self._log
 
 
 class Sessions:
     """All sessions, oldest use first."""
 
-    def __init__(self, clock: Clock, limit: int, idle_seconds: float, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, clock: Clock, limit: int, idle_seconds: float, new_id: Callable[[], str], *, may_ask: bool
+    ) -> None:
         self._clock = clock
+        self._may_ask = may_ask
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._new_id = new_id
@@ -127,7 +241,7 @@ class Sessions:
 
     def begin(self, server: Server[Any], grant_id: GrantId) -> Session:
         """Make a session that isn't kept yet: the handshake may still fail."""
-        return Session(server, self._new_id(), grant_id, self._clock.monotonic())
+        return Session(server, self._new_id(), grant_id, self._clock.monotonic(), may_ask=self._may_ask)
 
     def keep(self, session: Session) -> bool:
         """Keep a session. When full, the longest idle one makes room: of the same grant first, so that a client which

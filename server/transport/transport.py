@@ -10,19 +10,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
+from mcp.server.subscriptions import (
+    PromptsListChanged,
+    ResourcesListChanged,
+    ResourceUpdated,
+    ServerEvent,
+    ToolsListChanged,
+)
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller, GrantId
 from server.door import Challenge
 from server.host import ToolHost
+from server.transport.answering import Answering
 from server.transport.calls import ToolCalls, TurnedAway
-from server.transport.kernel import About, Listening, build_kernel
+from server.transport.dispatch import KernelRequests
+from server.transport.kernel import About, Offer, build_kernel
 from server.transport.legacy import LegacyEra
+from server.transport.listening import Listening
 from server.transport.modern import ModernEra
 from server.transport.running import Ended, Exchange, Running
 from server.transport.sessions import Sessions
-from server.transport.wire import TOOLS_CHANGED_METHOD, VERSION_HEADER
+from server.transport.wire import VERSION_HEADER
 
 _SWEEP_SECONDS: Final = 1.0
 _HANDSHAKE: Final = frozenset(HANDSHAKE_PROTOCOL_VERSIONS)
@@ -37,7 +47,9 @@ class Limits:
     max_sessions: int = 1000
     session_idle_seconds: float = 1800
     max_calls_in_flight: int = 64
-    """Calls of one client, over all its grants."""
+    """Requests of one client that run at a time, over all its grants; streams that listen don't count."""
+    call_seconds: float = 240.0
+    """How long one may take."""
     ping_seconds: float = 14.0
     """Silence after which a sign of life is sent; with the sweep's second it stays below 15."""
 
@@ -58,16 +70,24 @@ class Transport:
         limits: Limits | None = None,
         turned_away: TurnedAway | None = None,
         new_session_id: Callable[[], str] = _new_session_id,
+        offer: Offer | None = None,
+        *,
+        asks_clients: bool = False,
     ) -> None:
-        limits = limits or Limits()
+        """``asks_clients`` lets tools ask a client back; what it answers is no authority for anything."""
+        limits, offer = limits or Limits(), offer or Offer()
         self._clock = clock
-        self._listening = Listening()
-        self._running = Running(limits.ping_seconds)
-        self._sessions = Sessions(clock, limits.max_sessions, limits.session_idle_seconds, new_session_id)
-        kernel = build_kernel(host, about, self._listening)
-        calls = ToolCalls(host, self._running, challenge, limits.max_calls_in_flight, turned_away)
-        self._modern = ModernEra(kernel, calls, self._running, clock)
-        self._legacy = LegacyEra(kernel, calls, self._running, self._sessions, clock, limits.ping_seconds)
+        self._offer = offer
+        self._listening = Listening(None if offer.resources is None else offer.resources.watchable)
+        self._running = Running(limits.ping_seconds, limits.call_seconds)
+        self._sessions = Sessions(
+            clock, limits.max_sessions, limits.session_idle_seconds, new_session_id, may_ask=asks_clients
+        )
+        kernel = build_kernel(host, about, self._listening, offer)
+        answering = Answering(self._running, challenge, limits.max_calls_in_flight)
+        calls, requests = ToolCalls(host, kernel, answering, turned_away), KernelRequests(kernel, answering)
+        self._modern = ModernEra(requests, calls, answering, clock)
+        self._legacy = LegacyEra(kernel, requests, calls, answering, self._sessions, clock, limits.ping_seconds)
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -104,9 +124,30 @@ class Transport:
 
     def tools_changed(self, grant_id: GrantId) -> None:
         """Tell a grant's streams that its list of tools is another now."""
+        self._tell(grant_id, "notifications/tools/list_changed", ToolsListChanged())
+
+    def prompts_changed(self, grant_id: GrantId) -> None:
+        """Tell a grant's streams that its list of prompts is another now."""
+        if self._offer.prompts is not None:
+            self._tell(grant_id, "notifications/prompts/list_changed", PromptsListChanged())
+
+    def resources_changed(self, grant_id: GrantId) -> None:
+        """Tell a grant's streams that its list of resources is another now."""
+        if self._offer.resources is not None:
+            self._tell(grant_id, "notifications/resources/list_changed", ResourcesListChanged())
+
+    def lists_changed(self, grant_id: GrantId) -> None:
+        """Tell a grant's streams that all that it is shown is to be listed anew."""
+        self.tools_changed(grant_id)
+        self.prompts_changed(grant_id)
+        self.resources_changed(grant_id)
+
+    def resource_updated(self, grant_id: GrantId, uri: str) -> None:
+        """Tell those of a grant's streams that watch a resource that it is to be read anew."""
         for session in self._sessions.of(grant_id):
-            self._later(session.notify(TOOLS_CHANGED_METHOD, None))
-        self._later(self._listening.tools_changed(grant_id))
+            if session.watched is not None and uri in session.watched:
+                session.say("notifications/resources/updated", {"uri": uri})
+        self._later(self._listening.tell(grant_id, ResourceUpdated(uri)))
 
     def grant_ended(self, grant_id: GrantId) -> None:
         """End everything of a grant at once: its calls are cancelled and answered with 401, its streams close."""
@@ -129,9 +170,9 @@ class Transport:
         await self._cut(tuple(self._running), Ended.HOST)
 
     def sweep(self) -> None:
-        """Forget idle sessions, and send a sign of life on what is silent."""
+        """Forget idle sessions, end what takes too long, and send a sign of life on what is silent."""
         self._sessions.expire()
-        self._running.ping(self._clock.monotonic())
+        self._running.sweep(self._clock.monotonic())
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -147,6 +188,13 @@ class Transport:
                     exchange.end(why)
             if tasks:
                 await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
+        for exchange in exchanges:
+            exchange.abort()
+
+    def _tell(self, grant_id: GrantId, method: str, event: ServerEvent) -> None:
+        for session in self._sessions.of(grant_id):
+            session.say(method)
+        self._later(self._listening.tell(grant_id, event))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -33,7 +33,8 @@ STREAM_HEADERS: Final = CIMultiDictProxy(
 """A stream must not be kept back by proxies."""
 
 PING: Final = b": ping\r\n\r\n"
-TOOLS_CHANGED_METHOD: Final = "notifications/tools/list_changed"
+BROKEN: Final = (ConnectionError, OSError)
+"""What writing raises once a client is gone."""
 
 
 BODY_SECONDS: Final = 30.0
@@ -113,17 +114,28 @@ def error_body(request_id: RequestId | None, error: ErrorData) -> bytes:
     )
 
 
-def notification_frame(method: str, params: Mapping[str, Any] | None) -> bytes:
-    """Return one notification as a frame of a stream."""
+def notification_body(method: str, params: Mapping[str, Any] | None) -> bytes:
+    """Return one notification."""
     body: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
     if params is not None:
         body["params"] = params
-    return frame(dumps(body))
+    return dumps(body)
 
 
-def frame(body: bytes) -> bytes:
-    """Wrap a message for ``text/event-stream``."""
-    return b"event: message\r\ndata: " + body + b"\r\n\r\n"
+def request_body(request_id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:
+    """Return a request to a client."""
+    return dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+
+
+def frame(body: bytes, event_id: str = "") -> bytes:
+    """Wrap a message for ``text/event-stream``; an event with an id can be come back for."""
+    named = f"id: {event_id}\r\n".encode() if event_id else b""
+    return named + b"event: message\r\ndata: " + body + b"\r\n\r\n"
+
+
+def opening_frame(event_id: str, retry_ms: int) -> bytes:
+    """Return the event that names a place to come back to before anything is said (2025-11-25, transports)."""
+    return f"id: {event_id}\r\nretry: {retry_ms}\r\ndata: \r\n\r\n".encode()
 
 
 def error_status(code: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ssl import SSLContext
@@ -26,10 +26,10 @@ from server.connections import Connections
 from server.door import Challenge
 from server.door import Door as ServerDoor
 from server.guard import Policy
-from server.host import ToolAnswer
+from server.host import Talk, ToolAnswer, ToolResult
 from server.limits import Limits as RequestLimits
 from server.listener import bind, port_of, serve
-from server.transport.kernel import About
+from server.transport.kernel import About, Offer
 from server.transport.results import refusal_answer
 from server.transport.transport import Limits, Transport
 
@@ -90,11 +90,13 @@ class FakeTools:
         self.finished = asyncio.Event()
         self.refusal: Refusal = refuse("HALTED")
         self.answer: Mapping[str, Any] = {"fine": True}
+        self.do: Callable[[Caller, Talk], Awaitable[ToolResult]] | None = None
         self.tools = [
             Tool(name="echo", description="Says it again.", input_schema=schema(text={"type": "string"})),
             Tool(name="wait", description="Waits until told.", input_schema=schema()),
             Tool(name="refuse", description="Refuses.", input_schema=schema()),
             Tool(name="answer", description="Answers what it was told.", input_schema=schema()),
+            Tool(name="do", description="Does what it was told.", input_schema=schema()),
             Tool(name="break", description="Raises.", input_schema=schema()),
             Tool(
                 name="mirrored",
@@ -109,13 +111,16 @@ class FakeTools:
     def input_schema(self, name: str) -> Mapping[str, Any] | None:
         return next((tool.input_schema for tool in self.tools if tool.name == name), None)
 
-    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    async def call(self, caller: Caller, name: str, arguments: Mapping[str, Any], talk: Talk) -> ToolResult:
         self.called.append((caller.grant.client, name, arguments))
         match name:
             case "echo" | "mirrored":
                 return ToolAnswer({"said": dict(arguments)})
             case "answer":
                 return ToolAnswer(self.answer)
+            case "do":
+                assert self.do is not None
+                return await self.do(caller, talk)
             case "wait":
                 return await self._wait()
             case "refuse":
@@ -186,6 +191,8 @@ async def house(
     failed: Callable[[], None] | None = None,
     tls: Callable[[], SSLContext] | None = None,
     most_open: int = 150,
+    offer: Offer | None = None,
+    asks_clients: bool = False,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -197,7 +204,9 @@ async def house(
     def turn_away(who: Caller, tool: str, refusal: Refusal) -> None:
         turned_away.append((who.grant.client, tool, refusal.code))
 
-    async with Transport(tools, clock, challenge, about, limits, turn_away) as transport:
+    async with Transport(
+        tools, clock, challenge, about, limits, turn_away, offer=offer, asks_clients=asks_clients
+    ) as transport:
         policy = Policy.of(public, ("desk.lan",), origins, max_body)
         way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
         app = build_app(transport, way, policy, lambda: "running", routes, most_open)

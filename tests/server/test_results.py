@@ -17,8 +17,11 @@ from mcp_types.version import KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from cockpit.model.refusals import refuse
 from server.host import ToolAnswer
-from server.transport.kernel import About, Asked, Listening, build_kernel
+from server.transport.asked import Asked
+from server.transport.kernel import About, build_kernel
+from server.transport.listening import Listening
 from server.transport.results import ResultForm, refusal_answer
+from server.transport.running import Exchange
 from server.transport.wire import Message, dumps, error_body, read_message
 from tests.server.parts import ENVELOPE, MODERN, FakeTools, caller, house, wire
 
@@ -52,7 +55,10 @@ def oracle(answer: ToolAnswer) -> Server[Any]:
 
 async def by_the_sdk(server: Server[Any], message: Message, version: str) -> bytes:
     connection = Connection.from_envelope(version, None, {})
-    asked = Asked(None, SimpleNamespace(headers={}), caller("ann"), message)  # pyright: ignore[reportArgumentType]
+    request: Any = SimpleNamespace(headers={})
+    asked = Asked(
+        Exchange(request, caller("ann"), message, version, now=0.0, may_stream=False, modern=True, is_call=True)
+    )
     try:
         result = await serve_one(
             server, asked, message.method, message.params, connection=connection, lifespan_state={}

@@ -1,0 +1,187 @@
+"""How a request that was checked comes to its answer: where it runs, what ends it early, what its client then hears."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from aiohttp import web
+from mcp.server.runner import modern_error_data
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ErrorData
+from pydantic import ValidationError
+
+from cockpit.model.identity import Caller, Via, effective, scope_text
+from cockpit.model.refusals import Refusal, refuse
+from server.door import CHALLENGE_HEADER, Challenge
+from server.transport.results import refusal_answer
+from server.transport.running import Answer, Ended, Exchange, Running
+from server.transport.wire import REQUEST_CANCELLED, error_body, error_status
+
+log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """What answers one kind of request."""
+
+    async def run(self, exchange: Exchange) -> Answer:
+        """Answer it. May raise the SDK's errors, and ``Denied``."""
+        ...
+
+    def refused(self, exchange: Exchange, refusal: Refusal) -> Answer:
+        """Say why it isn't answered, or not to the end."""
+        ...
+
+    def turned_away(self, exchange: Exchange, refusal: Refusal) -> Answer:
+        """Say, and record, why it was never begun."""
+        ...
+
+
+_DEAD: Final = frozenset({"GRANT_ENDED", "KILL_SWITCH"})
+
+
+class Denied(Exception):
+    """Carries a refusal out of a handler of the kernel."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+class Answering:
+    """Runs what answers requests, bounded for each client, and puts every early end into words of the protocol."""
+
+    def __init__(self, running: Running, challenge: Challenge, max_in_flight: int) -> None:
+        self._running = running
+        self._challenge = challenge
+        self._max_in_flight = max_in_flight
+
+    def _begin(self, exchange: Exchange) -> Refusal | None:
+        if not exchange.is_call or self._running.calls(exchange.caller.grant.client) < self._max_in_flight:
+            self._running.enter(exchange)
+            return None
+        return refuse("BUSY", "Too many of your calls are running; wait for one to end.", running=self._max_in_flight)
+
+    async def here(self, exchange: Exchange, work: Work) -> web.StreamResponse:
+        """Run it in the task that answers: where the client goes away, it is cancelled with it."""
+        refusal = self._begin(exchange)
+        if refusal is not None:
+            return exchange.plain(work.turned_away(exchange, refusal))
+        exchange.task = task = asyncio.current_task()
+        try:
+            try:
+                answer = await work.run(exchange)
+            except asyncio.CancelledError:
+                if exchange.ended is None or task is None or task.uncancel():
+                    raise
+                answer = self._cut_short(exchange, work)
+            except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
+                answer = self.failed(exchange, problem)
+            return await exchange.finish(answer)
+        finally:
+            self._running.leave(exchange)
+
+    async def apart(
+        self, exchange: Exchange, work: Work, done: Callable[[Exchange], None] | None
+    ) -> web.StreamResponse:
+        """Run it in a task of its own, which goes on when the client's connection breaks; only
+        ``notifications/cancelled`` calls it off (2025-11-25, transports and cancellation).
+        """
+        refusal = self._begin(exchange)
+        if refusal is not None:
+            if done is not None:
+                done(exchange)
+            return exchange.plain(work.turned_away(exchange, refusal))
+        loop = asyncio.get_running_loop()
+        exchange.waiting = waiting = loop.create_future()
+        exchange.task = task = loop.create_task(self._to_the_end(exchange, work))
+
+        def over(_: object) -> None:
+            self._running.leave(exchange)
+            if done is not None:
+                done(exchange)
+            if not waiting.done():
+                waiting.set_result(None)
+            if not task.cancelled():
+                task.exception()  # marks it as seen: nobody may be left to await it
+
+        task.add_done_callback(over)
+        await waiting
+        if exchange.reply is not None:
+            return exchange.reply.response
+        return exchange.plain(task.result())
+
+    async def _to_the_end(self, exchange: Exchange, work: Work) -> Answer:
+        try:
+            answer = await work.run(exchange)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if exchange.ended is None or task is None or task.uncancel():
+                raise
+            answer = self._cut_short(exchange, work)
+        except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
+            answer = self.failed(exchange, problem)
+        if exchange.reply is not None:
+            await exchange.reply.finish(answer.body)
+        return answer
+
+    def denial(self, exchange: Exchange, refusal: Refusal) -> Answer | None:
+        """Return what HTTP has a status of its own for: an authority that has ended, a scope that is missing."""
+        if refusal.code in _DEAD:
+            return self._challenged(exchange, refusal, 401, self._challenge.unauthorized("invalid_token"))
+        if refusal.code == "SCOPE_MISSING" and exchange.caller.grant.via is Via.OAUTH:
+            return self._challenged(
+                exchange, refusal, 403, self._challenge.insufficient(_union(exchange.caller, refusal))
+            )
+        return None
+
+    def refused(self, exchange: Exchange, refusal: Refusal) -> Answer:
+        """Say a refusal as an error of the protocol: whatever isn't a tool has no other."""
+        denial = self.denial(exchange, refusal)
+        if denial is not None:
+            return denial
+        code = INVALID_PARAMS if refusal.code == "BAD_ARGUMENTS" else INVALID_REQUEST
+        data = dict(refusal_answer(refusal).structured)
+        return _error(exchange, ErrorData(code=code, message=refusal.message, data=data))
+
+    def failed(self, exchange: Exchange, problem: Exception) -> Answer:
+        """Say what was raised; of what nobody planned, no text."""
+        if isinstance(problem, Denied):
+            return self.refused(exchange, problem.refusal)
+        if isinstance(problem, MCPError | ValidationError):
+            return _error(exchange, modern_error_data(problem))
+        log.error("answering %s raised", exchange.message.method, exc_info=problem)
+        return _error(exchange, ErrorData(code=INTERNAL_ERROR, message="Internal server error"))
+
+    def _challenged(self, exchange: Exchange, refusal: Refusal, status: int, challenge: str) -> Answer:
+        data = dict(refusal_answer(refusal).structured)
+        error = ErrorData(code=INVALID_REQUEST, message=refusal.message, data=data)
+        return Answer(error_body(exchange.message.request_id, error), status, {CHALLENGE_HEADER: challenge})
+
+    def _cut_short(self, exchange: Exchange, work: Work) -> Answer:
+        match exchange.ended:
+            case Ended.GRANT:
+                return work.refused(exchange, refuse("GRANT_ENDED"))
+            case Ended.HOST:
+                return work.refused(exchange, refuse("BUSY", "The host stops."))
+            case Ended.DEADLINE:
+                return work.refused(exchange, refuse("DEADLINE"))
+            case _:
+                return _error(exchange, ErrorData(code=REQUEST_CANCELLED, message="Request cancelled"))
+
+
+def _error(exchange: Exchange, error: ErrorData) -> Answer:
+    status = error_status(error.code) if exchange.modern else 200
+    return Answer(error_body(exchange.message.request_id, error), status)
+
+
+def _union(caller: Caller, refusal: Refusal) -> str:
+    """Return what to ask for: what is needed beside all that the token has, because the new one replaces it.
+
+    2026-07-28, authorization, "Scope Challenge Handling"; RFC 6750, 3.1.
+    """
+    grant, narrowed = caller.grant, caller.narrowed
+    held = refusal.details.get("held", scope_text(effective(grant, narrowed, grant.scopes)))
+    return " ".join(dict.fromkeys([*held.split(), *refusal.details.get("scope", "").split()]))

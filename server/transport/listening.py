@@ -1,0 +1,60 @@
+"""Modern-era subscriptions: who listens to what, each grant for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ServerEvent
+from mcp_types import SubscriptionsListenRequestParams, SubscriptionsListenResult
+
+from cockpit.model.identity import Caller, GrantId
+from server.transport.asked import exchange_of
+
+_LISTENS_OF_ONE_GRANT: Final = 16
+_BACKLOG: Final = 64
+"""Events that may wait for a client that reads slowly; then its stream ends, and it listens and lists anew."""
+MOST_WATCHED: Final = 100
+"""Resources that one stream or session may watch."""
+
+
+class Listening:
+    """One bus for each grant, so that nobody hears of another's tools."""
+
+    def __init__(self, watchable: Callable[[Caller, str], bool] | None = None) -> None:
+        """``watchable`` says which resources a caller may watch; without it none."""
+        self._watchable = watchable
+        self._by_grant: dict[GrantId, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
+
+    async def serve(
+        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Serve one stream of the grant that asks, until it ends or its client goes."""
+        caller = exchange_of(ctx).caller
+        asked = params.notifications.resource_subscriptions
+        if asked:
+            watched = [uri for uri in asked if self._watchable is not None and self._watchable(caller, uri)]
+            wanted = params.notifications.model_copy(update={"resource_subscriptions": watched[:MOST_WATCHED]})
+            params = params.model_copy(update={"notifications": wanted})
+        entry = self._by_grant.get(caller.grant.grant_id)
+        if entry is None:
+            bus = InMemorySubscriptionBus()
+            handler = ListenHandler(bus, max_subscriptions=_LISTENS_OF_ONE_GRANT, max_buffered_events=_BACKLOG)
+            entry = self._by_grant[caller.grant.grant_id] = (bus, handler)
+        return await entry[1](ctx, params)
+
+    async def tell(self, grant_id: GrantId, event: ServerEvent) -> None:
+        """Tell the grant's streams."""
+        if entry := self._by_grant.get(grant_id):
+            await entry[0].publish(event)
+
+    def close(self, grant_id: GrantId) -> None:
+        """End the grant's streams with their final result."""
+        if entry := self._by_grant.pop(grant_id, None):
+            entry[1].close()
+
+    def close_all(self) -> None:
+        """End all streams with their final result."""
+        for grant_id in tuple(self._by_grant):
+            self.close(grant_id)
