@@ -15,8 +15,10 @@ from cockpit.operator.acts import (
     APPROVE_ORDER,
     CANCEL,
     CLIENTS,
+    CLOSE,
     DENY_CLIENT,
     DENY_ORDER,
+    FLATTEN,
     KILL,
     LIMITS,
     ORDERS,
@@ -26,9 +28,10 @@ from cockpit.operator.acts import (
     SCOPES,
     STATUS,
 )
-from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder
 from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
+from tui.closing import close_of, flatten_label
 from tui.decisions import act_question, client_question, latch_question, order_question, scope_question, still_holds
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
@@ -55,7 +58,7 @@ PLACES: Final[Mapping[str, Place]] = {
     PENDING.name: Place.MAIN,
 }
 """Acts that only show something, and where the screen shows it."""
-_ON_A_ROW: Final = frozenset({When.WAITING_ORDER, When.WAITING_CLIENT, When.CLIENT, When.OPEN_ORDER})
+_ON_A_ROW: Final = frozenset({When.WAITING_ORDER, When.WAITING_CLIENT, When.CLIENT, When.OPEN_ORDER, When.POSITION})
 
 
 class Sends(Protocol):
@@ -64,6 +67,8 @@ class Sends(Protocol):
     def send(self, command: Command) -> None: ...
 
     def look_at_order(self, order_id: OrderId) -> None: ...
+
+    def look_to_close(self, command: Command) -> None: ...
 
     def look_for_client(self, code: str) -> None: ...
 
@@ -156,6 +161,8 @@ class Acting:
             self._sends.send(Command(act.name, {"order_id": str(order.order_id)}))
         elif act is REVOKE and isinstance(target, ClientView):
             self._sends.send(Command(act.name, {"client": str(target.client)}))
+        elif act is CLOSE and isinstance(target, HeldPosition):
+            self._sends.look_to_close(close_of(target))
         elif any(argument.required for argument in act.arguments):
             self.type(f"{act.command} ")
         else:
@@ -240,15 +247,24 @@ class Acting:
             self._state.entry = self._state.question = None
             self._sends.send(command)
         elif danger is Danger.TYPED:
-            self._state.entry = Entry(
-                Asks.WORD, f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}", command=command, word=act.word
-            )
+            self._ask_word(act, command)
+        elif act is CLOSE:
+            self._sends.look_to_close(command)
         elif act is APPROVE_ORDER:
             self._approve_typed(command)
         elif danger is Danger.TWO_STEPS:
             self.ask(act_question(act, command))
         else:
             self._sends.send(command)
+
+    def _ask_word(self, act: Act, command: Command) -> None:
+        label = f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}"
+        if act is FLATTEN:
+            label = flatten_label(self._state, command)
+        if label:
+            self._state.entry = Entry(Asks.WORD, label, command=command, word=act.word)
+        else:
+            self.complain(f"There is more than one connection; name one: {act.command} NAME")
 
     def _approve_typed(self, command: Command) -> None:
         """Ask about a waiting order that was named by its id, in the same words as for a key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from cockpit.operator.act import Command
@@ -27,6 +28,8 @@ class Question:
     decide_by: datetime | None = None
     live: bool = False
     """Whether real money is at stake."""
+    held: Decimal | None = None
+    """For a close: what was held when it was asked, as the snapshot says it."""
     painted_at: float | None = None
 
     def painted(self, monotonic: float) -> None:

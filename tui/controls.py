@@ -5,11 +5,13 @@ from __future__ import annotations
 from cockpit.model.clock import Clock
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
+from cockpit.operator.act import Command
 from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE
 from cockpit.operator.view import ClientView, PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
+from tui.closing import Closing, close_question
 from tui.decisions import quit_question, still_holds
 from tui.key_map import KeyMap, fits, is_unknown
 from tui.line_edit import LineEdit
@@ -232,6 +234,15 @@ class Controls:
         self.state.message = None
         self.state.entry = entry
         return True
+
+    def ask_to_close(self, closing: Closing, command: Command) -> None:
+        """Ask whether to close a position as it was looked at, unless the operator does something else by now."""
+        if self.state.entry is not None or self.state.question is not None:
+            self.complain("Nothing was closed: you began something else meanwhile.")
+        elif closing.refused:
+            self.complain(f"✗ {closing.refused}")
+        else:
+            self._acting.ask(close_question(self.state, closing, command, self._clock.now()))
 
     def _edit(self) -> None:
         target = self.state.target

@@ -10,10 +10,11 @@ from cockpit.model.latches import Latch
 from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderRequest
 from cockpit.operator.act import Act, Command
-from cockpit.operator.acts import APPROVE_ORDER, RELEASE
+from cockpit.operator.acts import APPROVE_ORDER, CLOSE, RELEASE
 from tui.asking import Question
 from tui.cells import Span
 from tui.client_form import LIVES, ClientForm
+from tui.closing import moved
 from tui.group_words import group_sentence, kind_of, part_words
 from tui.rows.waiting_row import currency_of
 from tui.scope_form import LASTS, ScopeForm
@@ -160,6 +161,8 @@ def still_holds(state: ScreenState, question: Question) -> str:
     """Return why a question has lost its ground since it was asked, or nothing."""
     if not question.about:
         return ""
+    if question.command is not None and question.command.act == CLOSE.name:
+        return moved(state, question)
     if question.version is not None:
         pending = state.pending_order(question.about)
         if pending is None:

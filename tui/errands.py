@@ -18,6 +18,7 @@ from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry
 from tui.client_form import ClientForm
+from tui.closing import Closing, closing_of, look_at
 from tui.records import Record, records_of, search_for
 from tui.rows.result_rows import texts_of
 from tui.state import Pane, Place, ScreenState
@@ -45,6 +46,8 @@ class Told(Protocol):
     def open_client(self, form: ClientForm) -> None: ...
 
     def ask_line(self, entry: Entry) -> bool: ...
+
+    def ask_to_close(self, closing: Closing, command: Command) -> None: ...
 
 
 class Errands:
@@ -99,6 +102,10 @@ class Errands:
             self.keep_looking_at(state.order_id, None if order is None else order.version, once_more=once_more)
         elif state.place is Place.MAIN and wide and isinstance(chosen, PendingOrder):
             self.keep_looking_at(chosen.order.order_id, chosen.order.version, once_more=once_more)
+
+    def look_to_close(self, command: Command) -> None:
+        """Look at what closing a position would send, and ask about it."""
+        self._start(self._look_to_close(command))
 
     def look_for_client(self, code: str) -> None:
         """Select the request whose browser shows the code."""
@@ -165,6 +172,19 @@ class Errands:
             self._state.ticket, self._state.ticket_complaint = ticket, ""
             # What is decided on as a group has one ticket: that of its first order.
             self._state.order_id = ticket.order.order_id
+        self._changed()
+
+    async def _look_to_close(self, command: Command) -> None:
+        answer = await _guarded(self._face.run(look_at(command)), "look at a position")
+        if self.told is None:
+            return
+        closing = None if isinstance(answer, Refusal) else closing_of(answer.data)
+        if isinstance(answer, Refusal):
+            self.told.complain(_words(answer))
+        elif closing is None:
+            self.told.complain("That position could not be looked at.")
+        else:
+            self.told.ask_to_close(closing, command)
         self._changed()
 
     async def _search(self, command: Command) -> None:

@@ -22,6 +22,7 @@ SHORT: Final[Mapping[str, str]] = {
     "order.deny": "deny",
     "order.cancel": "cancel",
     "client.revoke": "revoke",
+    "position.close": "close",
 }
 """The word of an act beside its key, where its command is too long."""
 
@@ -104,7 +105,8 @@ class KeyMap:
     """Keys of all acts. The operator may move them; kill can get a second key but never lose its own."""
 
     def __init__(self, wanted: Mapping[str, str], *, enter: str = "⏎") -> None:
-        self._enter = enter
+        self.enter = enter
+        """How the enter key is written."""
         self.complaints: list[str] = []
         self._keys: dict[str, str] = {act.name: act.key for act in KNOWN.values() if act.key}
         self._kill_keys = {KILL.key}
@@ -158,13 +160,13 @@ class KeyMap:
         """Return what can be pressed now, kill first."""
         found = [KeyHint("", "READ-ONLY", 0) if state.read_only else KeyHint(spoken(KILL.key), "KILL", 0)]
         if state.entry is not None:
-            return [*found, KeyHint(self._enter, "go", 1), KeyHint("esc", "back", 1)]
+            return [*found, KeyHint(self.enter, "go", 1), KeyHint("esc", "back", 1)]
         if state.question is not None:
             return [*found, KeyHint("y", "yes", 1), KeyHint("n", "no", 1)]
         target = state.target
         if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
             opens = "the call" if state.pane is Pane.STREAM and state.calls.chosen is not None else "open"
-            found += [KeyHint(self._enter, opens, 3)] if state.place is not Place.ORDER else []
+            found += [KeyHint(self.enter, opens, 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = KNOWN[name]
             if act is not KILL and act.when is not When.ALWAYS and _is_offered(act, state):
@@ -185,11 +187,11 @@ class KeyMap:
             ]
         elif state.place in {Place.RECORDS, Place.SESSIONS}:
             search = [KeyHint("/", "search", 1)] if state.place is Place.RECORDS else []
-            found += [KeyHint(self._enter, "all of it", 2), *search, KeyHint(":write", "exports", 3)]
+            found += [KeyHint(self.enter, "all of it", 2), *search, KeyHint(":write", "exports", 3)]
             found += [KeyHint(":", "cmd", 4), KeyHint("?", "help", 5), KeyHint("esc", "back", 1)]
         else:
             if state.place is Place.RECORD and state.record is not None and state.record.order_id:
-                found.append(KeyHint(self._enter, "its order", 2))
+                found.append(KeyHint(self.enter, "its order", 2))
             if state.place in {Place.RESULT, Place.ORDER, Place.RECORD}:
                 found.append(KeyHint(spoken(self._keys.get(COPY.name, "")), "copy", 7))
             found += [KeyHint(":", "command", 4), KeyHint("?", "help", 5), KeyHint("esc", "back", 1)]

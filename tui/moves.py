@@ -9,7 +9,6 @@ from tui.state import Pane, Place, ScreenState, grouped
 
 _TEXTS: Final = frozenset(
     {
-        Place.HOLDINGS,
         Place.LIMITS,
         Place.NOTICES,
         Place.RESULT,
@@ -83,6 +82,8 @@ class Moves:
                 state.clients.move(steps)
             case Place.ORDERS:
                 state.orders.move(steps)
+            case Place.HOLDINGS:
+                state.positions.move(steps)
             case Place.LIMITS if state.latches.items and abs(steps) == 1:
                 state.latches.move(steps)
             case Place.SCOPES if state.scopes is not None:
@@ -115,6 +116,10 @@ class Moves:
             state.latches.forget()
             state.latches.take(state.snapshot.latches)
             state.latches.move(1)
+        elif place is Place.HOLDINGS:
+            state.positions.forget()
+            state.positions.take(state.snapshot.positions)
+            state.positions.move(1)
         elif place is Place.NOTICES:
             state.have_read_notices()
         state.place = place

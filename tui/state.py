@@ -12,7 +12,7 @@ from cockpit.model.identity import GrantId
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId, OrderState
 from cockpit.model.trading import Mode, TradingState
-from cockpit.operator.view import ClientView, OrderTicket, PendingClient, PendingOrder, Snapshot
+from cockpit.operator.view import ClientView, HeldPosition, OrderTicket, PendingClient, PendingOrder, Snapshot
 from tui.asking import Entry, Message, Question
 from tui.calls import CallHistory
 from tui.client_form import ClientForm
@@ -50,7 +50,7 @@ class Pane(StrEnum):
     STREAM = "stream"
 
 
-Target = PendingClient | PendingOrder | Order | ClientView | ClientForm | Latch
+Target = PendingClient | PendingOrder | Order | ClientView | ClientForm | Latch | HeldPosition
 """What a key acts on."""
 
 
@@ -69,6 +69,8 @@ def named(target: Target | None) -> str:
             return target.grant_id
         case Latch():
             return target.latch_id
+        case HeldPosition():
+            return f"{target.connection} {target.position.symbol}"
     return ""
 
 
@@ -100,6 +102,7 @@ class ScreenState:
     clients: StableRows[ClientView] = field(default_factory=lambda: StableRows(_client_key))
     orders: OrderRows = field(default_factory=OrderRows)
     latches: StableRows[Latch] = field(default_factory=lambda: StableRows(_latch_key))
+    positions: StableRows[HeldPosition] = field(default_factory=lambda: StableRows(named))
     records: StableRows[Record] = field(default_factory=lambda: StableRows(_record_key))
     """What the last search of the audit found, the newest first."""
     records_wanted: str = ""
@@ -163,6 +166,8 @@ class ScreenState:
                 return self.orders.chosen
             case Place.LIMITS:
                 return self.latches.chosen
+            case Place.HOLDINGS:
+                return self.positions.chosen
         return None
 
     @property
@@ -229,6 +234,7 @@ class ScreenState:
         self.clients.take(grouped(snapshot.clients))
         self.orders.take(snapshot.orders)
         self.latches.take(snapshot.latches)
+        self.positions.take(snapshot.positions)
         self._age_ticket()
         return self.waiting.arrive(snapshot)
 

@@ -104,7 +104,7 @@ class Views:
         """Make the rows above the keys."""
         state = self._state
         if state.entry is not None:
-            return entry_rows(state.entry, width, looks_only=state.read_only)
+            return entry_rows(state.entry, width, looks_only=state.read_only, enter=self._keys.enter)
         if state.question is not None:
             return question_rows(state.question, self._clock.now(), width)
         if state.message is None and state.is_away:
@@ -135,7 +135,7 @@ class Views:
             case Place.ORDER:
                 rows = self._order(width)
             case Place.HOLDINGS:
-                rows = holding_rows(state.snapshot.positions, state.snapshot.balances, now, width)
+                return holding_rows(state.positions, state.snapshot.balances, now, width, height)
             case Place.LIMITS:
                 rows = limit_rows(state.latches, state.snapshot, width, self._zone)
             case Place.NOTICES:

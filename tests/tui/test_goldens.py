@@ -15,6 +15,7 @@ from cockpit.model.text import safe
 from cockpit.model.trading import TradingState, TradingSwitch
 from tests.tui.fake_face import NOW, FakeFace, audited_face, away, busy_face, troubled_face
 from tests.tui.screens import seated
+from tests.tui.test_closing import holding
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -23,6 +24,10 @@ def quiet_face() -> FakeFace:
     face = busy_face()
     face.seen = replace(face.seen, pending_clients=(), pending_orders=(), recent=(), clients=())
     return face
+
+
+def closing_face() -> FakeFace:
+    return holding(closed_by_others="5")
 
 
 def killed_face() -> FakeFace:
@@ -49,6 +54,7 @@ SCREENS = [
     ("clients-80x24", busy_face, (80, 24), ("c",), False),
     ("orders-80x24", busy_face, (80, 24), ("o",), False),
     ("positions-80x24", busy_face, (80, 24), ("p",), False),
+    ("close-80x24", closing_face, (80, 24), ("p", "x"), False),
     ("trouble-80x24", troubled_face, (80, 24), ("j",), False),
     ("trouble-160x45", troubled_face, (160, 45), ("j", "j"), False),
     ("group-80x24", troubled_face, (80, 24), ("j", "j", "enter"), False),

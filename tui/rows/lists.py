@@ -78,7 +78,7 @@ def _may(view: ClientView) -> list[Span]:
 
 
 def holding_rows(
-    positions: tuple[HeldPosition, ...], balances: tuple[HeldBalances, ...], now: datetime, width: int
+    rows: StableRows[HeldPosition], balances: tuple[HeldBalances, ...], now: datetime, width: int, height: int
 ) -> list[Line]:
     """What the accounts hold, each price with its age."""
     lines = [heading([Span(" BALANCES", "title")], (), width)]
@@ -98,11 +98,14 @@ def holding_rows(
             (money(sums.fees, unit), "dim"),
         ]
         lines.append(_columns(cells, widths, 2, width))
-    lines += [Line(), heading([Span(" POSITIONS", "title"), Span(f" {len(positions)}", "strong")], (), width)]
+    shown = rows.in_view(height - len(lines) - 3)
+    more = len(rows.items) - len(shown)
+    facts = [Span(f"{more} more", "wait")] if more else []
+    lines += [Line(), heading([Span(" POSITIONS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
     labels = ("symbol", "on", "quantity", "average", "mark", "value", "profit", "age")
     widths = (9, 10, 10, 10, 10, 12, 11, 7) if width < 100 else (16, 16, 14, 14, 14, 16, 14, 10)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
-    for held in positions:
+    for held in shown:
         position = held.position
         cells = [
             (position.symbol, "strong"),
@@ -114,8 +117,8 @@ def holding_rows(
             (gain(position.unrealised, position.currency), _signed(position.unrealised)),
             (ago(position.as_of, now).removesuffix(" ago"), "dim"),
         ]
-        lines.append(_columns(cells, widths, 2, width))
-    if not positions:
+        lines.append(_columns(cells, widths, 2, width, chosen=held is rows.chosen))
+    if not rows.items:
         lines.append(Line((Span("  Nothing is held.", "dim"),)))
     return lines
 
@@ -125,8 +128,10 @@ def _signed(value: object) -> str:
     return "" if value is None or not text.strip("-0.E") else "bad" if text.startswith("-") else "ok"
 
 
-def _columns(cells: list[tuple[str, str]], widths: tuple[int, ...], lefts: int, width: int) -> Line:
-    spans = [Span(" ")]
+def _columns(
+    cells: list[tuple[str, str]], widths: tuple[int, ...], lefts: int, width: int, *, chosen: bool = False
+) -> Line:
+    spans = [Span(CHOSEN if chosen else " ", "key" if chosen else "")]
     for place, ((text, role), cell) in enumerate(zip(cells, widths, strict=True)):
         spans.append(Span((left if place < lefts else right)(text, cell - 1) + " ", role))
-    return Line(clip(spans, width))
+    return Line(clip(spans, width), chosen=chosen)
