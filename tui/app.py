@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import locale
 import os
 import time
 import traceback
@@ -26,7 +25,7 @@ from tui.calls import CallHistory
 from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
-from tui.glyphs import in_ascii
+from tui.glyphs import draws_utf8, in_ascii
 from tui.key_map import KeyMap
 from tui.line_history import LineHistory
 from tui.notifying import notification, notify_here
@@ -70,7 +69,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._watched = True
         """Whether somebody looks at the terminal, as far as it says."""
         self._presses = KeyPresses(face.touched, self._clock.monotonic)
-        self.ascii_only = settings.ascii or "utf" not in locale.getpreferredencoding(False).lower()
+        self.ascii_only = settings.ascii or not draws_utf8(os.environ)
         self.state = ScreenState(
             face.snapshot(),
             CallHistory(settings.history),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.cells import cell_len
@@ -16,7 +17,8 @@ WAITS: Final = "◷"
 PASSED: Final = "✓"
 FAILED: Final = "✗"
 NOTHING: Final = "–"
-EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+ENTER: Final = "⏎"
+"""The key's sign; ASCII has none, so the key rows write a word there."""
 
 SWITCH: Final = {
     TradingState.RUNNING: Span("▲ RUNNING", "running"),
@@ -54,9 +56,12 @@ ORDER: Final = {
     OrderState.UNKNOWN: Span("! unknown", "error"),
 }
 
+_ASCII_LOCALES: Final = frozenset({"C", "POSIX"})
+_COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+
 _ASCII: Final = str.maketrans(
-    "▲▼◆■✓✗◷–—…▸─│┃└█·≈→←↑↓●◐×“”‘’•" + EIGHTHS[1:] + "▁▂▃▄▅▆▇",
-    "^vv#+x~--~>-||`#.~><^v*%x\"\"''*" + "...::##" + "_.-=+*#",
+    "▲▼◆■✓✗◷–—…▸─━╸│┃└█·≈→←↑↓●◐×“”‘’•€£¥" + "▁▂▃▄▅▆▇",
+    "^vv#+x~--~>-#=||`#.~><^v*%x\"\"''*ELY" + "_.-=+*#",
 )
 
 
@@ -68,9 +73,22 @@ def in_ascii(text: str) -> str:
     return "".join(sign if sign.isascii() else "?" * cell_len(sign) for sign in plain)
 
 
+def draws_utf8(environ: Mapping[str, str]) -> bool:
+    """Whether the locale lets the terminal draw more than ASCII; no locale at all counts as UTF-8.
+
+    Python turns a locale of C into one of UTF-8 for itself by setting LC_CTYPE (PEP 538); LANG still says what was meant.
+    """
+    said = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "utf-8")
+    coerced = not environ.get("LC_ALL") and said in _COERCED and environ.get("LANG") in _ASCII_LOCALES
+    return "utf" in said.lower() and not coerced
+
+
 def bar(share: float, cells: int) -> str:
-    """Draw a share between 0 and 1 as a bar of ``cells``, exact to an eighth of a cell."""
-    eighths = round(min(1.0, max(0.0, share)) * cells * 8)
-    whole, rest = divmod(eighths, 8)
-    drawn = "█" * whole + (EIGHTHS[rest] if rest else "")
+    """Draw a share between 0 and 1 as a bar of ``cells``, exact to half a cell; what isn't nothing is seen.
+
+    A line and no block: blocks of rows that stand under each other would run into one.
+    """
+    halves = round(min(1.0, share) * cells * 2) or int(share > 0)
+    whole, rest = divmod(max(0, halves), 2)
+    drawn = "━" * whole + ("╸" if rest else "")
     return drawn + "·" * (cells - len(drawn))

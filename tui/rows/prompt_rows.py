@@ -12,7 +12,7 @@ from tui.asking import Asks, Entry, Message, Question
 from tui.cells import Line, Span, clip, cut, left, spread, width_of, wrap
 from tui.commands import matching, usage, whole_act
 from tui.finding import MOST_SHOWN, found_by
-from tui.glyphs import CHOSEN
+from tui.glyphs import CHOSEN, ENTER
 from tui.key_map import KeyHint
 from tui.rows.waiting_row import URGENT_SECONDS
 from tui.words import countdown
@@ -55,11 +55,14 @@ def _answers(question: Question, now: datetime, gap: str) -> list[Span]:
     return [*answers, Span(" ")]
 
 
-def entry_rows(entry: Entry, width: int, *, looks_only: bool = False) -> list[Line]:
-    """The label, the line with its cursor, and what may come next or what was wrong; the palette above its line."""
-    if entry.asks is Asks.PALETTE:
-        return [*_found(entry, width, looks_only), *_entry_line(entry, width, looks_only)]
-    return _entry_line(entry, width, looks_only)
+def entry_rows(entry: Entry, width: int, *, looks_only: bool = False, enter: str = ENTER) -> list[Line]:
+    """The label, the line with its cursor, and what may come next or what was wrong; the palette above its line.
+
+    ``enter`` is how that key is written.
+    """
+    above = _found(entry, width, looks_only) if entry.asks is Asks.PALETTE else []
+    note = (entry.note or _next(entry, looks_only)).replace(ENTER, enter)
+    return [*above, *_entry_line(entry, note, width)]
 
 
 def _found(entry: Entry, width: int, looks_only: bool) -> list[Line]:
@@ -77,7 +80,7 @@ def _found(entry: Entry, width: int, looks_only: bool) -> list[Line]:
     return lines
 
 
-def _entry_line(entry: Entry, width: int, looks_only: bool) -> list[Line]:
+def _entry_line(entry: Entry, note: str, width: int) -> list[Line]:
     chip = [Span(f" {entry.label} ", "ask"), Span(" ")]
     text, at = entry.edit.text, entry.edit.at
     room = max(8, width - width_of(chip) - 2)
@@ -85,7 +88,6 @@ def _entry_line(entry: Entry, width: int, looks_only: bool) -> list[Line]:
     while cell_len(before) > room - 1:
         before = before[1:]
     line = [*chip, Span(before, "strong"), Span(under, "cursor"), Span(after, "strong")]
-    note = entry.note or _next(entry, looks_only)
     role = "bad" if entry.note else "dim"
     spare = width - width_of(line) - 3
     if note and (entry.note or spare >= 12):

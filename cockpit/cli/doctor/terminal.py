@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from cockpit.cli.doctor.findings import Finding, good, warning
+from cockpit.model.screen import Notify
+from tui.glyphs import draws_utf8
+from tui.notifying import notify_here
 
 PART: Final = "terminal"
 _SMALL: Final = (80, 24)
 _TOO_SMALL: Final = (60, 16)
 _SLOW_ESCAPE_MS: Final = 50
 _PATIENCE_SECONDS: Final = 2
+_SPOKEN: Final = {Notify.OSC9: "OSC 9", Notify.OSC777: "OSC 777", Notify.OSC99: "OSC 99"}
 _OPTIONS: Final = ("escape-time", "focus-events", "set-clipboard", "allow-passthrough", "default-terminal")
 
 
@@ -32,6 +36,8 @@ class Terminal:
     no_color: bool
     tmux: Mapping[str, str] | None
     """Options of the tmux around it; None outside of tmux."""
+    notify: Notify = Notify.OFF
+    """The notifications that it is known to read."""
 
 
 def examine_terminal(environ: Mapping[str, str]) -> list[Finding]:
@@ -56,11 +62,15 @@ def judge_terminal(seen: Terminal) -> Iterator[Finding]:
     if seen.utf8:
         yield good(PART, "The locale is UTF-8.")
     else:
-        yield warning(
-            PART, "The locale isn't UTF-8; glyphs may be drawn wrong.", "export LANG=C.UTF-8, or set screen.ascii."
-        )
+        yield warning(PART, "The locale isn't UTF-8; the screen draws with ASCII alone.", "export LANG=C.UTF-8")
     if seen.no_color:
         yield good(PART, "NO_COLOR is set: states are told by glyphs and words.")
+    if seen.notify is Notify.OFF:
+        yield good(
+            PART, "It isn't known to show notifications: bell and title call you (`[screen] notify` names a way)."
+        )
+    else:
+        yield good(PART, f"It shows notifications by {_SPOKEN[seen.notify]} while you look elsewhere.")
     if seen.tmux is not None:
         yield from judge_tmux(seen.tmux)
     elif seen.over_ssh:
@@ -77,7 +87,7 @@ def judge_tmux(options: Mapping[str, str]) -> Iterator[Finding]:
     if escape.isdigit() and int(escape) > _SLOW_ESCAPE_MS:
         yield warning(PART, f"tmux holds Escape back for {escape} ms.", "tmux set -s escape-time 20")
     if options.get("set-clipboard", "on") != "on":
-        yield warning(PART, "tmux keeps what is copied from your clipboard.", "tmux set -s set-clipboard on")
+        yield warning(PART, "tmux keeps what you copy from the terminal's clipboard.", "tmux set -s set-clipboard on")
     if options.get("allow-passthrough", "on") == "off":
         yield warning(PART, "tmux swallows notifications; the bell still comes.", "tmux set -g allow-passthrough on")
     if options.get("focus-events", "on") == "off":
@@ -94,16 +104,16 @@ def judge_tmux(options: Mapping[str, str]) -> Iterator[Finding]:
 
 def _look(environ: Mapping[str, str]) -> Terminal:
     size = shutil.get_terminal_size()
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return Terminal(
         is_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         columns=size.columns,
         rows=size.lines,
         term=environ.get("TERM", ""),
-        utf8=encoding == "utf8",
+        utf8=draws_utf8(environ),
         over_ssh="SSH_CONNECTION" in environ,
         no_color=bool(environ.get("NO_COLOR")),
         tmux=_tmux_options() if environ.get("TMUX") else None,
+        notify=notify_here(Notify.AUTO, environ),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cockpit.cli.doctor.findings import Level
 from cockpit.cli.doctor.terminal import Terminal, judge_terminal, judge_tmux
+from cockpit.model.screen import Notify
 
 FINE = Terminal(
     is_terminal=True, columns=160, rows=45, term="xterm-256color", utf8=True, over_ssh=False, no_color=False, tmux=None
@@ -40,7 +41,7 @@ def test_the_size_is_judged_by_what_fits(columns: int, rows: int, says: str) -> 
     ("seen", "says"),
     [
         (replace(FINE, term="dumb"), "TERM is dumb."),
-        (replace(FINE, utf8=False), "The locale isn't UTF-8; glyphs may be drawn wrong."),
+        (replace(FINE, utf8=False), "The locale isn't UTF-8; the screen draws with ASCII alone."),
         (replace(FINE, over_ssh=True), "Over SSH without tmux: a lost line leaves the host running without a screen."),
     ],
 )
@@ -64,3 +65,15 @@ def test_each_option_of_tmux_that_hurts_has_its_command(option: str, value: str,
 
 def test_without_a_terminal_nothing_of_it_is_judged() -> None:
     assert warned(replace(FINE, is_terminal=False, term="", utf8=False)) == []
+
+
+def test_it_says_how_the_terminal_notifies_and_what_is_left_where_it_is_not_known_to() -> None:
+    said = [found.says for found in judge_terminal(replace(FINE, notify=Notify.OSC777))]
+    assert "It shows notifications by OSC 777 while you look elsewhere." in said
+    assert any("bell and title call you" in says for says in (found.says for found in judge_terminal(FINE)))
+
+
+@pytest.mark.parametrize("value", ["external", "off"])
+def test_a_tmux_that_takes_no_clipboard_from_its_panes_is_told_apart(value: str) -> None:
+    found = [one for one in judge_tmux({**BEST, "set-clipboard": value}) if one.level is Level.WARNING]
+    assert [one.says for one in found] == ["tmux keeps what you copy from the terminal's clipboard."]
