@@ -30,9 +30,10 @@ class Article:
     """One piece of news in full, as plain text."""
 
     headline: Headline
-    text: Safe
-    """Without markup and steering characters, cut where it is too long."""
+    paragraphs: tuple[Safe, ...]
+    """Without markup and steering characters."""
     truncated: bool
+    """Whether the broker's text was longer."""
 
 
 @dataclass(frozen=True, slots=True)

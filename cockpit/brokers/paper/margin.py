@@ -1,7 +1,7 @@
 """How much of an account its positions and open orders take, and what is left for new ones.
 
 Counted for the worst case of each instrument: that all buy orders are filled and no sell order, or the other way
-round. Positions are valued at the middle of the quote. Options are counted by underlying, as `option_margin` says.
+round. Positions are valued at the middle of the quote. Options are counted by underlying, as `cockpit.model.written` says.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.paper.book import State
-from cockpit.brokers.paper.option_margin import Written, naked, secured
 from cockpit.model.money import ZERO
 from cockpit.model.options import OptionContract
 from cockpit.model.orders import OrderRef, Side
+from cockpit.model.written import Written, naked, secured
 
 STANDARD: Final = Decimal("0.5")
 """Share of a position's value that must be covered by equity when it is opened, long or short (Regulation T)."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.brokers.paper.option_margin import Written, naked, secured
 from cockpit.model.options import OptionContract, Right
+from cockpit.model.written import Written, naked, secured
 
 NEAR, FAR = date(2026, 3, 20), date(2026, 4, 17)
 CALL, PUT = Right.CALL, Right.PUT
