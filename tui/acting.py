@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -232,7 +233,9 @@ class Acting:
         rows = len(cut.splitlines())
         more = "" if cut == text else f"; cut off at {MOST_COPIED:,} bytes, :write FILE takes all of it"
         first = next((row.strip() for row in cut.splitlines() if row.strip()), "")
-        self.say(f"Sent to the clipboard: {plural(rows, 'row')}, {len(cut):,} characters, “{first[:40]}”{more}.", "ok")
+        kept = "; tmux keeps it, unless set-clipboard is on" if os.environ.get("TMUX") else ""
+        sent = f"{plural(rows, 'row')}, {len(cut):,} characters, “{first[:40]}”"
+        self.say(f"Sent to the terminal for its clipboard: {sent}{more}{kept}.", "ok")
 
     def type(self, text: str) -> None:
         """Begin a line behind the colon."""

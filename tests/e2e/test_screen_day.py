@@ -74,7 +74,7 @@ async def test_the_operators_day(tmux: Tmux, tmp_path: Path) -> None:
     await tmux.wait("written to")
     assert (tmp_path / "rule.toml").read_text().startswith("[[approval.rules]]\n")
     tmux.keys("Y")
-    await tmux.wait("Sent to the clipboard")
+    await tmux.wait("Sent to the terminal")
     assert tmux("show-buffer") == (tmp_path / "rule.toml").read_text()
     await back(tmux)
 

@@ -46,7 +46,7 @@ async def test_the_proposal_changes_nothing_and_copies_only_the_block() -> None:
         assert seat.sent == []
         (rule,) = read(tuple(seat.app.clipboard.splitlines())).rules
         assert rule.name == "claude-buy-alfa"
-        assert "Sent to the clipboard: 11 rows" in seat.text
+        assert "clipboard: 11 rows" in seat.text
 
 
 async def test_without_an_order_at_hand_it_says_what_to_do() -> None:

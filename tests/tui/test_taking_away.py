@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cockpit.model.text import safe
 from cockpit.operator.act import Done
 from tests.tui.fake_face import audited_face, busy_face
@@ -62,7 +64,7 @@ async def test_help_is_written_whole_though_it_is_longer_than_the_screen(tmp_pat
         await seat.press("enter")
         await _until(seat, file)
         assert seat.app.state.offset == 1
-    assert "audit verify" in file.read_text()
+    assert "audit verify" in " ".join(file.read_text().split())
 
 
 async def test_found_records_are_exported_as_json_lines_oldest_first(tmp_path: Path) -> None:
@@ -78,13 +80,23 @@ async def test_found_records_are_exported_as_json_lines_oldest_first(tmp_path: P
 async def test_a_copy_says_what_was_sent_and_cuts_what_a_terminal_would_drop() -> None:
     async with seated(busy_face()) as seat:
         await seat.press("Y")
-        assert "Sent to the clipboard: " in seat.text
+        assert "Sent to the terminal for its clipboard: " in seat.text
         assert "SELL 20 NOVA" in seat.app.clipboard
         seat.app.state.result = ("long", *("x" * 70 for _ in range(2000)))
         seat.app.controls.go(seat.app.state.place.RESULT)
         await seat.press("Y")
         assert len(seat.app.clipboard.encode()) <= MOST_COPIED
         assert "cut off at 74,000 bytes" in seat.text
+
+
+async def test_in_tmux_a_copy_claims_no_more_than_that_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/t,1,0")
+    async with seated(busy_face()) as seat:
+        await seat.press("Y")
+        assert "tmux keeps it, unless set-clipboard is on" in " ".join(seat.text.split())
+        monkeypatch.delenv("TMUX")
+        await seat.press("Y")
+        assert "set-clipboard" not in seat.text
 
 
 async def test_nothing_that_is_copied_can_steer_a_terminal() -> None:
