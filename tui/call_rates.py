@@ -11,7 +11,8 @@ from cockpit.model.events import CallFinished
 CELLS: Final = 10
 SECONDS: Final = 6
 """Length of time that one bar is for."""
-BARS: Final = "▁▂▃▄▅▆▇█"
+BARS: Final = "▁▂▃▄▅▆▇"
+"""Never a whole cell, which would run into the row above."""
 _MOST_CLIENTS: Final = 500
 
 

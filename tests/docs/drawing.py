@@ -23,17 +23,18 @@ _LETTERS: Final = (
     'font-family="ui-monospace, SF Mono, Menlo, Cascadia Mono, Consolas, DejaVu Sans Mono, monospace" font-size="20"'
 )
 _LOWER: Final = "▁▂▃▄▅▆▇"
-_LEFT: Final = "▏▎▍▌▋▊▉"
-_RULE: Final = 2
+_RULE, _BAR = 2, 6
+"""How thick a thin and a heavy line are."""
 _SHAPES: Final[dict[str, tuple[float, float, float, float]]] = {
     # sign: x, y, width and height within its cell
     "█": (0, 0, WIDE, HIGH),
     "─": (0, (HIGH - _RULE) / 2, WIDE, _RULE),
+    "━": (0, (HIGH - _BAR) / 2, WIDE, _BAR),
+    "╸": (0, (HIGH - _BAR) / 2, WIDE / 2, _BAR),
     "│": ((WIDE - _RULE) / 2, 0, _RULE, HIGH),
-    **{sign: (0, 0, WIDE * part / 8, HIGH) for part, sign in enumerate(_LEFT, 1)},
     **{sign: (0, HIGH - HIGH * part / 8, WIDE, HIGH * part / 8) for part, sign in enumerate(_LOWER, 1)},
 }
-_ALONGSIDE: Final = frozenset("█─")
+_ALONGSIDE: Final = frozenset("█─━")
 """Signs that join the next of their kind."""
 _SIGN: Final = re.compile(r"[^\x20-\xff–—…“”‘’≈]")
 """A sign that may come from another font than the letters, and so with another width: it gets a place of its own."""
@@ -109,7 +110,7 @@ def _papers(runs: Sequence[_Run], background: str) -> Iterator[str]:
 def _shapes(runs: Sequence[_Run]) -> Iterator[str]:
     by_colour: dict[str, list[str]] = defaultdict(list)
     for run in runs:
-        for found in re.finditer(r"█+|─+|.", run.text):
+        for found in re.finditer(r"█+|─+|━+|.", run.text):
             sign = found[0][0]
             if sign not in _SHAPES:
                 continue

@@ -18,7 +18,7 @@ def test_each_client_has_its_own_calls_of_the_last_minute() -> None:
 
 
 def test_the_busiest_time_is_a_whole_bar_and_a_quiet_one_is_empty() -> None:
-    assert bars([0, 1, 4, 8]) == " ▁▄█"
+    assert bars([0, 1, 4, 7]) == " ▁▄▇"
     assert bars([0, 0]) == "  "
     assert in_ascii(bars(list(range(9)))).isascii()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from cockpit.model.latches import Latch, LatchKind
 from cockpit.operator.view import LimitUse, Snapshot
-from tui.cells import Line, Span, clip, cut, heading, left, right, wrap
+from tui.cells import Line, Span, clip, heading, left, right, wrap
 from tui.glyphs import CHOSEN, bar
 from tui.rows.waiting_row import currency_of
 from tui.stable_rows import StableRows
@@ -25,7 +25,7 @@ _LABELS: Final = {
     "max_position": "largest position",
 }
 _MONEY: Final = frozenset({"max_daily_notional", "connection_daily_notional", "max_daily_loss", "max_drawdown"})
-_NEARLY, _FULL = Decimal("0.75"), Decimal(1)
+_NEARLY, _FULL, _MOST = Decimal("0.75"), Decimal(1), Decimal(99)
 HOLDS: Final = {
     LatchKind.DAILY_LOSS: "only orders that reduce a position pass here",
     LatchKind.DRAWDOWN: "no order passes here",
@@ -89,7 +89,7 @@ def _use(use: LimitUse, client: str, currency: str, width: int) -> Line:
                 Span(left(said, label) + " "),
                 Span(bar(float(share), cells), role),
                 Span(right(of, figures), "" if role == "ok" else role),
-                Span(right(f"{min(share, Decimal(99)):.0%}{'!' if share >= _FULL else ' '}", 7), role),
+                Span(right(f"{min(share, _MOST):.0%}{'!' if share >= _FULL else ' '}", 7), role),
             ),
             width,
         )
@@ -105,11 +105,14 @@ def side_limit_rows(snapshot: Snapshot, width: int) -> list[Line]:
     fullest = sorted(snapshot.limits, key=lambda use: -(use.used / use.limit if use.limit else _FULL))[:5]
     latched = [Span(f"{len(snapshot.latches)} latched", "bad")] if snapshot.latches else []
     lines = [heading([Span(" LIMITS", "title-off")], latched, width)]
+    wide = width >= 56
+    cells, figures = (8, 20) if wide else (5, 6)
+    room = max(8, width - cells - figures - 4)
     for use in fullest:
         share = use.used / use.limit if use.limit else _FULL
         role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
-        of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}"
-        label = cut(f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}", max(8, width - 33))
-        spans = (Span("  "), Span(left(label, max(8, width - 33)) + " "), Span(bar(float(share), 8), role))
-        lines.append(Line(clip((*spans, Span(right(of, 20), "dim")), width)))
+        of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}" if wide else f"{min(share, _MOST):.0%}"
+        label = f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}"
+        spans = (Span("  "), Span(left(label, room) + " "), Span(bar(float(share), cells), role))
+        lines.append(Line(clip((*spans, Span(right(of, figures), "dim")), width)))
     return lines

@@ -16,6 +16,8 @@ from tui.words import ago, clock_time, duration
 
 _LABEL = 13
 _DETAIL_ROWS = 4
+_ABOUT = ("says", "order", "scopes", "reason")
+"""What of a record's detail tells in a few words what it is about; the first that is there."""
 
 
 def record_list_rows(
@@ -54,7 +56,8 @@ def record_list_rows(
 def _row(record: Record, chosen: bool, cells: tuple[int, int], now: datetime, width: int, zone: tzinfo | None) -> Line:
     who, what = cells
     when = clock_time(record.at, zone) if (now - record.at).days < 1 else ago(record.at, now).removesuffix(" ago")
-    says = next((value for name, value in record.facts if name in {"says", "reason"}), "")
+    facts: dict[str, str] = dict(record.facts)
+    says = next((facts[name] for name in _ABOUT if name in facts), "")
     about = " ".join(part for part in (record.code, "" if record.symbol in says else record.symbol, says) if part)
     spans = (
         Span(f"{CHOSEN if chosen else ' '} ", "key"),
@@ -74,7 +77,9 @@ def _outcome(record: Record) -> Span:
 
 def _foot(record: Record, width: int) -> list[Line]:
     title = heading(
-        [Span(f" record {record.number}", "title"), Span(f" {record.kind}", "dim")], [Span("⏎ all of it", "dim")], width
+        [Span(f" record {record.number}", "title"), Span(f" {record.kind}", "dim")],
+        [Span("enter all of it", "dim")],
+        width,
     )
     said = "  ".join(f"{name}={value}" for name, value in record.facts) or "no detail"
     rows = [Line((Span(f"  {row}", "dim"),)) for row in wrap(said, max(10, width - 4), _DETAIL_ROWS - 1)]

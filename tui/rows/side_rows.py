@@ -16,6 +16,9 @@ from tui.state import ScreenState
 from tui.words import ago, amount, gain, money
 
 _NEARLY = 0.75
+_WIDE = 56
+_LEAST_DETAIL = 16
+"""Rows that the chosen thing takes at least, whatever the overview below wants."""
 
 
 def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> list[Line]:
@@ -32,8 +35,11 @@ def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> lis
         lower += [Line(), *side_limit_rows(snapshot, width)]
     if not upper:
         return lower
-    rows = [*upper[: max(0, height - 1)], Line()]
-    return [*rows, *lower[: max(0, height - len(rows))]]
+    room = min(height - 1, max(_LEAST_DETAIL, height - 1 - len(lower)))
+    if len(upper) > room:
+        more = len(upper) - room + 1
+        upper = [*upper[: max(0, room - 1)], Line((Span(f"  {more} more rows, enter shows them", "wait"),))]
+    return [*upper, Line(), *lower][: max(0, height)]
 
 
 def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int) -> list[Line]:
@@ -70,8 +76,8 @@ def _clients(state: ScreenState, now: datetime, width: int) -> list[Line]:
     clients = {view.client: view for view in reversed(state.snapshot.clients)}
     title = [Span(" CLIENTS", "title-off"), Span(f" {len(clients)}", "strong")]
     lines = [heading(title, [Span("a minute · limits", "dim")] if clients else [], width)]
-    wide = width >= 56
-    name = max(6, width - (41 if wide else 37))
+    wide = width >= _WIDE
+    name = max(6, width - (41 if wide else 32))
     for view in list(reversed(clients.values()))[:8]:
         writes = any(scope in WRITE_SCOPES for scope in view.scopes)
         may = Span("■ off", "bad") if view.suspended else Span("write", "wait") if writes else Span("read", "dim")
@@ -81,11 +87,11 @@ def _clients(state: ScreenState, now: datetime, width: int) -> list[Line]:
         spans = (
             Span("  "),
             Span(left(view.client, name) + " ", "name"),
-            Span(left(may.text, 5 if wide else 1) + " ", may.role),
+            Span(left(may.text, 5) + " ", may.role),
             Span(left(bars(state.calls.rates.counts(view.client, now)), CELLS) + " ", "ok"),
             Span(bar(share, 5) + " ", role),
-            Span(right(f"{view.calls:,}", 7), "dim"),
-            Span(right(ago(view.last_used, now).removesuffix(" ago"), 7), "dim"),
+            Span(right(f"{view.calls:,}", 7) if wide else "", "dim"),
+            Span(right(ago(view.last_used, now).removesuffix(" ago"), 7 if wide else 6), "dim"),
         )
         lines.append(Line(clip(spans, width)))
     return lines if clients else [*lines, Line((Span("  nobody yet", "dim"),))]
@@ -93,6 +99,7 @@ def _clients(state: ScreenState, now: datetime, width: int) -> list[Line]:
 
 def _held(snapshot: Snapshot, width: int) -> list[Line]:
     lines = [heading([Span(" POSITIONS", "title-off"), Span(f" {len(snapshot.positions)}", "strong")], (), width)]
+    symbol, quantity, value, profits = (10, 9, 14, 13) if width >= _WIDE else (7, 9, 12, 12)
     for held in snapshot.positions[:8]:
         position = held.position
         profit = position.unrealised
@@ -102,10 +109,10 @@ def _held(snapshot: Snapshot, width: int) -> list[Line]:
                 clip(
                     (
                         Span("  "),
-                        Span(left(position.symbol, 10), "strong"),
-                        Span(right(amount(position.quantity), 9)),
-                        Span(right(money(position.market_value, position.currency), 14)),
-                        Span(right(gain(profit, position.currency), 13), role),
+                        Span(left(position.symbol, symbol), "strong"),
+                        Span(right(amount(position.quantity), quantity)),
+                        Span(right(money(position.market_value, position.currency), value)),
+                        Span(right(gain(profit, position.currency), profits), role),
                     ),
                     width,
                 )

@@ -53,7 +53,7 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     urgent = seconds < URGENT_SECONDS
     wide = width >= 96
     who_cells = 18 if wide else 11 if width >= 70 else 9
-    bar_cells = 10 if wide else 6 if width >= 70 else 0
+    bar_cells = 10 if wide else 6 if width >= 78 else 3 if width >= 70 else 0
     worth_cells = 12 if wide else 10 if width >= 60 else 0
     kind, who, what, worth, what_role = said(item, currency)
     if not worth:
