@@ -29,7 +29,7 @@ async def next_event(stream: ClientResponse) -> Any:
                 raise EOFError
             if line.startswith(b": ping"):
                 return None
-            if line.startswith(b"data: "):
+            if line.startswith(b"data: ") and line.strip() != b"data:":  # an event without data names a place only
                 return json.loads(line[6:])
 
 
