@@ -13,7 +13,7 @@ from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.act import Command
-from cockpit.operator.acts import ACTS, LOGS
+from cockpit.operator.acts import ACTS, EXPIRE, LOGS, SCOPES
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry
@@ -30,6 +30,8 @@ LOG = logging.getLogger(__name__)
 
 _TICKET_SECONDS = 2.0
 _PARTING_SECONDS = 2.0
+_SENTENCE = (SCOPES, EXPIRE)
+"""Acts whose sentence says it all; the authorities beside it are for programs."""
 
 T = TypeVar("T")
 
@@ -146,7 +148,7 @@ class Errands:
         if isinstance(answer, Refusal):
             if answer.code not in AGAIN or not self.told.ask_line(code_for(command, answer)):
                 self.told.complain(_words(answer))
-        elif texts := texts_of(act.command, answer):
+        elif texts := texts_of(act.command, answer, sentence=act in _SENTENCE):
             self._state.result, self._state.block = texts, ""
             self.told.go(Place.RESULT)
             if act is LOGS:

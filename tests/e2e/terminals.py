@@ -28,6 +28,10 @@ class Tmux:
         done = subprocess.run([*self._base, *arguments], capture_output=True, text=True, check=True, env=environment())
         return done.stdout
 
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line that has this server do something."""
+        return [*self._base, *arguments]
+
     def start(self, *command: str) -> None:
         line = " ".join(shlex.quote(part) for part in command) + "; echo ENDED $?; sleep 60"
         self("new-session", "-d", *self._size, line)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from cockpit.model.identity import GrantId, Scope
 from cockpit.model.trading import Mode
+from cockpit.operator.act import Done
 from tests.tui.fake_face import busy_face, busy_snapshot, connection
 from tests.tui.screens import seated
 from tui.scope_form import ScopeForm
@@ -35,6 +36,17 @@ async def test_narrowing_is_one_key_and_shows_what_it_would_do_first() -> None:
         await seat.press("a")
         assert seat.sent == [("client.scopes", {"client": "claude", "drop": "write:orders"})]
         assert "SCOPES of" not in seat.text
+
+
+async def test_what_a_client_may_from_now_on_is_one_line_under_the_list_of_clients() -> None:
+    face = busy_face()
+    face.answers["client.scopes"] = Done("claude may read:market.", [{"grant_id": "g-1"}, {"grant_id": "g-2"}])
+    async with seated(face) as seat:
+        await seat.press("c", "s", "space", "a")
+        assert seat.sent[0][0] == "client.scopes"
+        assert "claude may read:market." in seat.rows()[-2]
+        assert " CLIENTS 3" in seat.text
+        assert "g-1" not in seat.text
 
 
 async def test_widening_asks_with_the_whole_difference_and_counts_only_after_a_moment() -> None:

@@ -13,10 +13,15 @@ _MOST = 1000
 _ONE_LINE = 150
 
 
-def texts_of(title: str, done: Done) -> tuple[str, ...]:
-    """Return title and rows of an answer that needs a page of its own, or nothing where one line is enough."""
+def texts_of(title: str, done: Done, *, sentence: bool = False) -> tuple[str, ...]:
+    """Return title and rows of an answer that needs a page of its own, or nothing where one line is enough.
+
+    With ``sentence`` its words are the whole answer, and its data for programs alone.
+    """
     rows = done.says.splitlines()
-    if isinstance(done.data, list | tuple) and done.data:
+    if sentence:
+        pass
+    elif isinstance(done.data, list | tuple) and done.data:
         rows += [_row(item) for item in done.data[:_MOST]]
     elif isinstance(done.data, dict):
         for name, items in done.data.items():
