@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
-from tools import account, brackets, calendar, closing, groups, market, orders, portfolio, session
+from tools import (
+    account,
+    brackets,
+    calendar,
+    closing,
+    depth,
+    fx,
+    groups,
+    instruments,
+    market,
+    option_orders,
+    options,
+    orders,
+    portfolio,
+    research,
+    session,
+    transfers,
+)
 from tools.registry import TOOLS
 
-__all__ = ["TOOLS", "account", "brackets", "calendar", "closing", "groups", "market", "orders", "portfolio", "session"]
+__all__ = [
+    "TOOLS",
+    "account",
+    "brackets",
+    "calendar",
+    "closing",
+    "depth",
+    "fx",
+    "groups",
+    "instruments",
+    "market",
+    "option_orders",
+    "options",
+    "orders",
+    "portfolio",
+    "research",
+    "session",
+    "transfers",
+]

@@ -1,17 +1,18 @@
-"""Prices, bars, instruments and hours: nothing here changes anything."""
+"""Prices, bars and hours: nothing here changes anything."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from cockpit.desk.gate import Served
 from cockpit.model.identity import Scope
-from cockpit.model.instruments import Instrument
 from cockpit.model.money import plain
 from cockpit.model.quotes import Bar, Bars, Interval, MarketClock, Quote
+from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import safe
 from tools.registry import Arguments, Call, Result, tool
 from tools.words import Symbol, iso, maybe
@@ -68,6 +69,78 @@ async def get_quote(call: Call, asked: QuoteArguments) -> Served[QuoteResult]:
     quote = await market.quote(instrument)
     result = QuoteResult.of(quote, call.rooms.clock.now())
     return Served(result, symbol=quote.symbol, summary=safe(f"{quote.symbol} {quote.bid} / {quote.ask}"))
+
+
+MOST_QUOTES: Final = 25
+_AT_ONCE: Final = 5
+"""Quotes that one call asks the broker for side by side."""
+
+
+class QuotesArguments(Arguments):
+    """Which instruments."""
+
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MOST_QUOTES)] = Field(
+        description=f"Symbols of 1 to {MOST_QUOTES} instruments"
+    )
+
+
+class ErrorRow(Result):
+    """Why one part of a call gave nothing."""
+
+    code: str
+    message: str
+    retryable: bool
+    who_can_fix: str
+    details: dict[str, str]
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> ErrorRow:
+        """Write a refusal."""
+        return cls(
+            code=refusal.code,
+            message=refusal.message,
+            retryable=refusal.retryable,
+            who_can_fix=refusal.who_can_fix,
+            details=dict(refusal.details),
+        )
+
+
+class QuoteRow(Result):
+    """The quote of one symbol, or why there is none: one of the two is null."""
+
+    asked: str
+    """The symbol as it was asked for."""
+    quote: QuoteResult | None
+    error: ErrorRow | None
+
+
+class QuotesResult(Result):
+    """One row for each symbol, in the order in which they were asked for."""
+
+    quotes: list[QuoteRow]
+    says: str
+
+
+@tool("get_quotes", scope=Scope.READ_MARKET, title="Quotes", arguments=QuotesArguments, result=QuotesResult)
+async def get_quotes(call: Call, asked: QuotesArguments) -> Served[QuotesResult]:
+    """Best bid and ask of up to 25 instruments, in the order asked for, each with source, data type and age. A symbol
+    that isn't exactly one instrument, or has no price, has an error of its own in its row; the others are answered.
+    """
+    turns, market = asyncio.Semaphore(_AT_ONCE), call.market
+
+    async def one(symbol: str) -> QuoteRow:
+        async with turns:
+            try:
+                quote = await market.quote(await market.resolve(symbol))
+            except Refused as refused:
+                return QuoteRow(asked=safe(symbol, 40), quote=None, error=ErrorRow.of(refused.refusal))
+        return QuoteRow(asked=safe(symbol, 40), quote=QuoteResult.of(quote, call.rooms.clock.now()), error=None)
+
+    found = {symbol: one(symbol) for symbol in asked.symbols}
+    rows = dict(zip(found, await asyncio.gather(*found.values()), strict=True))
+    good = sum(1 for symbol in asked.symbols if rows[symbol].quote is not None)
+    says = f"{good} of {len(asked.symbols)} have a quote."
+    return Served(QuotesResult(quotes=[rows[symbol] for symbol in asked.symbols], says=says), summary=safe(says))
 
 
 class BarsArguments(Arguments):
@@ -133,68 +206,6 @@ async def get_bars(call: Call, asked: BarsArguments) -> Served[BarsResult]:
     bars = await market.bars(instrument, asked.interval, asked.count, asked.end)
     summary = safe(f"{bars.symbol} {bars.interval} x{len(bars.bars)}")
     return Served(BarsResult.of(bars), symbol=bars.symbol, summary=summary)
-
-
-class SearchArguments(Arguments):
-    """What to look for."""
-
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)] = Field(
-        description="Part of a symbol or name"
-    )
-    limit: int = Field(20, ge=1, le=100, description="How many at most")
-
-
-class InstrumentRow(Result):
-    """One tradable thing."""
-
-    symbol: str
-    name: str
-    kind: str
-    exchange: str
-    currency: str
-    tick: str
-    lot: str
-    multiplier: str
-    simulated: bool
-
-    @classmethod
-    def of(cls, instrument: Instrument) -> InstrumentRow:
-        """Write an instrument."""
-        return cls(
-            symbol=instrument.symbol,
-            name=instrument.name,
-            kind=instrument.kind,
-            exchange=instrument.exchange,
-            currency=instrument.currency,
-            tick=plain(instrument.tick),
-            lot=plain(instrument.lot),
-            multiplier=plain(instrument.multiplier),
-            simulated=instrument.simulated,
-        )
-
-
-class SearchResult(Result):
-    """What was found, best first."""
-
-    instruments: list[InstrumentRow]
-    says: str
-
-
-@tool(
-    "search_instruments",
-    scope=Scope.READ_MARKET,
-    title="Search instruments",
-    arguments=SearchArguments,
-    result=SearchResult,
-)
-async def search_instruments(call: Call, asked: SearchArguments) -> Served[SearchResult]:
-    """Instruments whose symbol or name contains a text, best first, with tick (price step) and lot (quantity step).
-    Instruments that are marked simulated are invented: they exist at no venue.
-    """
-    found = [InstrumentRow.of(one) for one in await call.market.search(asked.text, asked.limit)]
-    text = safe(asked.text, 40)
-    says = f"{len(found)} found." if found else "Nothing found; try a shorter text."
-    return Served(SearchResult(instruments=found, says=says), summary=safe(f"{text}: {len(found)}"))
 
 
 class ClockArguments(Arguments):

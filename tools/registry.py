@@ -9,10 +9,12 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from cockpit.brokers.base import Feature
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.connections import Connection
 from cockpit.desk.gate import Admitted, Rule, Served
 from cockpit.desk.market import Market
+from cockpit.desk.offers import Offers
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
@@ -75,6 +77,11 @@ class Call:
         return Market(self.admitted.connection)
 
     @property
+    def offers(self) -> Offers:
+        """What the broker of the caller's connection offers besides."""
+        return Offers(self.admitted.connection)
+
+    @property
     def connection(self) -> Connection:
         """The connection that the caller's grant is bound to."""
         return self.admitted.connection
@@ -107,8 +114,8 @@ class Tool(Generic[A, R]):
     hints: Hints
     run: Callable[[Call, A], Awaitable[Served[R]]]
     toolset: Toolset = Toolset.CORE
-    needs: Linkage | None = None
-    """What the broker must be able to link for it."""
+    needs: Linkage | Feature | None = None
+    """What the broker must be able to link, or has to offer, for it."""
 
     def offered(self, connection: Connection) -> bool:
         """Whether the connection's clients are shown it: its set is chosen and the broker can do it."""
@@ -121,7 +128,8 @@ class Tool(Generic[A, R]):
 
     def possible(self, connection: Connection) -> bool:
         """Whether the connection's broker can do it."""
-        return self.needs is None or self.needs in connection.broker.can.linkages
+        can = connection.broker.can
+        return self.needs is None or self.needs in can.linkages or self.needs in can.features
 
     def read(self, arguments: Mapping[str, Any]) -> A:
         """Validate what came from outside; Refused with BAD_ARGUMENTS names every mistake."""
@@ -151,7 +159,7 @@ def tool(
     is_order: bool = False,
     writes: bool = False,
     toolset: Toolset = Toolset.CORE,
-    needs: Linkage | None = None,
+    needs: Linkage | Feature | None = None,
 ) -> Callable[[Callable[[Call, A], Awaitable[Served[R]]]], Callable[[Call, A], Awaitable[Served[R]]]]:
     """Declare a tool; its docstring is what clients read."""
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from cockpit.model.identity import Caller
+from cockpit.model.instruments import InstrumentKind
 from cockpit.settings.model import ApprovalSettings, ConnectionSettings
+from cockpit.settings.policy import PolicySettings
 from server.host import ToolAnswer
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
@@ -18,8 +20,9 @@ Ask = Callable[..., Awaitable[ToolAnswer]]
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk whose connection offers every tool."""
-    async with open_desk(tmp_path / "data", settings=ConnectionSettings(toolsets=("all",))) as opened:
+    """A desk whose connection offers every tool, and lets options be traded too."""
+    settings = ConnectionSettings(toolsets=("all",), policy=PolicySettings(asset_classes=frozenset(InstrumentKind)))
+    async with open_desk(tmp_path / "data", settings=settings) as opened:
         yield opened
 
 

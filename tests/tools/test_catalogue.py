@@ -20,14 +20,24 @@ CORE = {
     "get_session", "get_quote", "get_bars", "search_instruments", "get_clock", "get_balances", "get_positions",
     "list_orders", "get_order", "check_risk", "preview_order", "place_order", "wait_for_order", "modify_order",
     "cancel_order", "tail_audit", "close_position", "cancel_all_orders", "preview_bracket", "place_bracket",
-    "list_executions", "get_portfolio", "confirm_order",
+    "list_executions", "get_portfolio", "confirm_order", "get_quotes",
 }  # fmt: skip
-EXPECTED = CORE | {
+ORDERS = {
     "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
-    "estimate_margin", "get_portfolio_history", "get_calendar",
+    "estimate_margin", "get_portfolio_history", "get_calendar", "get_instrument", "list_instruments", "get_depth",
+    "get_fx_rate",
 }  # fmt: skip
+OPTIONS = {
+    "get_expiries", "get_option_chain", "get_option_greeks", "resolve_option", "get_synthetic_future",
+    "place_option_order", "place_option_strategy",
+}  # fmt: skip
+RESEARCH = {"run_scanner"}
+EXPECTED = CORE | ORDERS | OPTIONS | RESEARCH
+LACKING = {"list_news", "get_news_article", "get_fundamentals", "list_transfers"}
+"""Tools of which the paper broker has nothing to tell."""
 TERMS = {"symbol": "ALFA", "side": "buy", "quantity": "2", "order_type": "market"}
 BRACKET = {**TERMS, "take_profit_price": "370", "stop_loss_price": "350"}
+NEAREST = {"underlying": "ALFA", "expiry_offset": 0}
 OCO = {
     "symbol": "ALFA",
     "quantity": 2,
@@ -52,15 +62,21 @@ def test_every_tool_says_what_it_is(tools: DeskTools, claude: Caller) -> None:
 def test_tools_beyond_the_scopes_are_not_listed(tools: DeskTools, desk: Desk, claude: Caller) -> None:
     grant = replace(claude.grant, scopes=frozenset({Scope.READ_MARKET}))
     desk.grants.grants[grant.grant_id] = grant
-    assert [tool.name for tool in tools.listed(claude)] == [
-        "get_calendar", "get_quote", "get_bars", "search_instruments", "get_clock", "get_session",
-    ]  # fmt: skip
+    assert {tool.name for tool in tools.listed(claude)} == {
+        "get_calendar", "get_quote", "get_quotes", "get_bars", "search_instruments", "get_instrument",
+        "list_instruments", "get_depth", "get_fx_rate", "get_expiries", "get_option_chain", "get_option_greeks",
+        "resolve_option", "get_synthetic_future", "get_clock", "get_session",
+    }  # fmt: skip
     desk.grants.grants.clear()
     assert [tool.name for tool in tools.listed(claude)] == ["get_session"]
 
 
 async def test_a_client_is_shown_the_core_and_what_the_settings_add(tmp_path: Path) -> None:
-    for number, (chosen, shown) in enumerate(((("core",), CORE), (("orders",), EXPECTED), ((), CORE))):
+    sets = (
+        (("core",), CORE), ((), CORE), (("orders",), CORE | ORDERS), (("options",), CORE | OPTIONS),
+        (("research",), CORE | RESEARCH), (("all",), EXPECTED),
+    )  # fmt: skip
+    for number, (chosen, shown) in enumerate(sets):
         settings = ConnectionSettings.model_validate({"toolsets": chosen})
         async with open_desk(tmp_path / str(number), settings=settings) as desk:
             claude, tools = desk.grants.give("claude"), tools_of(desk)
@@ -136,7 +152,26 @@ async def test_every_answer_fits_its_own_schema(desk: Desk, tools: DeskTools, cl
         "get_portfolio_history": await ask("get_portfolio_history"),
         "get_calendar": await ask("get_calendar", exchange="xlon", first="2026-12-20", days=30),
         "tail_audit": await ask("tail_audit"),
-    }
+        "get_quotes": await ask("get_quotes", symbols=["ALFA", "NOPE"]),
+        "get_instrument": await ask("get_instrument", symbol="GOLF"),
+        "list_instruments": await ask("list_instruments", kind="Stock", limit=2),
+        "get_depth": await ask("get_depth", symbol="ALFA"),
+        "get_fx_rate": await ask("get_fx_rate", base="eur", counter="usd"),
+        "get_expiries": await ask("get_expiries", underlying="ALFA"),
+        "get_option_chain": await ask("get_option_chain", strikes=3, **NEAREST),
+        "get_option_greeks": await ask("get_option_greeks", symbol="ALFA260306C00360000", price=5),
+        "resolve_option": await ask("resolve_option", **NEAREST, right="Call", moneyness="ATM"),
+        "get_synthetic_future": await ask("get_synthetic_future", **NEAREST),
+        "place_option_order": await ask(
+            "place_option_order", idempotency_key="schema-key-9", **NEAREST, right="call", moneyness="atm",
+            side="buy", quantity=1, order_type="market",
+        ),
+        "place_option_strategy": await ask(
+            "place_option_strategy", idempotency_key="schema-key-10", **NEAREST, strategy="straddle", strikes=["atm"],
+            quantity=1,
+        ),
+        "run_scanner": await ask("run_scanner", scan="top_gainers", limit=3),
+    }  # fmt: skip
     assert set(answers) == EXPECTED
     schemas = {tool.name: tool.output_schema for tool in tools.listed(claude)}
     for name, answer in answers.items():
