@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
-from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.terminal_theme import MONOKAI
 
 WIDE, HIGH, AROUND = 12, 24, 14
 """Units of a cell, and of the frame around all cells."""
@@ -22,6 +22,7 @@ _BASE: Final = 17
 _LETTERS: Final = (
     'font-family="ui-monospace, SF Mono, Menlo, Cascadia Mono, Consolas, DejaVu Sans Mono, monospace" font-size="20"'
 )
+_FOREGROUND, _BACKGROUND, _EDGE = "#dce4ec", "#0c1117", "#808080"
 _LOWER: Final = "▁▂▃▄▅▆▇"
 _RULE, _BAR = 2, 6
 """How thick a thin and a heavy line are."""
@@ -59,8 +60,9 @@ class _Run:
     paper: str
 
 
-def draw(rows: Sequence[Sequence[Segment]], title: str, foreground: str, background: str) -> str:
-    """Return the picture of rows of cells. Colours are #rrggbb; the title is read out in place of the picture."""
+def draw(rows: Sequence[Sequence[Segment]], title: str, plain: Style) -> str:
+    """Return the picture of rows of cells; the title is read out in its place. What has no colour has that of plain."""
+    foreground, background = _hex(plain.color, _FOREGROUND), _hex(plain.bgcolor, _BACKGROUND)
     runs = [run for y, row in enumerate(rows) for run in _runs(y, row, foreground, background)]
     width = max(sum(segment.cell_length for segment in row) for row in rows) * WIDE + 2 * AROUND
     height = len(rows) * HIGH + 2 * AROUND
@@ -68,7 +70,7 @@ def draw(rows: Sequence[Sequence[Segment]], title: str, foreground: str, backgro
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" {_LETTERS}>',
             f"<title>{escape(title)}</title>",
-            f'<rect width="{width}" height="{height}" rx="10" fill="{background}"/>',
+            f'<rect width="{width}" height="{height}" rx="10" fill="{background}" stroke="{_EDGE}" stroke-opacity=".5"/>',
             f'<g transform="translate({AROUND},{AROUND})">',
             *_papers(runs, background),
             *_shapes(runs),
@@ -91,7 +93,7 @@ def _runs(y: int, row: Sequence[Segment], foreground: str, background: str) -> I
 
 
 def _hex(colour: Color | None, otherwise: str) -> str:
-    return otherwise if colour is None or colour.is_default else colour.get_truecolor(SVG_EXPORT_THEME).hex
+    return otherwise if colour is None or colour.is_default else colour.get_truecolor(MONOKAI).hex
 
 
 def _papers(runs: Sequence[_Run], background: str) -> Iterator[str]:

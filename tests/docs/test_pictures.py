@@ -43,7 +43,7 @@ async def test_a_picture_is_what_the_screen_draws_now(picture: Picture, monkeypa
     if os.environ.get("COCKPIT_PICTURES") == "write":
         FOLDER.mkdir(exist_ok=True)
         picture.path.write_text(drawn, "utf-8")
-    shown = picture.path.read_text("utf-8") if picture.path.exists() else draw([[Segment(" ")]], "", "", "")
+    shown = picture.path.read_text("utf-8") if picture.path.exists() else draw([[Segment(" ")]], "", Style())
     differ = (seen(shown) - seen(drawn)) + (seen(drawn) - seen(shown))
     assert not differ, f"{picture.name}.svg is not current, run make pictures: {sorted({what[1] for what in differ})}"
 
@@ -86,7 +86,7 @@ async def test_a_picture_holds_every_word_of_its_screen() -> None:
 
 def test_a_cell_stands_where_it_stands_on_the_screen() -> None:
     row = [Segment("ab  ◷c"), Segment("──", Style(color="#112233")), Segment(" █╸", Style(bgcolor="#445566"))]
-    root = ElementTree.fromstring(draw([[Segment(" ")], row], "A & B", "#eeeeee", "#000000"))
+    root = ElementTree.fromstring(draw([[Segment(" ")], row], "A & B", Style()))
     places = [(text.text, text.get("x"), text.get("textLength")) for text in root.iter(f"{SVG}text")]
     assert places == [("◷", f"{4 * WIDE + WIDE // 2}", None), ("ab", "0", f"{2 * WIDE}"), ("c", f"{5 * WIDE}", None)]
     rects = [tuple(map(rect.get, ("x", "y", "width", "height", "fill"))) for rect in root.iter(f"{SVG}rect")][1:]
@@ -99,5 +99,6 @@ def test_a_cell_stands_where_it_stands_on_the_screen() -> None:
 
 
 def test_colours_that_change_places_are_drawn_changed() -> None:
-    root = ElementTree.fromstring(draw([[Segment("x", Style(reverse=True))]], "", "#eeeeee", "#000000"))
+    plain = Style(color="#eeeeee", bgcolor="#000000")
+    root = ElementTree.fromstring(draw([[Segment("x", Style(reverse=True))]], "", plain))
     assert [part.get("fill") for part in root.iter() if part.get("fill")] == ["#000000", "#eeeeee", "#000000"]

@@ -89,9 +89,7 @@ def killed_day() -> FakeFace:
 def latched_day() -> FakeFace:
     """Return the face after a client's orders were rejected over and over: it is held until the operator releases."""
     face = trading_day()
-    held = Latch(
-        LatchKind.REJECT_RATE, "codex-cli", NOW - timedelta(minutes=2), safe("the broker rejected 5 orders in 60 s")
-    )
+    held = Latch(LatchKind.REJECT_RATE, "codex-cli", NOW - timedelta(minutes=2), safe("the broker rejected 5 orders"))
     face.seen = replace(face.seen, latches=(held,))
     return face
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,6 +23,9 @@ _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
 _TWO_COLUMNS = 76
+_LARGE = 1000
+"""From here on the digits behind the point may go where room is short."""
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
 _LONG_NAMES = 52
 """Cells from which on a check's name is never cut."""
 
@@ -208,18 +212,32 @@ def check_rows(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
 
 
 def _refused(check: CheckResult, width: int) -> list[Line]:
-    limit = f"   allowed {check.limit}" if check.limit else ""
-    spans = (Span(f"  {FAILED} {left(check.code, 20)} {check.value}", "bad"), Span(limit, "dim"))
+    limit = f"   allowed {_grouped(check.limit)}" if check.limit else ""
+    spans = (Span(f"  {FAILED} {left(check.code, 20)} {_grouped(check.value)}", "bad"), Span(limit, "dim"))
     rows = wrap(check.message, max(10, width - 6), 3) if check.message else []
     return [Line(clip(spans, width)), *(Line((Span(f"    {row}", "bad"),)) for row in rows)]
+
+
+def _grouped(figure: str) -> str:
+    """Group the digits of a plain number; leave everything else as it is."""
+    return f"{Decimal(figure):,}".removesuffix(".00") if _NUMBER.fullmatch(figure) else figure
+
+
+def _limit(limit: str, room: int) -> str:
+    """Say what is allowed in so many cells. A number that lost its end would be another number: it is left out whole."""
+    said = f" / {_grouped(limit)}"
+    if not _NUMBER.fullmatch(limit):
+        return cut(said, room)
+    shorter = said.partition(".")[0] if Decimal(limit) >= _LARGE else " / …"
+    return next((text for text in (said, shorter, " / …") if cell_len(text) <= room), "")
 
 
 def _passed(check: CheckResult, width: int) -> tuple[Span, ...]:
     """One passed check in a cell: what the order does, and after the stroke what is allowed."""
     name = 24 if width >= _LONG_NAMES else 20
     room = width - 4 - name - 1
-    value = cut(check.value, room)
-    limit = cut(f" / {check.limit}", room - cell_len(value)) if check.limit and check.limit != check.value else ""
+    value = cut(_grouped(check.value), room)
+    limit = _limit(check.limit, room - cell_len(value)) if check.limit and check.limit != check.value else ""
     filler = " " * max(0, room - cell_len(value) - cell_len(limit) + 1)
     return (
         Span(f"  {PASSED} ", "ok"),

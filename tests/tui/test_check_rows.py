@@ -1,0 +1,40 @@
+"""The checks of an order's ticket: figures that a person reads at a glance, and never a number that lost its end."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.model.checks import CheckResult
+from cockpit.model.refusals import Mender
+from tui.cells import width_of
+from tui.rows.order_ticket import check_rows
+
+
+def drawn(value: str, limit: str, width: int, *, ok: bool = True) -> list[str]:
+    rows = check_rows((CheckResult("BUYING_POWER", ok, limit, value, "", False, Mender.CLIENT),), width)
+    assert all(width_of(row.spans) <= width for row in rows)
+    return ["".join(span.text for span in row.spans).rstrip() for row in rows[1:]]
+
+
+def test_figures_are_grouped_and_words_stay() -> None:
+    assert drawn("8246.00", "146831.40", 61)[0].endswith(" 8,246 / 146,831.40")
+    assert drawn("0.401 s", "5 s", 61)[0].endswith(" 0.401 s / 5 s")
+    assert drawn("412.30", "multiple of 0.01", 61)[0].endswith(" 412.30 / multiple of 0.01")
+    assert drawn("20000.00", "10000.00", 61, ok=False)[0].endswith(" 20,000   allowed 10,000")
+
+
+@given(
+    st.decimals(0, 10**12, places=2),
+    st.decimals(0, 10**12, places=4, allow_nan=False),
+    st.integers(40, 170),
+)
+def test_a_limit_is_said_whole_or_to_the_unit_or_not_at_all(value: Decimal, limit: Decimal, width: int) -> None:
+    (row,) = drawn(f"{value}", f"{limit}", width)
+    _, stroke, said = row.partition(" / ")
+    if not stroke:
+        return
+    known = Decimal(said.replace(",", "")) if said != "…" else limit
+    assert known == limit or (known == int(limit) and limit >= 1000)
