@@ -63,8 +63,10 @@ class ToolCalls:
         envelope: Any = None
         if params is not None and type(params.get("name")) is str and params.keys() <= _PLAIN_KEYS:
             envelope = _without_token(params.get("_meta"))
-            if isinstance(params.get("arguments"), dict | None) and (
-                not envelope or envelope == self._known.get(_key(caller, version))
+            if (
+                isinstance(params.get("arguments"), dict | None)
+                and type(envelope) is dict
+                and (not envelope or envelope == self._known.get(_key(caller, version)))
             ):
                 return None
         try:
