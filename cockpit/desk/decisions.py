@@ -29,6 +29,7 @@ from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event
 from cockpit.model.identity import GrantId
+from cockpit.model.instruments import InstrumentKind
 from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -348,9 +349,10 @@ class Decisions:
         refusal = self._in_the_way(orders)
         if refusal is not None:
             return refusal
-        limit = together.head.policy.max_drift
         for one, asked in zip(together.judged, orders, strict=True):
-            request = one.request
+            request, limit = one.request, one.policy.max_drift
+            if one.seen.instrument.kind is InstrumentKind.OPTION:
+                limit = one.policy.max_drift_options
             moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
             bound = request.limit_price is not None or asked.role in EXITS
             if not bound and moved is not None and moved > limit:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
+from cockpit.desk.covering import kept_for
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
@@ -187,6 +188,9 @@ class Observer:
             open_orders=len(waiting) + len(earlier),
             open_of_symbol=sum(1 for one in (*waiting, *earlier) if one.request.symbol == symbol),
             latches=self._oversight.latches.holding(connection.name, client),
+            kept=None
+            if positions is None or request.side is Side.BUY
+            else kept_for(instrument, request.quantity - filled, held, others, sent_before, connection.settings.mode),
             by_operator=by_operator,
         )
         lowers = False

@@ -60,6 +60,7 @@ class PolicySettings(Section):
         Decimal("0.03"), _H, "How far beyond the touch an order without a limit price is valued."
     )
     price_collar: Share = _limit(Decimal("0.03"), _L, "Farthest that a limit price may lie from the touch.")
+    price_collar_options: Share = _limit(Decimal("0.2"), _L, "The same for options.")
     stop_collar: Share = _limit(
         Decimal("0.25"), _L, "Farthest that a stop, a trail or the exit of a bracket may lie from the market."
     )
@@ -71,6 +72,9 @@ class PolicySettings(Section):
     max_drift: Share = _limit(Decimal("0.01"), _L, "Farthest that the price may move before the approval.")
     max_preview_drift: Share = _limit(
         Decimal("0.005"), _L, "Farthest that the price may move between a preview and its order."
+    )
+    max_drift_options: Share = _limit(
+        Decimal("0.1"), _L, "Farthest that an option's price may move before the approval, and since a preview."
     )
     max_quote_age_seconds: Annotated[int, Field(ge=1, le=3600)] = _limit(5, _L, "Oldest price that may be traded on.")
     approval_seconds: Annotated[int, Field(ge=5, le=3600)] = _limit(

@@ -10,11 +10,13 @@ import pytest
 from cockpit.desk.risk import CHECKS, Exposure, Seen, evaluate, evaluate_entry
 from cockpit.desk.risk.verdicts import Check
 from cockpit.model.checks import Applies
+from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO
 from cockpit.model.orders import OrderRequest, Role, Side
 from cockpit.model.refusals import REFUSALS
 from cockpit.settings.policy import PolicySettings
 from tests.desk.risk_scenes import (
+    ALFA,
     LIVE,
     POLICY,
     QUOTE,
@@ -49,6 +51,11 @@ SCENES: dict[str, tuple[OrderRequest, Seen, PolicySettings]] = {
     "exit of a market entry": (sell("1", stop="95"), replace(LIVE, linked=_EXIT), POLICY),
     "closing": (sell("1"), replace(LIVE, position=Decimal(5)), POLICY),
     "against an own order": (order(), replace(LIVE, resting=(resting(sell("1", "105")),)), POLICY),
+    "covered call": (
+        sell("1"),
+        replace(SEEN, instrument=replace(ALFA, kind=InstrumentKind.OPTION), kept=Decimal(0)),
+        of(asset_classes=["option"]),
+    ),
     "paper": (order(), SEEN, POLICY),
     "nobody's": (order(), replace(LIVE, client=""), POLICY),
 }
@@ -104,7 +111,7 @@ def test_nothing_at_all_is_known_and_nothing_raises() -> None:
     assert unknown >= {one.code for one in CHECKS if one.inputs and not one.advisory} - {
         "PREVIEW_STALE", "BRACKET_INCONSISTENT", "MARKET_DATA_NOT_LIVE", "STOP_WRONG_SIDE", "MARKETABLE_THROUGH",
         "PRICE_COLLAR", "MIN_NOTIONAL", "SHORT_NOT_ALLOWED", "NO_LOCATE", "RISK_PER_TRADE", "SELF_CROSS",
-        "WHATIF_WARNING",
+        "WHATIF_WARNING", "ASSET_CLASS_NOT_ALLOWED",
     }  # fmt: skip
 
 

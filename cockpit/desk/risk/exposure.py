@@ -7,6 +7,7 @@ from decimal import Decimal
 from cockpit.desk.risk.pricing import worst_price
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, at_most, check, idle, judged, known
+from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, cents
 from cockpit.model.orders import OrderRequest, Side
 from cockpit.model.trading import Mode
@@ -102,7 +103,10 @@ def buying_power(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
         return ONLY_REDUCES
     available = known(seen.balances, "the balances").buying_power * policy.buying_power_share
     room = available - known(seen.in_flight, "what is in flight")
-    return at_most(room, opening * _unit(order, seen, policy), "Needs buying power of", cents)
+    need = opening * _unit(order, seen, policy)
+    if seen.kept is not None:
+        need = max(need, seen.kept * known(seen.to_account, "the exchange rate"))
+    return at_most(room, need, "Needs buying power of", cents)
 
 
 @check("E4", "SHORT_NOT_ALLOWED", "Regulation SHO", parameters=("allow_short",), inputs=("held",))
@@ -124,6 +128,8 @@ def located(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
         return PAPER
     if order.side is Side.BUY or seen.opening(order) == ZERO:
         return idle("Not a short sale.")
+    if seen.instrument.kind is InstrumentKind.OPTION:
+        return idle("Options are not borrowed.")
     found = known(seen.locate, "whether shares can be borrowed")
     return judged(found, "located", "located" if found else "none", "Shares to borrow.")
 

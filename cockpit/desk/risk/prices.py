@@ -7,6 +7,7 @@ from decimal import Decimal
 from cockpit.desk.risk.pricing import trigger_price
 from cockpit.desk.risk.seen import EXITS, Seen
 from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, percent
+from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import Linkage, OrderRequest, OrderType, Role, Side
 from cockpit.settings.policy import PolicySettings
@@ -26,22 +27,25 @@ def _is_exit(seen: Seen) -> bool:
 
 
 @check(
-    "P1", "PRICE_COLLAR", "RTS 6 Art. 15(1)(a); IBKR precautions", parameters=("price_collar", "stop_collar"),
-    inputs=("quote",),
+    "P1", "PRICE_COLLAR", "RTS 6 Art. 15(1)(a); IBKR precautions",
+    parameters=("price_collar", "price_collar_options", "stop_collar"), inputs=("quote",),
 )  # fmt: skip
 def price_collar(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """A limit stays near the touch, a stop within its wider collar, and a stop's limit near its stop."""
     if order.order_type is OrderType.MARKET and order.limit_price is None:
         return idle("A market order has no price.")
     reference = _reference(order, seen)
+    collar = policy.price_collar
+    if seen.instrument.kind is InstrumentKind.OPTION:
+        collar = policy.price_collar_options
     trigger = trigger_price(order, reference)
     away: list[tuple[Decimal, Decimal]] = []
     if trigger is not None:
         away.append((abs(trigger - reference) / reference, policy.stop_collar))
         if order.limit_price is not None:
-            away.append((abs(order.limit_price - trigger) / trigger, policy.price_collar))
+            away.append((abs(order.limit_price - trigger) / trigger, collar))
     elif order.limit_price is not None:
-        limit = policy.stop_collar if _is_exit(seen) else policy.price_collar
+        limit = policy.stop_collar if _is_exit(seen) else collar
         away.append((abs(order.limit_price - reference) / reference, limit))
     if not away:
         return idle("The order has no price.")

@@ -137,6 +137,9 @@ class Seen:
     open_of_symbol: int | None = None
     latches: tuple[Latch, ...] = ()
     """What holds this connection or this client until the operator releases it."""
+    kept: Decimal | None = None
+    """Money that must be kept for a sale of options, beyond what is kept already; None where a call would be sold that
+    nothing covers, and where nobody knows what is held."""
     locate: bool | None = None
     """Whether the shares for a short sale are found."""
     broker_warning: str | None = None

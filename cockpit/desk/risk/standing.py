@@ -5,6 +5,7 @@ from __future__ import annotations
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import PAPER, Verdict, check, idle, judged, known, percent
 from cockpit.model.identity import Scope
+from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import OrderRequest
 from cockpit.model.trading import Link, Mode, TradingState
@@ -68,15 +69,21 @@ def account(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     return judged(seen.account == seen.account_named, seen.account_named, seen.account, says)
 
 
-@check("G7", "PREVIEW_STALE", "nautilus; IBKR precautions", parameters=("max_preview_drift",), inputs=("quote",))
+@check(
+    "G7", "PREVIEW_STALE", "nautilus; IBKR precautions", parameters=("max_preview_drift", "max_drift_options"),
+    inputs=("quote",),
+)  # fmt: skip
 def preview_fresh(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The market is about where it was at the preview that is placed."""
     if seen.previewed_at is None:
         return idle("No preview is placed.")
     touch = known(seen.touch(order.side), "the market's price")
     moved = abs(touch - seen.previewed_at) / seen.previewed_at
-    limit, value = percent(policy.max_preview_drift), percent(moved)
-    return judged(moved <= policy.max_preview_drift, limit, value, f"Moved {value} since the preview.")
+    most = policy.max_preview_drift
+    if seen.instrument.kind is InstrumentKind.OPTION:
+        most = policy.max_drift_options
+    limit, value = percent(most), percent(moved)
+    return judged(moved <= most, limit, value, f"Moved {value} since the preview.")
 
 
 @check("G10", "BROKER_NOT_READY", "SEC 15c3-5 (c)(1)")

@@ -52,16 +52,17 @@ def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
 
 
 @check(
-    "V4", "ASSET_CLASS_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("asset_classes",), inputs=(), holds_clients=True
-)
+    "V4", "ASSET_CLASS_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("asset_classes",), inputs=("kept",),
+    holds_clients=True,
+)  # fmt: skip
 def asset_class(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """The instrument's kind may be traded, and an option is never sold without being held."""
+    """The instrument's kind may be traded, and an option is only sold where it is held or covered."""
     kind = seen.instrument.kind
     allowed = listed(policy.asset_classes)
     if kind not in policy.asset_classes:
         return judged(False, allowed, kind, f"{kind.capitalize()} may not be traded.")
-    if kind is InstrumentKind.OPTION and order.side is Side.SELL and seen.opening(order) > ZERO:
-        return judged(False, "long only", "short", "Options may only be sold where they are held.")
+    if kind is InstrumentKind.OPTION and order.side is Side.SELL and seen.opening(order) > ZERO and seen.kept is None:
+        return judged(False, "held or covered", "naked", "Options may only be sold where they are held or covered.")
     return judged(True, allowed, kind, f"{kind.capitalize()} may be traded.")
 
 

@@ -1,0 +1,125 @@
+"""What covers a sale of options."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cockpit.desk.approvals import drift
+from cockpit.desk.covering import kept_for
+from cockpit.desk.groups import Leg, basket
+from cockpit.desk.surroundings import Neighbour
+from cockpit.model.instruments import Instrument, InstrumentKind
+from cockpit.model.options import read_option
+from cockpit.model.orders import OrderState, Role, Side
+from cockpit.model.refusals import Refusal, Refused
+from cockpit.model.text import Safe
+from cockpit.model.trading import Mode
+from cockpit.settings.model import ConnectionSettings
+from cockpit.settings.policy import PolicySettings
+from tests.desk.desks import market, open_desk, place
+from tests.desk.risk_scenes import ALFA, order, resting
+
+CALL, HIGHER, PUT, LOWER = (f"ALFA260320{strike}" for strike in ("C00360000", "C00370000", "P00350000", "P00340000"))
+
+
+def option(symbol: str) -> Instrument:
+    return Instrument(
+        symbol, Safe(symbol), InstrumentKind.OPTION, "SIM", "USD", Decimal("0.01"), Decimal(1), Decimal(100),
+        option=read_option(symbol),
+    )  # fmt: skip
+
+
+def other(symbol: str, side: Side, quantity: int) -> Neighbour:
+    return Neighbour(resting(order(str(quantity), None, side, symbol=symbol)), Decimal(quantity))
+
+
+def kept(
+    symbol: str,
+    held: dict[str, int],
+    others: tuple[Neighbour, ...] = (),
+    earlier: tuple[Neighbour, ...] = (),
+    mode: Mode = Mode.PAPER,
+    quantity: int = 1,
+) -> Decimal | None:
+    holdings = {name: Decimal(much) for name, much in held.items()}
+    return kept_for(option(symbol), Decimal(quantity), holdings, others, earlier, mode)
+
+
+def test_a_call_is_covered_by_shares_or_a_call_and_else_by_nothing() -> None:
+    assert kept(HIGHER, {}) is None
+    assert kept(HIGHER, {"ALFA": 99}) is None
+    assert kept(HIGHER, {"ALFA": 100}) == 0
+    assert kept(HIGHER, {"ALFA": 100}, quantity=2) is None
+    assert kept(HIGHER, {CALL: 1}) == 0
+    assert kept(CALL, {HIGHER: 1}) == 1000
+    assert kept(HIGHER, {"BRVO": 100}) is None
+
+
+def test_a_put_keeps_its_strike_or_the_width_of_its_spread() -> None:
+    assert kept(PUT, {}) == 35_000
+    assert kept(PUT, {LOWER: 1}) == 1000
+    assert kept(PUT, {LOWER: 1, PUT: -1}) == 35_000
+
+
+def test_what_is_to_be_sold_covers_no_longer_and_what_is_to_be_bought_not_yet() -> None:
+    assert kept(HIGHER, {"ALFA": 100}, (other("ALFA", Side.SELL, 1),)) is None
+    assert kept(HIGHER, {CALL: 1}, (other(CALL, Side.SELL, 1),)) is None
+    assert kept(HIGHER, {"ALFA": 100}, (other(CALL, Side.SELL, 1),)) is None
+    assert kept(HIGHER, {}, (other(CALL, Side.BUY, 1),)) is None
+
+
+@pytest.mark.parametrize(("mode", "told"), [(Mode.PAPER, 0), (Mode.LIVE, None)])
+def test_what_the_same_decision_buys_before_covers_on_paper_alone(mode: Mode, told: int | None) -> None:
+    assert kept(HIGHER, {}, earlier=(other(CALL, Side.BUY, 1),), mode=mode) == told
+    assert kept(HIGHER, {"ALFA": 100}, earlier=(other(CALL, Side.SELL, 1),), mode=mode) is None
+
+
+def test_nothing_is_kept_for_what_is_no_option() -> None:
+    assert kept_for(ALFA, Decimal(1), {}, (), (), Mode.PAPER) is None
+
+
+OPTIONS = ConnectionSettings(
+    policy=PolicySettings(
+        asset_classes=frozenset(InstrumentKind), max_drift=Decimal("0.0001"), max_drift_options=Decimal("0.1"),
+        approval_seconds=3600,
+    )
+)  # fmt: skip
+NEAR, NEAR_HIGHER = "ALFA260306C00360000", "ALFA260306C00370000"
+
+
+async def test_a_spread_passes_as_one_decision_and_a_naked_call_never(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        claude = desk.grants.give("claude")
+        with pytest.raises(Refused) as refused:
+            await place(desk, claude, market(NEAR_HIGHER, side=Side.SELL))
+        assert refused.value.refusal.code == "ASSET_CLASS_NOT_ALLOWED"
+        legs = [Leg(market(NEAR), Role.LEG), Leg(market(NEAR_HIGHER, side=Side.SELL), Role.LEG)]
+        orders = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-spread-1")
+        await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+        assert [one.state for one in await desk.book.of_group(orders[0])] == [OrderState.FILLED, OrderState.FILLED]
+        held = {one.symbol: one.quantity for one in await desk.connections.need("paper").broker.positions()}
+        assert held == {NEAR: 1, NEAR_HIGHER: -1}
+
+
+async def test_an_options_price_may_drift_farther_before_the_approval_than_a_shares(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        claude = desk.grants.give("claude")
+        share = await place(desk, claude, market("ALFA"), "key-share-1")
+        option = await place(desk, claude, market(NEAR), "key-option-1")
+        for _ in range(3000):
+            desk.clock.pass_time(1)
+            moved = [
+                drift(Side.BUY, one.asked_at_price, await desk.touch(one.request.symbol, Side.BUY)) or Decimal(0)
+                for one in (share, option)
+            ]
+            if moved[0] > Decimal("0.0001") and Decimal("0.0001") < moved[1] < Decimal("0.1"):
+                break
+        else:
+            pytest.fail("the invented market never moved like that")
+        said = await desk.decisions.approve(share.order_id, None, None, None, "test")
+        assert isinstance(said, Refusal)
+        assert said.code == "PRICE_MOVED"
+        assert not isinstance(await desk.decisions.approve(option.order_id, None, None, None, "test"), Refusal)
