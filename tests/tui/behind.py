@@ -94,7 +94,7 @@ class Behind:
     def copy(self, text: str) -> None:
         pass
 
-    def choose_theme(self, name: str, *, keep: bool) -> str:
+    def choose_theme(self, name: str) -> str:
         return ""
 
     # what happens outside
