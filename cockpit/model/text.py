@@ -31,6 +31,11 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Say a number of things: ``1 client``, ``3 clients``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
     if code <= 0xFF:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from cockpit.model.refusals import refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.operator import listing
 from cockpit.operator.act import Answer, Done
 from cockpit.operator.audit_asked import FOUND, TAIL, count_of, query_of, verdict_words
@@ -55,7 +55,10 @@ class Auditing:
             return Done("Nothing is old enough to be archived.", {"records": 0})
         count = archive.end.number - archive.before.number
         data = {"records": count, "first": archive.first, "last": archive.end.number, "file": archive.file}
-        return Done(f"{count} records moved to archive/{archive.file}; keep the file, the chain goes through it.", data)
+        return Done(
+            f"{counted(count, 'record')} moved to archive/{archive.file}; keep the file, the chain goes through it.",
+            data,
+        )
 
     async def export(self, given: dict[str, str], by: str) -> Answer:
         """Say where this is done: a file belongs to whoever asks for it, not to this process."""

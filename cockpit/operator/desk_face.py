@@ -18,7 +18,7 @@ from cockpit.model.events import Event
 from cockpit.model.identity import Grant, Scope
 from cockpit.model.orders import DONE, Order, OrderId
 from cockpit.model.refusals import Refusal, Refused, refuse
-from cockpit.model.text import Safe, safe
+from cockpit.model.text import Safe, counted, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
 from cockpit.operator.act import Act, Answer, Command, Danger, Done
@@ -387,7 +387,7 @@ class OperatorFace:
         ]
         left = f" Still open: {'; '.join(still)}." if still else ""
         return Done(
-            f"{len(ended)} orders ended.{left}",
+            f"{counted(len(ended), 'order')} ended.{left}",
             {"cancelled": ended, "open": [order.order_id for order in asked if order.state not in DONE]},
         )
 

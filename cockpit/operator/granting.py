@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cockpit.model.identity import Grant, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.operator.act import Answer, Done
 from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
@@ -69,14 +69,17 @@ class Granting:
         ended = await self._rooms.authority.revoke_client(given["client"], by)
         if isinstance(ended, Refusal):
             return ended
-        return Done(f"{len(ended)} authorities of {safe(given['client'], 60)} ended.", {"ended": len(ended)})
+        return Done(
+            f"{counted(len(ended), 'authority', 'authorities')} of {safe(given['client'], 60)} ended.",
+            {"ended": len(ended)},
+        )
 
     async def revoke_all(self, given: dict[str, str], by: str) -> Answer:
         """End every authority for good, without stopping anything."""
         ended = await self._rooms.authority.revoke_all(by)
         if isinstance(ended, Refusal):
             return ended
-        return Done(f"{len(ended)} authorities ended.", {"ended": len(ended)})
+        return Done(f"{counted(len(ended), 'authority', 'authorities')} ended.", {"ended": len(ended)})
 
     def _grants(self, client: str) -> Sequence[Grant] | Refusal:
         return grants_meant(self._rooms.authority.grants(), client) or _unknown(client)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cockpit.model.money import cents, plain
 from cockpit.model.orders import DONE, OPEN, Order
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.operator.act import Done
 from cockpit.operator.view import Snapshot
 from cockpit.store.audit import AuditRecord
@@ -70,7 +70,10 @@ def pending(snapshot: Snapshot) -> Done:
         }
         for place, one in enumerate(snapshot.pending_orders, 1)
     ]
-    return Done(f"{len(clients)} clients and {len(waiting)} orders wait.", {"clients": clients, "orders": waiting})
+    says = f"{counted(len(clients), 'client')} and {counted(len(waiting), 'order')} wait."
+    if len(clients) + len(waiting) == 1:
+        says = "1 client waits." if clients else "1 order waits."
+    return Done(says if clients or waiting else "Nothing waits for you.", {"clients": clients, "orders": waiting})
 
 
 def clients(snapshot: Snapshot) -> Done:
@@ -97,12 +100,12 @@ def clients(snapshot: Snapshot) -> Done:
         }
         for one in snapshot.clients
     ]
-    return Done(f"{len(rows)} authorities.", rows)
+    return Done(f"{counted(len(rows), 'authority', 'authorities')}.", rows)
 
 
 def orders(of: Sequence[Order]) -> Done:
     """Orders, newest first."""
-    return Done(f"{len(of)} orders.", [order_json(one) for one in of])
+    return Done(f"{counted(len(of), 'order')}.", [order_json(one) for one in of])
 
 
 def positions(snapshot: Snapshot) -> Done:
@@ -132,7 +135,7 @@ def positions(snapshot: Snapshot) -> Done:
         }
         for one in snapshot.balances
     ]
-    return Done(f"{len(held)} positions.", {"positions": held, "balances": money})
+    return Done(f"{counted(len(held), 'position')}.", {"positions": held, "balances": money})
 
 
 def order_json(order: Order) -> dict[str, object]:
@@ -186,7 +189,7 @@ def audit(records: Iterable[AuditRecord]) -> Done:
         }
         for one in records
     ]
-    return Done(f"{len(rows)} records.", rows)
+    return Done(f"{counted(len(rows), 'record')}.", rows)
 
 
 def order_says(order: Order) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from cockpit.model.identity import ClientName, Grant, Via, may_be_client, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.act import Answer, Done
 from cockpit.operator.meant import grants_meant
@@ -40,7 +40,7 @@ class Programs:
         """List the keys, without the keys."""
         keys = self._rooms.authority.keys()
         rows = [self._row(one) for one in keys]
-        return Done(f"{len(rows)} keys.", rows)
+        return Done(f"{counted(len(rows), 'key')}.", rows)
 
     async def enable_key(self, given: dict[str, str], by: str) -> Answer:
         """Let a key that the kill switch stopped work again."""
@@ -110,7 +110,7 @@ class Programs:
     async def list_services(self, given: dict[str, str], by: str) -> Answer:
         """List the services, without their secrets."""
         rows = [self._row(one) for one in self._rooms.authority.grants() if one.via is Via.SERVICE]
-        return Done(f"{len(rows)} services.", rows)
+        return Done(f"{counted(len(rows), 'service')}.", rows)
 
     async def revoke_service(self, given: dict[str, str], by: str) -> Answer:
         """End a service and all its tokens."""

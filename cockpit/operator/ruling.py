@@ -8,7 +8,7 @@ from cockpit.desk.shadow import OFF
 from cockpit.model.identity import Grant
 from cockpit.model.orders import AT_BROKER, Order, OrderId, OrderState
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.model.trading import Mode
 from cockpit.operator.act import Answer, Done
 from cockpit.operator.listing import order_json
@@ -32,7 +32,7 @@ class Ruling:
         if not rows:
             return Done("There are no rules: every order asks you.", rows)
         pause = "" if presence.lets_rules_approve else " None approves anything now: you count as away."
-        return Done(f"{len(rows)} rules; the first that fits decides.{pause}", rows)
+        return Done(f"{counted(len(rows), 'rule')}; the first that fits decides.{pause}", rows)
 
     async def switch_off(self, given: dict[str, str], by: str) -> Answer:
         """Let a rule ask the operator instead of deciding."""
@@ -115,9 +115,13 @@ class Ruling:
         ]
         unknown = sum(len(row["unknown"]) for row in rows)
         failed = sum(not row["compared"] for row in rows)
-        says = "Every order is as the brokers say." if not unknown else f"{unknown} orders are unknown."
+        says = (
+            "Every order is as the brokers say."
+            if not unknown
+            else f"{counted(unknown, 'order is', 'orders are')} unknown."
+        )
         if failed:
-            says = f"{failed} connections could not be asked. {says if unknown else ''}".strip()
+            says = f"{counted(failed, 'connection')} could not be asked. {says if unknown else ''}".strip()
         return Done(says, rows)
 
     async def resolve(self, given: dict[str, str], by: str) -> Answer:

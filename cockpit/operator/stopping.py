@@ -10,7 +10,7 @@ from typing import Final
 from cockpit.model.events import Notice
 from cockpit.model.orders import AT_BROKER
 from cockpit.model.refusals import refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.act import Answer, Done
 from cockpit.operator.rooms import OperatorRooms
@@ -20,10 +20,6 @@ log = logging.getLogger(__name__)
 
 _WRITTEN_WITHIN: Final = 5.0
 """Seconds that what is in force already may take to be written."""
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 class Stopping:
@@ -46,8 +42,8 @@ class Stopping:
         await _in_time(rooms.decisions.void_waiting("KILL_SWITCH", by))
         voided = waiting - rooms.decisions.waiting()
         cancelled, left = await leaving
-        ends = _counted(len(ended), "authority", "authorities")
-        voids, cancels = _counted(voided, "waiting order"), _counted(cancelled, "order")
+        ends = counted(len(ended), "authority", "authorities")
+        voids, cancels = counted(voided, "waiting order"), counted(cancelled, "order")
         says = f"KILLED: {ends} ended, {voids} voided, {cancels} cancelled."
         if left:
             says += f" {len(left)} may still work at the broker: {', '.join(left[:5])}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import segno
 
 from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.text import counted
 from cockpit.operator.act import SCREEN, Answer, Done
 from cockpit.operator.rooms import OperatorRooms
 
@@ -72,7 +73,7 @@ class WebActs:
     async def sign_out(self, given: dict[str, str], by: str) -> Answer:
         """Sign everybody out."""
         ended = await self._web().sign_out(by)
-        return Done(f"{ended} browsers signed out.", {"ended": ended})
+        return Done(f"{counted(ended, 'browser')} signed out.", {"ended": ended})
 
     async def unlock(self, given: dict[str, str], by: str) -> Answer:
         """Open signing in by password."""
