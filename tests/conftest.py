@@ -1,4 +1,4 @@
-"""Programs from outside that some tests need: absent ones skip loudly, or fail where nothing may be skipped."""
+"""What tests need from outside: programs, which skip loudly or fail where they are absent, and a locale of UTF-8."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import re
 import shutil
 
 import pytest
+
+from tui.glyphs import draws_utf8
+
+if not draws_utf8(os.environ):
+    os.environ["LC_ALL"] = "C.UTF-8"  # in another locale screens are drawn in ASCII, here and in processes of tests
 
 _ABSENT = re.compile(r"Skipped: (\S+) is not installed$")
 
