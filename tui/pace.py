@@ -9,6 +9,7 @@ from typing import Final
 from textual.screen import Screen
 
 from cockpit.model.screen import ScreenSettings
+from tui.frames import ThriftyCompositor
 
 SLOW_SECONDS: Final = 0.020
 """A frame that takes longer than this keeps the clients waiting."""
@@ -68,6 +69,7 @@ class PacedScreen(Screen[None]):
         self, monotonic: Callable[[], float], spend: Callable[[float], None], painted: Callable[[], None]
     ) -> None:
         super().__init__(id="_default")
+        self._compositor = ThriftyCompositor(monotonic)
         self._painted = painted
         self._monotonic = monotonic
         self._spend = spend

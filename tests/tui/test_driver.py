@@ -18,6 +18,8 @@ import pyte
 import pytest
 
 PATIENCE = 20.0
+WHOLE = b"\n\x1b[2;1H"
+"""How the second row begins where everything is painted, whatever was there."""
 
 
 class Terminal:
@@ -102,8 +104,9 @@ def test_a_terminal_that_nobody_reads_stops_nothing_and_is_painted_anew_when_it_
     terminal.until(lambda: terminal.state["stalled"], reading=False)
     terminal.until(terminal.counts_on(50), reading=False)
     assert terminal.state["stalled"]
+    before = len(terminal.bytes)
+    terminal.until(lambda: WHOLE in terminal.bytes[before:])
     terminal.until(lambda: not terminal.state["stalled"])
-    terminal.screen.reset()
     terminal.until(terminal.shows("PENDING 3"))
 
 

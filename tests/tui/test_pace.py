@@ -58,6 +58,8 @@ def test_after_ten_seconds_the_wanted_rate_is_back() -> None:
 async def test_a_screen_that_takes_long_to_paint_is_painted_less_often_and_says_so() -> None:
     async with seated(busy_face()) as seat:
         seat.app.drain()
+        assert seat.app._drain_timer is not None
+        seat.app._drain_timer.stop()
         seat.clock.pass_by(2)
         views = seat.app._views
         status = views.status

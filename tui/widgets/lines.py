@@ -15,6 +15,7 @@ from tui.cells import Line, Span
 from tui.glyphs import in_ascii
 from tui.palette import Palette
 
+_BLANK = Line((Span(""),))
 Maker = Callable[[int, int], Sequence[Line]]
 """Makes the lines of an area of so many columns and rows."""
 
@@ -40,8 +41,18 @@ def strip_of(line: Line, width: int, looks: Looks) -> Strip:
     return Strip(segments).crop_extend(0, width, palette.style(line.fill, chosen=line.chosen))
 
 
+def drawn_by(widget: Widget, strips: Sequence[Strip], crop: Region) -> list[Strip]:
+    """Finish rows of a widget that has neither border nor padding: what they are is kept, so that it is known again."""
+    rows = list(strips)
+    for line_filter in widget.get_line_filters():
+        ground = widget.background_colors[1]
+        rows = [strip.apply_filter(line_filter, ground) for strip in rows]
+    start, end = crop.column_span
+    return rows if (start, end) == (0, widget.size.width) else [strip.crop(start, end) for strip in rows]
+
+
 class Lines(Widget):
-    """Rows of cells, made anew whenever they are painted."""
+    """Rows of cells, made anew whenever they are painted; a row that says the same as before stays as it was drawn."""
 
     ALLOW_SELECT = False
 
@@ -49,14 +60,22 @@ class Lines(Widget):
         super().__init__(id=id)
         self._make = make
         self._looks = looks
-        self._made: Sequence[Line] = ()
+        self._drawn: dict[int, tuple[Line, Strip]] = {}
+        self._drawn_for: tuple[int, Palette] | None = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Make the lines once, then draw each."""
-        self._made = self._make(self.size.width, self.size.height)
-        return super().render_lines(crop)
+        """Make the lines, and draw those that are others than before."""
+        width, height = self.size
+        drawn_for = (width, self._looks.palette)
+        if self._drawn_for != drawn_for:
+            self._drawn_for = drawn_for
+            self._drawn.clear()
+        made = self._make(width, height)
+        rows = [self._strip(y, made[y] if y < len(made) else _BLANK) for y in crop.line_range]
+        return drawn_by(self, rows, crop)
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one row."""
-        drawn = self._made[y] if y < len(self._made) else Line((Span(""),))
-        return strip_of(drawn, self.size.width, self._looks)
+    def _strip(self, y: int, line: Line) -> Strip:
+        drawn = self._drawn.get(y)
+        if drawn is None or drawn[0] != line:
+            drawn = self._drawn[y] = line, strip_of(line, self.size.width, self._looks)
+        return drawn[1]

@@ -14,7 +14,7 @@ from tui.calls import CallHistory
 from tui.cells import Line
 from tui.palette import Palette
 from tui.rows.call_row import CallColumns, call_row
-from tui.widgets.lines import Looks, strip_of
+from tui.widgets.lines import Looks, drawn_by, strip_of
 
 _MOST_CACHED = 2048
 
@@ -29,35 +29,34 @@ class Stream(Widget):
         self._calls = calls
         self._looks = looks
         self._zone = zone
-        self._rows: list[CallFinished] = []
         self._cache: dict[int, Strip] = {}
         self._cached_for: tuple[int, CallColumns, Palette] | None = None
         self._columns = CallColumns.fit(80, 0, 0)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Find the calls in view once, then draw each."""
-        self._columns = CallColumns.fit(self.size.width, self._calls.widest_client, self._calls.widest_tool)
-        made_for = (self.size.width, self._columns, self._looks.palette)
+        """Draw the calls in view."""
+        width, height = self.size
+        self._columns = CallColumns.fit(width, self._calls.widest_client, self._calls.widest_tool)
+        made_for = (width, self._columns, self._looks.palette)
         if self._cached_for != made_for or len(self._cache) > _MOST_CACHED:
             self._cache.clear()
             self._cached_for = made_for
-        self._rows = self._calls.window(self.size.height)
-        return super().render_lines(crop)
+        calls = self._calls.window(height)
+        blank = strip_of(Line(), width, self._looks)
+        rows = [self._strip(calls[y]) if y < len(calls) else blank for y in crop.line_range]
+        return drawn_by(self, rows, crop)
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one call."""
-        if y >= len(self._rows):
-            return strip_of(Line(), self.size.width, self._looks)
-        call = self._rows[y]
+    def _strip(self, call: CallFinished) -> Strip:
         chosen = self._calls.chosen
         if chosen is not None and chosen.number == call.number:
-            return strip_of(call_row(call, self._columns, self._zone, chosen=True), self.size.width, self._looks)
+            return self._made(call, chosen=True)
         strip = self._cache.get(call.number)
         if strip is None:
-            strip = self._cache[call.number] = strip_of(
-                call_row(call, self._columns, self._zone), self.size.width, self._looks
-            )
+            strip = self._cache[call.number] = self._made(call, chosen=False)
         return strip
+
+    def _made(self, call: CallFinished, *, chosen: bool) -> Strip:
+        return strip_of(call_row(call, self._columns, self._zone, chosen=chosen), self.size.width, self._looks)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Look back."""

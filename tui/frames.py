@@ -1,0 +1,238 @@
+"""What goes to the terminal of a frame: only the cells that differ from those painted there before.
+
+Textual paints whole widgets. Over a slow line that is most of what is sent, and most of it is on the screen already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.console import COLOR_SYSTEMS, Console, RenderableType
+from rich.style import Style
+from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+TRUSTED_SECONDS: Final = 60.0
+"""How long what was painted counts as still there: something else may have written to the terminal."""
+_WORTH_SCROLLING: Final = 3
+"""As many rows at least are moved rather than painted."""
+_EVEN: Final = re.compile(r"[ -~¡-¬®-ÿ‐-‧€←-↕⏎≈─-▟■▲▸▼◆●◐○◷✓✗]*")
+"""Text that takes a cell for each character in every terminal."""
+
+
+class Piece(NamedTuple):
+    """Text of one style at a place in a row."""
+
+    x: int
+    text: str
+    style: Style | None
+
+
+class Pen(NamedTuple):
+    """How a terminal writes: the codes of weight, colour and ground."""
+
+    weight: str = ""
+    ink: str = ""
+    ground: str = ""
+
+
+@dataclass(slots=True)
+class _Row:
+    """One row of the terminal: where its parts meet, and by the column of its beginning what each part shows."""
+
+    cuts: list[int]
+    parts: dict[int, Strip]
+
+
+class Scroll(NamedTuple):
+    """Rows of the terminal, both ends included, whose text moves up by so many; what it leaves free is painted."""
+
+    first: int
+    last: int
+    by: int
+
+
+class Changes(CompositorUpdate):
+    """What a frame asks of the terminal: to move what it shows already, and the pieces that it doesn't show, by row."""
+
+    def __init__(self, scroll: Scroll | None, rows: Sequence[tuple[int, Sequence[Piece]]]) -> None:
+        self.scroll = scroll
+        self.rows = rows
+
+    def render_segments(self, console: Console) -> str:
+        """Say them in escape sequences, colours and weights only where they change."""
+        system = COLOR_SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR)
+        said: list[str] = []
+        if self.scroll is not None:
+            first, last, by = self.scroll
+            # DECSTBM and IND (ECMA-48, VT100): every terminal scrolls a range of whole rows.
+            said.append(f"\x1b[{first + 1};{last + 1}r\x1b[{last + 1};1H" + "\x1bD" * by + "\x1b[r")
+        pen = _PLAIN
+        for y, pieces in self.rows:
+            at = None
+            for x, text, style in pieces:
+                if x != at:
+                    said.append(f"\x1b[{y + 1};{x + 1}H")
+                wanted = _PLAIN if style is None else _pen(style, system)
+                if wanted != pen:
+                    said.append(_turn(pen, wanted))
+                    pen = wanted
+                said.append(text)
+                at = x + len(text) if is_even(text) else None
+        if pen != _PLAIN:
+            said.append("\x1b[0m")
+        return "".join(said)
+
+
+class ThriftyCompositor(Compositor):
+    """Textual's compositor; it remembers what it had painted and leaves out what stands there already."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._rows: dict[int, _Row] = {}
+        self._trusted_until = 0.0
+        self._for_terminal = True
+
+    def render_update(
+        self, full: bool = False, screen_stack: list[Screen] | None = None, simplify: bool = False
+    ) -> RenderableType | None:
+        """Render what has to be painted; ``full`` is for pictures and doesn't reach the terminal."""
+        self._for_terminal = not full
+        try:
+            return super().render_update(full, screen_stack, simplify)
+        finally:
+            self._for_terminal = True
+
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        """Render everything, whatever was painted before."""
+        update = super().render_full_update(simplify)
+        if self._for_terminal:
+            self._forget()
+            for y, strips in enumerate(update.strips):
+                cuts = self.cuts[y]
+                self._rows[y] = _Row(cuts, dict(zip(cuts, strips, strict=False)))
+        return update
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """Render what changed in the widgets that are due."""
+        update = super().render_partial_update()
+        if update is None:
+            return None
+        if self._monotonic() >= self._trusted_until:
+            self._forget()
+        scroll = self._scrolled(update)
+        rows = [(y, pieces) for y, *span in update.spans if (pieces := self._changed(update, y, *span))]
+        if scroll is None and not rows:
+            return None
+        return Changes(scroll, rows)  # pyright: ignore[reportReturnType]: Textual asks for no more than this
+
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._trusted_until = self._monotonic() + TRUSTED_SECONDS
+
+    def _scrolled(self, update: ChopsUpdate) -> Scroll | None:
+        """Find rows that stand on the screen already, but further down, and note that they are moved."""
+        whole = [0, self.size.width]
+        shown = {id(row.parts[0]): y for y, row in self._rows.items() if row.cuts == whole and 0 in row.parts}
+        wanted = {y: strip for y, *_ in update.spans if self.cuts[y] == whole and (strip := update.chops[y][0])}
+        moves = Counter(shown[id(strip)] - y for y, strip in wanted.items() if id(strip) in shown)
+        by, rows = max(moves.items(), key=itemgetter(1), default=(0, 0))
+        if by <= 0 or rows < _WORTH_SCROLLING:
+            return None
+        first = min(y for y, strip in wanted.items() if shown.get(id(strip)) == y + by)
+        last = first + rows - 1 + by
+        if any(
+            y not in wanted or (y + by <= last and shown.get(id(wanted[y])) != y + by) for y in range(first, last + 1)
+        ):
+            return None
+        for y in range(first, last + 1):
+            self._rows[y].parts = {0: wanted[y]} if y + by <= last else {}
+        return Scroll(first, last, by)
+
+    def _changed(self, update: ChopsUpdate, y: int, start: int, end: int) -> list[Piece]:
+        cuts = self.cuts[y]
+        row = self._rows.get(y)
+        if row is None or row.cuts != cuts:
+            row = self._rows[y] = _Row(cuts, {})
+        pieces: list[Piece] = []
+        for x, strip in update.chops[y].items():
+            if strip is None or x >= end or x + strip.cell_length <= start:
+                continue
+            before, row.parts[x] = row.parts.get(x), strip
+            if before is strip:
+                continue
+            if before is not None and _all_even(before) and _all_even(strip):
+                pieces += _differing(x, before, strip)
+            elif before is None or before != strip:
+                pieces += _pieces(x, strip)
+                # Should the terminal see another width there, what follows has moved.
+                row.parts = {place: part for place, part in row.parts.items() if place <= x}
+        return pieces
+
+
+def is_even(text: str) -> bool:
+    """Whether every terminal takes a cell for each character."""
+    return (text.isascii() and text.isprintable()) or _EVEN.fullmatch(text) is not None
+
+
+def _all_even(strip: Strip) -> bool:
+    return all(is_even(segment.text) for segment in strip)
+
+
+def _pieces(x: int, strip: Strip) -> Iterator[Piece]:
+    for text, style, _ in strip:
+        if text:
+            yield Piece(x, text, style)
+        x += cell_len(text)
+
+
+def _differing(x: int, before: Strip, strip: Strip) -> Iterable[Piece]:
+    """Return the pieces of a part that aren't there yet; both have a cell for each character."""
+    old = {piece.x: piece for piece in _pieces(x, before)}
+    for piece in _pieces(x, strip):
+        there = old.get(piece.x)
+        if there is None or there.style != piece.style:
+            yield piece
+        elif there.text != piece.text and not there.text.startswith(piece.text):
+            same = _alike(there.text, piece.text)
+            yield Piece(piece.x + same, piece.text[same:], piece.style)
+
+
+def _alike(one: str, other: str) -> int:
+    """Count the characters in which two texts begin alike."""
+    most = min(len(one), len(other))
+    return next((place for place in range(most) if one[place] != other[place]), most)
+
+
+@lru_cache(1024)
+def _pen(style: Style, system: ColorSystem) -> Pen:
+    ink, ground = (
+        "" if colour is None else ";".join(colour.downgrade(system).get_ansi_codes(foreground))
+        for colour, foreground in ((style.color, True), (style.bgcolor, False))
+    )
+    return Pen(Strip.render_ansi(style.without_color, system), ink, ground)
+
+
+@lru_cache(4096)
+def _turn(pen: Pen, wanted: Pen) -> str:
+    """Return what turns one pen into another. Weights and colours are only ever taken off together."""
+    if (pen.weight and pen.weight != wanted.weight) or any(
+        had and not has for had, has in zip(pen, wanted, strict=True)
+    ):
+        return "\x1b[" + ";".join(("0", *(code for code in wanted if code))) + "m"
+    return "\x1b[" + ";".join(has for had, has in zip(pen, wanted, strict=True) if has != had) + "m"
+
+
+_PLAIN: Final = Pen()
