@@ -136,8 +136,8 @@ async def get_quotes(call: Call, asked: QuotesArguments) -> Served[QuotesResult]
                 return QuoteRow(asked=safe(symbol, 40), quote=None, error=ErrorRow.of(refused.refusal))
         return QuoteRow(asked=safe(symbol, 40), quote=QuoteResult.of(quote, call.rooms.clock.now()), error=None)
 
-    found = {symbol: one(symbol) for symbol in asked.symbols}
-    rows = dict(zip(found, await asyncio.gather(*found.values()), strict=True))
+    once = tuple(dict.fromkeys(asked.symbols))
+    rows = dict(zip(once, await asyncio.gather(*(one(symbol) for symbol in once)), strict=True))
     good = sum(1 for symbol in asked.symbols if rows[symbol].quote is not None)
     says = f"{good} of {len(asked.symbols)} have a quote."
     return Served(QuotesResult(quotes=[rows[symbol] for symbol in asked.symbols], says=says), summary=safe(says))
