@@ -10,6 +10,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
+from cockpit.model.text import safe
 from cockpit.operator.act import Act, Command, Danger, When, danger_of
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
@@ -41,7 +42,7 @@ from tui.records import WantedUnfit, search_of
 from tui.rows.session_rows import WANTED as CAME_AND_WENT
 from tui.rule_proposal import page, proposal
 from tui.scope_form import ScopeForm
-from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, WRITE
+from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, THEME, WRITE
 from tui.shown import Shown
 from tui.state import Place, ScreenState
 from tui.words import plural
@@ -185,8 +186,16 @@ class Acting:
             self._propose()
         elif act is COPY:
             self._copy()
+        elif act is THEME:
+            self._choose_theme(given["theme"])
         elif act is WRITE:
             self._sends.write(given["file"], self._around.shown_as_text(given["file"]), force="force" in given)
+
+    def _choose_theme(self, name: str) -> None:
+        if words := self._around.choose_theme(name):
+            self.say(words, "ok")
+        else:
+            self.complain(f"No theme is called “{safe(name, 40)}”; tab behind :theme names them all.")
 
     def search(self, wanted: str) -> str:
         """Show what a search of the audit finds; return what is wrong with the words, or nothing."""

@@ -14,11 +14,13 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.timer import Timer
 
 from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
+from cockpit.model.text import safe
 from cockpit.operator.face import Face, Subscription
 from tui.attention import Attention, call_words
 from tui.calls import CallHistory
@@ -30,18 +32,22 @@ from tui.key_map import KeyMap
 from tui.line_history import LineHistory
 from tui.notifying import notification, notify_here
 from tui.pace import Pace, PacedScreen, drawn_per_second
-from tui.palette import DEFAULTS, Palette
+from tui.palette import Palette
 from tui.presence import KeyPresses
 from tui.rows.call_row import CallColumns, call_row
 from tui.rows.waiting_row import seconds_left
 from tui.shown import BEAT_SECONDS, Shown
 from tui.state import Place, ScreenState
+from tui.theme_choice import ThemeChoice, chosen_before
 from tui.themes import found_in, shipped
 from tui.views import Views
 from tui.widgets.lines import Lines
 from tui.widgets.stream import Stream
 
 _DEFAULT_THEME = "cockpit-dark"
+_FEW_COLOURS_THEME = "cockpit-ansi"
+_FEW_COLOURS = frozenset({None, "standard"})
+"""What a terminal of at most sixteen colours has; there others would run into one."""
 _SNAPSHOT_SECONDS = 0.05
 _SMALLEST = (60, 16)
 _WIDE, _WIDEST, _TALL = 120, 150, 36
@@ -65,7 +71,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self._face = face
         self._clock = clock or SystemClock()
-        self._pace = Pace(drawn_per_second(settings))
+        self._pace = Pace(drawn_per_second(settings, over_ssh=bool(os.environ.get("SSH_CONNECTION"))))
         self._watched = True
         """Whether somebody looks at the terminal, as far as it says."""
         self._presses = KeyPresses(face.touched, self._clock.monotonic)
@@ -103,26 +109,52 @@ class CockpitScreen(App[None], inherit_bindings=False):
     # looks
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Give themes that were not made for the cockpit its role variables."""
-        return dict(DEFAULTS)
+        """Give themes of sixteen colours the variables that the library's own style sheets name for such."""
+        return dict(BUILTIN_THEMES["ansi-dark"].variables) if self.current_theme.ansi else {}
 
     def _themes(self, settings: ScreenSettings) -> list[str]:
+        """Put on the theme that the settings name, else the one that was chosen before; return what is wrong."""
         own, notices = found_in(settings.theme_folder)
-        for theme in (*shipped(), *own):
+        ours = shipped()
+        for theme in (*ours, *own):
             self.register_theme(theme)
         complaints: list[str] = [*notices]
-        known = settings.theme in self.available_themes
-        if not known:
-            complaints.append(f"theme {settings.theme} is not there; using {_DEFAULT_THEME}")
-        self.theme = settings.theme if known else _DEFAULT_THEME
+        names = dict.fromkeys((*(theme.name for theme in (*ours, *own)), *sorted(self.available_themes)))
+        before = "" if settings.theme_is_set else chosen_before(settings.chosen_theme)
+        wanted = before or settings.theme
+        if wanted not in names:
+            complaints.append(f"theme {safe(wanted, 40)} is not there; using {_DEFAULT_THEME}")
+            wanted = _DEFAULT_THEME
+        self._theme_is_set = settings.theme_is_set
+        self._theme_by_default = not (settings.theme_is_set or before)
+        self._choice = ThemeChoice(tuple(names), wanted, settings.chosen_theme)
+        self.state.themes = self._choice.names
+        self.theme = wanted
         return complaints
+
+    def choose_theme(self, name: str) -> str:
+        """Take a theme by its name; return what to say about it, or nothing where there is none."""
+        if not self._choice.choose(name):
+            return ""
+        if self._theme_is_set:
+            return (
+                f"Theme {self._choice.chosen}, until the screen ends: its start takes [screen] theme of the settings."
+            )
+        return f"Theme {self._choice.chosen}, also from the next start on."
+
+    def _dress(self) -> None:
+        """Show the theme that is chosen, or that is being typed."""
+        wanted = self._choice.shown(self.state.entry)
+        if wanted != self.theme:
+            self.theme = wanted
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)
         self.call_later(self._new_palette)
 
     def _made_palette(self) -> Palette:
-        return Palette(self.theme_variables, colourless=self.no_color)
+        theme = self.current_theme
+        return Palette(self.get_css_variables(), colourless=self.no_color, dark=theme.dark, ansi=theme.ansi)
 
     def _new_palette(self) -> None:
         self.palette = self._made_palette()
@@ -152,6 +184,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Start receiving, drawing and ticking."""
+        if self._theme_by_default and not self.is_headless and self.console.color_system in _FEW_COLOURS:
+            self._choice.chosen = self.theme = _FEW_COLOURS_THEME
         self.palette = self._made_palette()
         self._subscription = self._face.subscribe(wake=self._woken)
         self._face.attached()
@@ -170,6 +204,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
             self._face.detached()
         await self.errands.finish()
         await self._typed_lines.finish()
+        await self._choice.finish()
 
     def leave(self) -> None:
         """End the screen because the operator wants it."""
@@ -383,6 +418,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._keep_beating()
         if not self.is_running or not self.is_mounted:
             return
+        self._dress()
         state, root = self.state, self.screen
         root.set_class(state.place is not Place.MAIN, "-full")
         width = self.size.width

@@ -115,6 +115,8 @@ def _values(act: Act, argument: Argument, state: ScreenState) -> Iterable[str]:
             return (outcome.value for outcome in Outcome)
         case "state":
             return _RESOLVED
+        case "theme":
+            return state.themes
     return ()
 
 

@@ -34,6 +34,8 @@ class Around(Protocol):
 
     def copy(self, text: str) -> None: ...
 
+    def choose_theme(self, name: str) -> str: ...
+
 
 class Moves:
     """Movement keys, and the ways into and out of places."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Final
 
@@ -14,16 +13,19 @@ from tui.frames import ThriftyCompositor
 SLOW_SECONDS: Final = 0.020
 """A frame that takes longer than this keeps the clients waiting."""
 REST_SECONDS: Final = 10.0
+_OVER_SSH: Final = 4
 _SLOWEST: Final = 2
 _WARM_UP_SECONDS: Final = 1.0
 """How long the first painting of everything may take what it needs."""
 
 
-def drawn_per_second(settings: ScreenSettings) -> int:
+def drawn_per_second(settings: ScreenSettings, *, over_ssh: bool) -> int:
     """Return how often the stream is drawn: what was set, otherwise less over SSH."""
-    if not settings.rate_is_set and os.environ.get("SSH_CONNECTION"):
-        return min(4, settings.rate_hz)
-    return settings.rate_hz
+    if not over_ssh:
+        return settings.rate_hz
+    if settings.ssh_rate_hz is not None:
+        return settings.ssh_rate_hz
+    return settings.rate_hz if settings.rate_is_set else min(_OVER_SSH, settings.rate_hz)
 
 
 class Pace:

@@ -42,9 +42,16 @@ WRITE: Final = Act(
     ),
     changes=False,
 )
+THEME: Final = Act(
+    "screen.theme",
+    "theme",
+    "Show the screen in another theme, also from the next start on; what you type is shown at once",
+    arguments=(Argument("theme", Kind.TEXT, "Name of the theme, as tab completes it", required=True),),
+    changes=False,
+)
 
 SCREEN_ACTS: Final[Mapping[str, Act]] = {
-    act.name: act for act in (PALETTE, RECORDS, CONNECTIONS, SESSIONS, ALWAYS, COPY, WRITE)
+    act.name: act for act in (PALETTE, RECORDS, CONNECTIONS, SESSIONS, ALWAYS, COPY, WRITE, THEME)
 }
 KNOWN: Final[Mapping[str, Act]] = {**ACTS, **SCREEN_ACTS}
 """Everything that has a name, a key or words on the screen."""

@@ -138,6 +138,8 @@ class ScreenState:
     """Whether this screen only looks: nothing that changes anything is offered or sent."""
     attached: bool = False
     """Whether the cockpit is another process, which goes on when this screen is left."""
+    themes: tuple[str, ...] = ()
+    """Names of the themes that may be chosen, ours first."""
     slowed_to: int = 0
     """How often the stream is drawn a second while that is less than wanted; 0 at full pace."""
     notices_read_at: datetime | None = None

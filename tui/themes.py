@@ -14,6 +14,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from cockpit.model.text import Safe, safe
+from tui.palette import DARK
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_\-]{1,40}")
 _COLOURS: Final = frozenset(
@@ -31,8 +32,11 @@ _COLOURS: Final = frozenset(
         "boost",
     }
 )
+_DEFAULT: Final = -1
+"""Number of the terminal's own colour, of which nobody knows whether it can be read."""
 _LARGEST: Final = 64 * 1024
 _MOST: Final = 100
+_LONGEST_NOTICE: Final = 300
 
 
 class ThemeUnfit(ValueError):
@@ -40,26 +44,27 @@ class ThemeUnfit(ValueError):
 
 
 def theme_of(name: str, text: str) -> Theme:
-    """Read one theme file. ThemeUnfit says what is wrong with it."""
+    """Read one theme file. ThemeUnfit says what is wrong with it, and what is allowed there."""
     if not _NAME.fullmatch(name):
-        raise ThemeUnfit("the file's name may hold letters, digits, dashes and underscores")
+        raise ThemeUnfit("the file's name may hold letters, digits, dashes and underscores, at most 40")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ThemeUnfit(f"not TOML: {problem}") from problem
     variables = values.pop("variables", {})
-    dark = values.pop("dark", True)
-    if not isinstance(dark, bool):
-        raise ThemeUnfit("dark must be true or false")
+    dark, ansi = (_flag(values, key, otherwise) for key, otherwise in (("dark", True), ("ansi", False)))
     if not isinstance(variables, dict):
-        raise ThemeUnfit("variables must be a table")
-    unknown = sorted(set(values) - _COLOURS)
-    if unknown:
-        raise ThemeUnfit(f"unknown key {unknown[0]}")
+        raise ThemeUnfit("variables must be a table of colours")
+    if unknown := sorted(set(values) - _COLOURS):
+        raise ThemeUnfit(f"{unknown[0]} is no key; allowed are ansi, dark, variables, {', '.join(sorted(_COLOURS))}")
+    if unknown := sorted(set(variables) - DARK.keys()):
+        raise ThemeUnfit(f"variables.{unknown[0]} is none; allowed are {', '.join(DARK)}")
     if "primary" not in values:
-        raise ThemeUnfit("primary is missing")
-    colours = dict(_colours(values))
-    theme = Theme(name=name, primary=colours.pop("primary"), dark=dark, variables=dict(_colours(variables)))
+        raise ThemeUnfit("primary is missing: a colour that every theme names")
+    colours = dict(_colours(values, ansi))
+    theme = Theme(
+        name=name, primary=colours.pop("primary"), dark=dark, ansi=ansi, variables=dict(_colours(variables, ansi))
+    )
     return replace(theme, **colours)  # pyright: ignore[reportArgumentType]: only the keys of _COLOURS are left
 
 
@@ -78,24 +83,33 @@ def found_in(folder: Path | None) -> tuple[tuple[Theme, ...], tuple[Safe, ...]]:
         return (), ()
     themes: list[Theme] = []
     notices: list[Safe] = []
-    for path in sorted(folder.glob("*.toml"))[:_MOST]:
+    paths = sorted(folder.glob("*.toml"))
+    if len(paths) > _MOST:
+        notices.append(safe(f"themes: {len(paths)} files; the first {_MOST} by name are read"))
+    for path in paths[:_MOST]:
         try:
             if path.stat().st_size > _LARGEST:
                 raise ThemeUnfit("larger than 64 KiB")
             themes.append(theme_of(path.stem, path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, ThemeUnfit) as problem:
-            notices.append(safe(f"theme {path.name} left out: {problem}"))
+            notices.append(safe(f"theme {path.name} left out: {problem}", _LONGEST_NOTICE))
     return tuple(themes), tuple(notices)
 
 
-def _colours(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _flag(values: dict[str, object], key: str, otherwise: bool) -> bool:
+    value = values.pop(key, otherwise)
+    if not isinstance(value, bool):
+        raise ThemeUnfit(f"{key} must be true or false")
+    return value
+
+
+def _colours(values: Mapping[str, object], ansi: bool) -> Iterator[tuple[str, str]]:
+    allowed = "one of ansi_black … ansi_bright_white" if ansi else "a whole colour such as #2FC79A or teal"
     for key, value in values.items():
-        if not isinstance(key, str) or not _NAME.fullmatch(key):
-            raise ThemeUnfit("a variable's name may hold letters, digits, dashes and underscores")
-        if not isinstance(value, str):
-            raise ThemeUnfit(f"{key} must be a colour")
         try:
-            Color.parse(value)
-        except ColorParseError as problem:
-            raise ThemeUnfit(f"{key} is no colour") from problem
-        yield key, value
+            colour = Color.parse(value) if isinstance(value, str) else None
+        except ColorParseError:
+            colour = None
+        if colour is None or (colour.ansi is not None) is not ansi or colour.ansi == _DEFAULT or colour.a < 1:
+            raise ThemeUnfit(f"{key} must be {allowed}")
+        yield key, str(value)

@@ -67,7 +67,10 @@ def looks_of(settings: Settings) -> ScreenSettings:
     section = settings.screen
     return ScreenSettings(
         theme=section.theme,
+        theme_is_set="theme" in section.model_fields_set,
+        chosen_theme=settings.data_dir / "theme",
         rate_hz=section.rate_hz or 8,
+        ssh_rate_hz=section.ssh_rate_hz,
         rate_is_set=section.rate_hz is not None,
         ascii=section.ascii,
         mouse=section.mouse,

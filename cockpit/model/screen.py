@@ -23,8 +23,14 @@ class ScreenSettings:
     """Looks and rates of the screen."""
 
     theme: str = "cockpit-dark"
+    theme_is_set: bool = False
+    """Whether the settings name it; then it wins over what was chosen at the screen."""
+    chosen_theme: Path | None = None
+    """File that keeps the name of the theme that was chosen at the screen; none keeps it for this screen alone."""
     rate_hz: int = 8
-    """How often the stream is drawn; 4 over SSH unless set."""
+    """How often the stream is drawn a second."""
+    ssh_rate_hz: int | None = None
+    """How often over SSH; unset: ``rate_hz`` where that is set, otherwise four times."""
     ascii: bool = False
     """Draw states and bars in ASCII."""
     mouse: bool = False

@@ -201,9 +201,12 @@ class ScreenSection(_Section):
     """Looks of the screen."""
 
     theme: str = Field(
-        default="cockpit-dark", pattern=r"^[A-Za-z0-9_\-]{1,40}$", description="Name of the colour theme."
+        default="cockpit-dark", pattern=r"^[A-Za-z0-9_\-]{1,40}$", description="Name of the colour theme. Named here, it wins over the one chosen by `:theme`."
     )
-    rate_hz: int | None = Field(default=None, ge=1, le=30, description="Redraws a second; unset: 8, over SSH 4.")
+    rate_hz: int | None = Field(default=None, ge=1, le=30, description="Redraws of the stream a second; unset: 8.")
+    ssh_rate_hz: int | None = Field(
+        default=None, ge=1, le=30, description="The same over SSH; unset: rate_hz where it is set, otherwise 4."
+    )
     ascii: bool = Field(default=False, description="Draw with ASCII characters alone.")
     mouse: bool = Field(default=False, description="Take the mouse.")
     bell: bool = Field(default=True, description="Ring the bell for what newly waits, and at its last 20 seconds.")

@@ -489,12 +489,18 @@ async def test_a_new_order_does_not_move_the_rows_of_an_open_list() -> None:
         assert "ZETA" in seat.rows()[7]
 
 
-def test_over_ssh_the_stream_is_drawn_less_often_unless_a_rate_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_ssh_the_stream_is_drawn_less_often_unless_a_rate_was_set() -> None:
+    assert drawn_per_second(ScreenSettings(), over_ssh=True) == 4
+    assert drawn_per_second(ScreenSettings(rate_hz=10, rate_is_set=True), over_ssh=True) == 10
+    assert drawn_per_second(ScreenSettings(rate_hz=10, rate_is_set=True, ssh_rate_hz=2), over_ssh=True) == 2
+    assert drawn_per_second(ScreenSettings(), over_ssh=False) == 8
+    assert drawn_per_second(ScreenSettings(ssh_rate_hz=2), over_ssh=False) == 8
+
+
+async def test_the_screen_takes_the_rate_of_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
-    assert drawn_per_second(ScreenSettings()) == 4
-    assert drawn_per_second(ScreenSettings(rate_hz=10, rate_is_set=True)) == 10
-    monkeypatch.delenv("SSH_CONNECTION")
-    assert drawn_per_second(ScreenSettings()) == 8
+    async with seated(busy_face(), settings=ScreenSettings(ssh_rate_hz=3)) as seat:
+        assert seat.app.draws_per_second == 3
 
 
 async def test_while_nobody_looks_the_stream_is_drawn_once_a_second() -> None:

@@ -74,7 +74,7 @@ def _may(view: ClientView) -> list[Span]:
         return [Span("■ suspended", "bad")]
     writes = sum(scope in WRITE_SCOPES for scope in view.scopes)
     reads = len(view.scopes) - writes
-    return [*([Span(f"{writes} write", "wait"), Span(" + ", "rule")] if writes else []), Span(f"{reads} read")]
+    return [*([Span(f"{writes} write", "wait"), Span(" + ", "dim")] if writes else []), Span(f"{reads} read")]
 
 
 def holding_rows(
