@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
-from mcp.server.runner import serve_one
+from mcp.server.runner import ServerRunner
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY
 
 from cockpit.model.refusals import Refusal
@@ -27,19 +27,24 @@ class KernelRequests:
 
     async def run(self, exchange: Exchange) -> Answer:
         """Let the kernel answer."""
-        message, session, asked = exchange.message, exchange.session, Asked(exchange)
-        assert message.request_id is not None
+        message, session = exchange.message, exchange.session
         if session is not None:
-            result = await session.runner.on_request(asked, message.method, message.params)
+            connection = session.connection()
         else:
             meta = (message.params or {}).get("_meta", {}) if exchange.modern else {}
             connection = Connection.from_envelope(
                 exchange.version, meta.get(CLIENT_INFO_META_KEY), meta.get(CLIENT_CAPABILITIES_META_KEY)
             )
-            result = await serve_one(
-                self._server, asked, message.method, message.params, connection=connection, lifespan_state={}
-            )
-        return Answer(result_body(message.request_id, result))
+        return await self.on(connection, exchange)
+
+    async def on(self, connection: Connection, exchange: Exchange) -> Answer:
+        """Let the kernel answer on a connection. None of our handlers leaves anything behind that had to be closed."""
+        message = exchange.message
+        assert message.request_id is not None
+        runner: ServerRunner[Any] = ServerRunner(self._server, connection, {})
+        return Answer(
+            result_body(message.request_id, await runner.on_request(Asked(exchange), message.method, message.params))
+        )
 
     def refused(self, exchange: Exchange, refusal: Refusal) -> Answer:
         """Say a refusal as an error of the protocol."""

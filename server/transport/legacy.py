@@ -8,16 +8,15 @@ client ended it itself is answered with 404.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from mcp.server.lowlevel import Server
 from mcp_types import DEFAULT_NEGOTIATED_VERSION, INVALID_REQUEST
+from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller
 from server.transport.answering import Answering, Work
-from server.transport.asked import Asked
 from server.transport.calls import METHOD, ToolCalls
 from server.transport.dispatch import KernelRequests
 from server.transport.replay import STANDING, Place
@@ -28,6 +27,7 @@ from server.transport.wire import (
     VERSION_HEADER,
     Accepts,
     Malformed,
+    Message,
     accepts,
     error_response,
     json_response,
@@ -47,7 +47,6 @@ class LegacyEra:
 
     def __init__(
         self,
-        server: Server[Any],
         kernel: KernelRequests,
         calls: ToolCalls,
         answering: Answering,
@@ -55,7 +54,6 @@ class LegacyEra:
         clock: Clock,
         ping_seconds: float,
     ) -> None:
-        self._server = server
         self._kernel = kernel
         self._calls = calls
         self._answering = answering
@@ -97,22 +95,22 @@ class LegacyEra:
             if session is not None:
                 session.answered(message.body)
             return web.Response(status=202)
-        if message.method == _INITIALIZE and message.request_id is not None:
-            session = self._sessions.begin(self._server, caller.grant.grant_id)
+        if message.request_id is None:
+            self._notified(session, message)
+            return web.Response(status=202)
+        if message.method == _INITIALIZE:
+            session = self._sessions.begin(caller.grant.grant_id)
         exchange = Exchange(
             request,
             caller,
             message,
-            _version(request) if session is None else session.connection.protocol_version,
+            _version(request) if session is None else session.hello.version or LATEST_HANDSHAKE_VERSION,
             now=self._clock.monotonic(),
             may_stream=takes.stream,
             modern=False,
             is_call=True,
             session=session,
         )
-        if message.request_id is None:
-            await self._notified(exchange)
-            return web.Response(status=202)
         if message.method == _INITIALIZE:
             return await self._initialize(exchange)
         work: Work = self._kernel
@@ -132,22 +130,20 @@ class LegacyEra:
         session = exchange.session
         assert session is not None
         try:
-            answer = await self._kernel.run(exchange)
+            connection = session.connection()
+            answer = await self._kernel.on(connection, exchange)
+            self._sessions.greeted(session, connection)
             kept = self._sessions.keep(session)
         except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
             answer, kept = self._answering.failed(exchange, problem), False
         return json_response(answer.body, headers=session.headers if kept else None)
 
-    async def _notified(self, exchange: Exchange) -> None:
-        session, message = exchange.session, exchange.message
-        if session is None:
-            return
-        if message.method == _CANCELLED:
+    def _notified(self, session: Session | None, message: Message) -> None:
+        """Take a notification; of all that there are, only that a request is called off matters to us."""
+        if session is not None and message.method == _CANCELLED:
             request_id = (message.params or {}).get("requestId")
             if isinstance(request_id, int | str) and (call := (session.calls or {}).get(request_id)):
                 call.end(Ended.CLIENT)
-            return
-        await session.runner.on_notify(Asked(exchange), message.method, message.params)
 
     async def _stream(self, request: web.Request, session: Session, takes: Accepts) -> web.StreamResponse:
         if not takes.stream:

@@ -6,16 +6,13 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import web
 from mcp.server.connection import Connection
-from mcp.server.lowlevel import Server
-from mcp.server.runner import ServerRunner
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.exceptions import MCPError, NoBackChannelError
-from mcp_types import INVALID_REQUEST, ErrorData, LoggingLevel, RequestId
+from mcp_types import INVALID_REQUEST, ErrorData, InitializeRequestParams, LoggingLevel, RequestId
 from pydantic import ValidationError
 
 from cockpit.model.clock import Clock
@@ -31,7 +28,9 @@ _QUESTIONS: Final = 16
 """Questions of one session that may wait for its client."""
 _PRIMED_SINCE: Final = "2025-11-25"
 """Clients of earlier versions may stumble over an event without data."""
-_NO_LIFESPAN: Final[Mapping[str, Any]] = MappingProxyType({})
+_HELLOS: Final = 256
+_HELLO_LENGTH: Final = 4096
+"""What is longer isn't kept: nothing but the version and what the client can is ever looked at again."""
 _REMEMBERED: Final = 10_000
 """Ids of sessions ended by their client that are still answered with 404."""
 
@@ -84,6 +83,16 @@ class GetStream:
             self._request.transport.abort()
 
 
+class Hello(NamedTuple):
+    """What a client said when it began, and the version that was agreed on then."""
+
+    version: str
+    params: InitializeRequestParams | None
+
+
+NO_HELLO: Final = Hello("", None)
+
+
 class Session:
     """One client's handshake, kept for the requests that name it. Is also the kernel's way to say something unasked."""
 
@@ -93,25 +102,23 @@ class Session:
         "_questions",
         "_replies",
         "calls",
-        "connection",
         "grant_id",
-        "headers",
+        "hello",
         "last_used",
         "log_level",
         "may_ask",
-        "runner",
         "session_id",
         "stream",
         "watched",
     )
 
-    def __init__(self, server: Server[Any], session_id: str, grant_id: GrantId, now: float, *, may_ask: bool) -> None:
+    def __init__(self, session_id: str, grant_id: GrantId, now: float, *, may_ask: bool) -> None:
         self.session_id = session_id
         self.grant_id = grant_id
         self.last_used = now
         self.may_ask = may_ask
         """Whether tools may ask the client back."""
-        self.headers: Mapping[str, str] = {SESSION_HEADER: session_id}
+        self.hello = NO_HELLO
         self.stream: GetStream | None = None
         self.calls: dict[RequestId, Exchange] | None = None
         """Requests that run, by id, so that the client can call one off."""
@@ -119,13 +126,26 @@ class Session:
         """Resources whose changes the client wants to hear of."""
         self.log_level: LoggingLevel = "info"
         """The lowest level that the client wants to hear of."""
-        self.connection = Connection.for_loop(self, session_id=session_id)
-        self.runner: ServerRunner[Any] = ServerRunner(server, self.connection, _NO_LIFESPAN)
         # Most sessions never need these, and there may be thousands of them: they are made when they are needed.
         self._log: Log | None = None
         self._replies = 0
         self._asked = 0
         self._questions: dict[str, asyncio.Future[Mapping[str, Any]]] | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What an answer within it carries."""
+        return {SESSION_HEADER: self.session_id}
+
+    def connection(self) -> Connection:
+        """Return the session as the kernel knows it."""
+        connection = Connection.for_loop(
+            self, session_id=self.session_id, protocol_version_hint=self.hello.version or None
+        )
+        connection.client_params = self.hello.params
+        if self.hello.version:
+            connection.initialized.set()
+        return connection
 
     @property
     def idle(self) -> bool:
@@ -151,7 +171,7 @@ class Session:
     def open_reply(self, exchange: Exchange) -> KeptReply:
         """Make the answer to a request a stream to which its client can come back."""
         self._replies += 1
-        primed = self.connection.protocol_version >= _PRIMED_SINCE
+        primed = self.hello.version >= _PRIMED_SINCE
         return KeptReply(exchange, self.headers, self._kept(), self._replies, primed=primed)
 
     def open_standing(self, request: web.Request, ping_seconds: float, after: Place | None) -> GetStream:
@@ -235,13 +255,26 @@ class Sessions:
         self._new_id = new_id
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._terminated: OrderedDict[str, None] = OrderedDict()
+        self._hellos: dict[tuple[str, str], Hello] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def begin(self, server: Server[Any], grant_id: GrantId) -> Session:
+    def begin(self, grant_id: GrantId) -> Session:
         """Make a session that isn't kept yet: the handshake may still fail."""
-        return Session(server, self._new_id(), grant_id, self._clock.monotonic(), may_ask=self._may_ask)
+        return Session(self._new_id(), grant_id, self._clock.monotonic(), may_ask=self._may_ask)
+
+    def greeted(self, session: Session, connection: Connection) -> None:
+        """Take what the handshake agreed on. Clients say the same each time, so that thousands of sessions share it."""
+        params = connection.client_params
+        text = "" if params is None else params.model_dump_json()
+        if len(text) > _HELLO_LENGTH:
+            session.hello = Hello(connection.protocol_version, None)
+            return
+        key = connection.protocol_version, text
+        if key not in self._hellos and len(self._hellos) >= _HELLOS:
+            self._hellos.clear()
+        session.hello = self._hellos.setdefault(key, Hello(connection.protocol_version, params))
 
     def keep(self, session: Session) -> bool:
         """Keep a session. When full, the longest idle one makes room: of the same grant first, so that a client which

@@ -37,7 +37,8 @@ class Line:
         """What the client says that it can."""
         exchange = self._exchange
         if not exchange.modern:
-            return None if exchange.session is None else exchange.session.connection.client_capabilities
+            hello = None if exchange.session is None else exchange.session.hello.params
+            return None if hello is None else hello.capabilities
         try:
             return ClientCapabilities.model_validate(self._meta.get(CLIENT_CAPABILITIES_META_KEY), by_name=False)
         except ValidationError:

@@ -35,6 +35,7 @@ from server.transport.sessions import Sessions
 from server.transport.wire import VERSION_HEADER
 
 _SWEEP_SECONDS: Final = 1.0
+_ALLOW: Final = {"Allow": "GET, POST, DELETE"}
 _HANDSHAKE: Final = frozenset(HANDSHAKE_PROTOCOL_VERSIONS)
 _LAST_WORDS_SECONDS: Final = 0.5
 """How long calls that run may take to end by themselves when the host stops, and streams to send their end."""
@@ -87,7 +88,7 @@ class Transport:
         answering = Answering(self._running, challenge, limits.max_calls_in_flight)
         calls, requests = ToolCalls(host, kernel, answering, turned_away), KernelRequests(kernel, answering)
         self._modern = ModernEra(requests, calls, answering, clock)
-        self._legacy = LegacyEra(kernel, requests, calls, answering, self._sessions, clock, limits.ping_seconds)
+        self._legacy = LegacyEra(requests, calls, answering, self._sessions, clock, limits.ping_seconds)
         self._sweeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -107,6 +108,8 @@ class Transport:
         """Answer one authenticated request; the version header alone says of which era it is."""
         if self._closed:
             return web.Response(status=503, headers={"Retry-After": "1"})
+        if request.method == "HEAD":
+            return web.Response(headers=_ALLOW)  # asked by probes, which only want to know whether somebody is there
         version = request.headers.get(VERSION_HEADER)
         if version is None or version in _HANDSHAKE:
             return await self._legacy.serve(request, caller)

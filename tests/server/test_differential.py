@@ -161,8 +161,14 @@ DEVIATIONS = [
         lambda heard: heard.status in {400, 406},
     ),
     Deviation(
+        "probes that only look want to know whether somebody is there",
+        lambda ask: ask.method == "HEAD",
+        lambda heard: heard.status == 200 and not heard.body,
+        lambda heard: heard.status == 405,
+    ),
+    Deviation(
         "a method that HTTP knows and we don't is no message, so it isn't answered with one",
-        lambda ask: ask.method in {"PUT", "PATCH", "HEAD"},
+        lambda ask: ask.method in {"PUT", "PATCH"},
         lambda heard: heard.status == 405 and "POST" in heard.headers["allow"] and not heard.body,
         lambda heard: heard.status == 405,
     ),

@@ -116,7 +116,7 @@ async def test_a_new_grant_of_the_same_client_is_served_with_the_old_id():
         ("GET", "unknown", 404),
         ("DELETE", "unknown", 404),
         ("PUT", None, 405),
-        ("HEAD", None, 405),
+        ("PATCH", None, 405),
     ],
 )
 async def test_methods_that_fit_no_session_are_refused(method, session, status):
@@ -174,3 +174,28 @@ async def test_an_id_that_still_runs_is_refused_a_second_time():
             here.tools.go_on.set()
         assert running.result()["result"]["structuredContent"] == {"waited": True}
         assert [name for _, name, _ in here.tools.called] == ["wait"]
+
+
+async def test_a_client_that_says_too_much_when_it_begins_is_served_and_not_remembered():
+    hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "x" * 50_000, "version": "1"}}
+    async with house() as here, wire(here) as ann:
+        async with ann.legacy("initialize", hello) as answer:
+            session_id = answer.headers["Mcp-Session-Id"]
+        assert await listed(ann, session_id) == 200
+        async with ann.legacy("tools/list", **{"Mcp-Session-Id": session_id}) as answer:
+            assert "result" in await answer.json()
+
+
+async def test_sessions_of_clients_that_say_different_things_stay_apart():
+    async with house() as here, wire(here) as ann:
+        sessions = {}
+        for number in range(300):
+            version = LEGACY if number % 2 else "2025-03-26"
+            info = {"name": str(number), "version": "1"}
+            hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
+            async with ann.legacy("initialize", hello) as answer:
+                sessions[answer.headers["Mcp-Session-Id"]] = (await answer.json())["result"]["protocolVersion"]
+        assert set(sessions.values()) == {LEGACY, "2025-03-26"}
+        assert here.transport.sessions == 300
+        for session_id in sessions:
+            assert await listed(ann, session_id) == 200
