@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
-from rich.terminal_theme import MONOKAI
+from rich.terminal_theme import TerminalTheme
 
 WIDE, HIGH, AROUND = 12, 24, 14
 """Units of a cell, and of the frame around all cells."""
@@ -22,6 +22,13 @@ _BASE: Final = 17
 _LETTERS: Final = (
     'font-family="ui-monospace, SF Mono, Menlo, Cascadia Mono, Consolas, DejaVu Sans Mono, monospace" font-size="20"'
 )
+_XTERM: Final = TerminalTheme(
+    (0, 0, 0), (229, 229, 229),
+    [(0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229)],
+    [(127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255), (255, 0, 255), (0, 255, 255),
+     (255, 255, 255)],
+)  # fmt: skip
+"""The sixteen colours that a terminal has of its own, as xterm has them."""
 _FOREGROUND, _BACKGROUND, _EDGE = "#dce4ec", "#0c1117", "#808080"
 _LOWER: Final = "▁▂▃▄▅▆▇"
 _RULE, _BAR = 2, 6
@@ -93,7 +100,7 @@ def _runs(y: int, row: Sequence[Segment], foreground: str, background: str) -> I
 
 
 def _hex(colour: Color | None, otherwise: str) -> str:
-    return otherwise if colour is None or colour.is_default else colour.get_truecolor(MONOKAI).hex
+    return otherwise if colour is None or colour.is_default else colour.get_truecolor(_XTERM).hex
 
 
 def _papers(runs: Sequence[_Run], background: str) -> Iterator[str]:

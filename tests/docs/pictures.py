@@ -48,19 +48,49 @@ class Picture:
 
 
 PICTURES: Final = (
-    Picture("main-80x24", "The main screen at 80x24: three orders and a client wait, calls stream below",
-            "PENDING 4.*CALLS"),
-    Picture("main-120x36", "The main screen at 120x36: what waits, the stream of calls, and the chosen order with its "
-            "price, its effect on the position and its checks", "PENDING 4.*ORDER PAPER from claude.*LIMITS", ("j", "j"), (120, 36)),
-    Picture("main-160x45", "The main screen at 160x45: what waits, the stream of calls, the chosen order, clients, "
-            "positions and limits", "PENDING 4.*ORDER PAPER from claude.*LIMITS", ("j", "j"), (160, 45)),
-    Picture("order", "The ticket of an order that waits, with every check", "ORDER PAPER from claude.*CHECKS", ("j", "j", "enter")),
-    Picture("approve", "The question before an order is sent: approve, then y", "APPROVE +buy 20 ALFA", ("j", "j", "a")),
-    Picture("code", "The code that a client's browser shows is being typed", "CODE .*kwmr", ("j", "a", *CODE[:4].lower())),
-    Picture("client", "The ticket of a client whose code fits: host, claims, and scopes to choose", "LET IN A CLIENT the code fits",
-            ("j", "a", *CODE.lower(), "enter")),
+    Picture(
+        "main-80x24", "The main screen at 80x24: three orders and a client wait, calls stream below", "PENDING 4.*CALLS"
+    ),
+    Picture(
+        "main-120x36",
+        "The main screen at 120x36: what waits, the stream of calls, and the chosen order with its "
+        "price, its effect on the position and its checks",
+        "PENDING 4.*ORDER PAPER claude on paper.*LIMITS",
+        ("j", "j"),
+        (120, 36),
+    ),
+    Picture(
+        "main-160x45",
+        "The main screen at 160x45: what waits, the stream of calls, the chosen order, clients, positions and limits",
+        "PENDING 4.*ORDER PAPER from claude.*LIMITS",
+        ("j", "j"),
+        (160, 45),
+    ),
+    Picture(
+        "order",
+        "The ticket of an order that waits, with every check",
+        "ORDER PAPER from claude.*CHECKS",
+        ("j", "j", "enter"),
+    ),
+    Picture(
+        "approve", "The question before an order is sent: approve, then y", "APPROVE +buy 20 ALFA", ("j", "j", "a")
+    ),
+    Picture(
+        "code", "The code that a client's browser shows is being typed", "CODE .*kwmr", ("j", "a", *CODE[:4].lower())
+    ),
+    Picture(
+        "client",
+        "The ticket of a client whose code fits: host, claims, and scopes to choose",
+        "LET IN A CLIENT the code fits",
+        ("j", "a", *CODE.lower(), "enter"),
+    ),
     Picture("clients", "The clients that were let in", "CLIENTS 3", ("c",)),
-    Picture("scopes", "The scopes of a client as toggles, with the difference below", "SCOPES of claude.*-read:account", ("c", "s", "j", "space")),
+    Picture(
+        "scopes",
+        "The scopes of a client as toggles, with the difference below",
+        "SCOPES of claude.*-read:account",
+        ("c", "s", "j", "space"),
+    ),
     Picture("orders", "Orders: open ones, then those that ended today", "ORDERS 10", ("o",)),
     Picture("positions", "Balances and positions", "POSITIONS 4", ("p",)),
     Picture("audit", "Records of the audit that a search found", "AUDIT.*10 found", ("u",), (120, 36)),
@@ -68,6 +98,8 @@ PICTURES: Final = (
     Picture("connections", "The broker's line and account", "CONNECTIONS 1", ("b",)),
     Picture("killed", "The main screen after the kill: the whole first row is inverted", "KILLED", face=killed_day),
     Picture("help", "The keys and commands that work here", "HELP", ("question_mark",)),
-    *(Picture(f"theme-{theme.name}", f"The main screen in the theme {theme.name}", "PENDING 4", theme=theme.name)
-      for theme in shipped()),
-)  # fmt: skip
+    *(
+        Picture(f"theme-{theme.name}", f"The main screen in the theme {theme.name}", "PENDING 4", theme=theme.name)
+        for theme in shipped()
+    ),
+)

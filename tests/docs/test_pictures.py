@@ -45,7 +45,9 @@ async def test_a_picture_is_what_the_screen_draws_now(picture: Picture, monkeypa
         picture.path.write_text(drawn, "utf-8")
     shown = picture.path.read_text("utf-8") if picture.path.exists() else draw([[Segment(" ")]], "", Style())
     differ = (seen(shown) - seen(drawn)) + (seen(drawn) - seen(shown))
-    assert not differ, f"{picture.name}.svg is not current, run make pictures: {sorted({what[1] for what in differ})}"
+    assert not differ, (
+        f"{picture.name}.svg is not current, run make pictures: {sorted({what[1] for what in differ})[:12]}"
+    )
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=[picture.name for picture in PICTURES])

@@ -23,6 +23,8 @@ _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
 _TWO_COLUMNS = 76
+_ROOMY = 56
+"""Columns from which on words are said that figures don't need."""
 _LARGE = 1000
 """From here on the digits behind the point may go where room is short."""
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
@@ -87,7 +89,8 @@ def _title(
     title = [Span(f" {kind_of(order.linkage).upper()} " if ticket.legs else " ORDER ", "title")]
     if connection is not None:
         title += [Span(" ● LIVE MONEY ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
-    title += [Span(" from ", "dim"), Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
+    whose = Span(" from " if width >= _ROOMY else " ", "dim")
+    title += [whose, Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
     title.append(Span(f" {short_id(order.order_id)} v{order.version}", "dim"))
     if pending is None:
         return heading(clip(title, width - 2), (), width)
@@ -135,7 +138,7 @@ def _market(ticket: OrderTicket, now: datetime, width: int) -> list[Line]:
     lines = [_fact("price", [Span(touch)], width)]
     lines.append(_fact("", _source(quote, now), width))
     if ticket.drift is not None:
-        lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price), width))
+        lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price, width), width))
     return lines
 
 
@@ -160,10 +163,14 @@ def _source(quote: Quote, now: datetime) -> list[Span]:
     ]
 
 
-def _drift(drift: Decimal, asked_at: Decimal | None) -> list[Span]:
+def _drift(drift: Decimal, asked_at: Decimal | None, width: int) -> list[Span]:
     drift = drift if abs(drift * 100) >= _HUNDREDTH else Decimal(0)
     worse = drift > 0
-    since = f" since asked at {price(asked_at)}" if asked_at is not None else " since it was asked"
+    since = (
+        " since it was asked"
+        if asked_at is None
+        else f" since {'asked at ' if width >= _ROOMY else ''}{price(asked_at)}"
+    )
     word = "worse" if worse else "better" if drift < 0 else "no move"
     return [
         Span(f"{drift * 100:+.2f} % {word}" if drift else word, "wait" if worse else "ok" if drift else ""),
