@@ -28,11 +28,11 @@ DARK: Final[Mapping[str, str]] = {
 """Role variables that a theme may set; a theme that doesn't gets these, by what it is."""
 LIGHT: Final[Mapping[str, str]] = {
     "ok": "#006B4C",
-    "wait": "#7A5200",
-    "bad": "#A83A00",
+    "wait": "#6B4700",
+    "bad": "#962F00",
     "fault": "#8E2F68",
     "buy": "#00598C",
-    "sell": "#5D4A8C",
+    "sell": "#5A1F8C",
     "paper": "#00598C",
     "live": "#B0124B",
     "halted": "#B84300",

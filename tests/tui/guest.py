@@ -90,7 +90,10 @@ async def main(told: Path) -> None:
     loop.add_signal_handler(signal.SIGTERM, asked)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     counter = asyncio.create_task(count())
-    ended = await run_screen(face, ScreenSettings(rate_hz=30, rate_is_set=True), switch=switch)
+    looks = ScreenSettings(rate_hz=30, rate_is_set=True)
+    if wanted := os.environ.get("GUEST_THEME"):
+        looks = replace(looks, theme=wanted, theme_is_set=True)
+    ended = await run_screen(face, looks, switch=switch)
     state["ended"], state["reason"] = ended.how, ended.reason
     if ended.how != "quit":
         await stop.wait()

@@ -189,6 +189,54 @@ def test_a_resize_is_followed_even_though_sizes_are_exported(tmp_path: Path, mon
         made.child.close(force=True)
 
 
+_SGR = re.compile(rb"\x1b\[([\d;]*)m")
+
+
+def colours(written: bytes) -> set[str]:
+    """Return every number that sets a colour; those of more than sixteen colours whole."""
+    found: set[str] = set()
+    for one in _SGR.findall(written):
+        numbers = one.decode().split(";")
+        if {"38", "48"} & set(numbers):
+            found.add(one.decode())
+        else:
+            found |= {number for number in numbers if len(number) > 1}
+    return found
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TERM": "xterm-256color", "COLORTERM": "truecolor", "GUEST_THEME": "cockpit-ansi"},
+        {"TERM": "xterm", "COLORTERM": ""},
+    ],
+    ids=["chosen", "by-the-terminal"],
+)
+def test_of_sixteen_colours_no_other_byte_is_sent(tmp_path: Path, environ: dict[str, str]) -> None:
+    made = Terminal(tmp_path / "told", (24, 80), environ)
+    try:
+        made.until(made.shows("CALLS"))
+        made.until(made.counts_on(60))
+        of_text, of_ground = range(30, 38), range(40, 48)
+        sixteen = {str(number + bright) for number in (*of_text, *of_ground) for bright in (0, 60)}
+        sent = colours(made.bytes)
+        assert sent - sixteen == set()
+        assert {"97", "40", "47"} <= sent
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)
+
+
+def test_a_theme_of_more_colours_is_sent_in_as_many_as_the_terminal_has(tmp_path: Path) -> None:
+    made = Terminal(tmp_path / "told", (24, 80), {"COLORTERM": "truecolor"})
+    try:
+        made.until(made.shows("CALLS"))
+        assert any("38;2;220;228;236" in one for one in colours(made.bytes))
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)
+
+
 WORDS = b"ORDER claude: BUY 3 ALFA MKT DAY, 4:5"
 
 

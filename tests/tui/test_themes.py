@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from rich.color import Color as Drawn
+from rich.color import ColorSystem
 from rich.style import Style
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
@@ -95,6 +96,19 @@ def test_the_sixteen_colours_can_be_read_as_terminals_draw_them(table: str) -> N
         return contrast_of(drawn(style.color), drawn(style.bgcolor))
 
     weak = {(role, chosen): contrast(palette.style(role, chosen=chosen)) for role in TEXT for chosen in (False, True)}
+    assert {key: round(value, 2) for key, value in weak.items() if value < READABLE} == {}
+
+
+@pytest.mark.parametrize("name", COLOURFUL)
+def test_a_terminal_of_256_colours_draws_the_themes_so_that_they_can_be_read(name: str) -> None:
+    palette = palette_of(SHIPPED[name])
+
+    def drawn(colour: Drawn | None) -> Color:
+        assert colour is not None
+        return Color.from_rich_color(colour.downgrade(ColorSystem.EIGHT_BIT))
+
+    pairs = {(role, chosen): palette.style(role, chosen=chosen) for role in TEXT for chosen in (False, True)}
+    weak = {key: contrast_of(drawn(style.color), drawn(style.bgcolor)) for key, style in pairs.items()}
     assert {key: round(value, 2) for key, value in weak.items() if value < READABLE} == {}
 
 
