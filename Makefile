@@ -75,6 +75,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.order_path
 	@$(BIN)/python -m bench.oauth
 	@$(BIN)/python -m bench.attached
+	@$(BIN)/python -m bench.screen
 
 docs: $(DONE)
 	@$(BIN)/python docs/make.py
