@@ -26,6 +26,8 @@ from cockpit.operator.acts import (
     ORDERS,
     PENDING,
     POSITIONS,
+    RELEASE,
+    RESOLVE,
     REVOKE,
     SCOPES,
     STATUS,
@@ -35,6 +37,7 @@ from tui.asking import Asks, Entry, Message, Question
 from tui.client_form import ClientForm
 from tui.closing import close_of, flatten_label
 from tui.decisions import act_question, client_question, latch_question, order_question, scope_question, still_holds
+from tui.fitting import fits_here
 from tui.line_edit import LineEdit
 from tui.moves import Around, Moves
 from tui.order_edit import EditUnfit, edited
@@ -42,10 +45,27 @@ from tui.records import WantedUnfit, search_of
 from tui.rows.session_rows import WANTED as CAME_AND_WENT
 from tui.rule_proposal import page, proposal
 from tui.scope_form import ScopeForm
-from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, PALETTE, RECORDS, SCREEN_ACTS, SESSIONS, THEME, WRITE
+from tui.screen_acts import (
+    ALWAYS,
+    APPLY,
+    CHOOSE_SCOPES,
+    CONNECTIONS,
+    COPY,
+    EDIT,
+    NAME,
+    NOTICES,
+    OF_PLACES,
+    PALETTE,
+    REASON,
+    RECORDS,
+    SCREEN_ACTS,
+    SESSIONS,
+    THEME,
+    WRITE,
+)
 from tui.shown import Shown
-from tui.state import Place, ScreenState
-from tui.words import plural
+from tui.state import Place, ScreenState, named, waiting_order
+from tui.words import order_words, plural
 
 SHORT_SECONDS: Final = 8.0
 LONG_SECONDS: Final = 30.0
@@ -60,7 +80,7 @@ PLACES: Final[Mapping[str, Place]] = {
     PENDING.name: Place.MAIN,
 }
 """Acts that only show something, and where the screen shows it."""
-_ON_A_ROW: Final = frozenset({When.WAITING_ORDER, When.WAITING_CLIENT, When.CLIENT, When.OPEN_ORDER, When.POSITION})
+_ON_A_ROW: Final = frozenset(When) - {When.ALWAYS, When.STOPPED, When.COMMAND_LINE}
 
 
 class Sends(Protocol):
@@ -126,22 +146,27 @@ class Acting:
             self.say(hindered, "dim")
         return bool(hindered)
 
+    def edit(self) -> None:
+        """Begin to type the name of the client at hand, or less of the order."""
+        target = self._state.target
+        if isinstance(target, ClientForm):
+            self._state.entry = Entry(Asks.NAME, "NAME of this client", LineEdit.of(target.name), about=named(target))
+        elif (order := waiting_order(target)) is not None:
+            words = order_words(order.proposed or order.request)
+            self._state.entry = Entry(Asks.EDIT, f"EDIT {words}", about=named(target))
+
     def ask_reason(self) -> None:
         """Ask why the order at hand is rejected; it is bound to that order, whatever is chosen later."""
         target = self._state.target
-        if isinstance(target, Order | PendingOrder) and not self.is_hindered():
+        if isinstance(target, Order | PendingOrder):
             order = target if isinstance(target, Order) else target.order
-            words = (order.proposed or order.request).words()
+            words = order_words(order.proposed or order.request)
             self._state.entry = Entry(Asks.REASON, f"WHY NOT {words}", about=str(order.order_id))
-
-    def ask_release(self, latch: Latch) -> None:
-        """Ask whether to release a latch."""
-        self.ask(latch_question(latch))
 
     def do(self, act: Act) -> None:
         """Carry out an act that a key means for what is at hand."""
         state, target = self._state, self._state.target
-        if act.when in _ON_A_ROW and act is not ALWAYS and self.is_hindered(version=act is APPROVE_ORDER):
+        if act.when in _ON_A_ROW and act is not ALWAYS and self.is_hindered(version=act in (APPROVE_ORDER, EDIT)):
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
@@ -163,6 +188,10 @@ class Acting:
             self._sends.send(Command(act.name, {"order_id": str(order.order_id)}))
         elif act is REVOKE and isinstance(target, ClientView):
             self._sends.send(Command(act.name, {"client": str(target.client)}))
+        elif act is RELEASE and isinstance(target, Latch):
+            self.ask(latch_question(target))
+        elif act is RESOLVE and isinstance(target, Order):
+            self.type(f"{act.command} {target.order_id} ")
         elif act is CLOSE and isinstance(target, HeldPosition):
             self._sends.look_to_close(close_of(target))
         elif any(argument.required for argument in act.arguments):
@@ -180,8 +209,10 @@ class Acting:
             self._moves.go(Place.SESSIONS)
             self._state.records.forget()
             self._sends.search(search_of(CAME_AND_WENT))
-        elif act is CONNECTIONS:
-            self._moves.go(Place.CONNECTIONS)
+        elif act in (CONNECTIONS, NOTICES):
+            self._moves.go(Place.CONNECTIONS if act is CONNECTIONS else Place.NOTICES)
+        elif act in OF_PLACES:
+            self._of_place(act)
         elif act is ALWAYS:
             self._propose()
         elif act is COPY:
@@ -196,6 +227,21 @@ class Acting:
             self.say(words, "ok")
         else:
             self.complain(f"No theme is called “{safe(name, 40)}”; tab behind :theme names them all.")
+
+    def _of_place(self, act: Act) -> None:
+        """Do what is done to the thing at hand, or say that there is none."""
+        state, target = self._state, self._state.target
+        if not fits_here(act, state):
+            self.complain(f"There is nothing here to {act.command}.")
+        elif act in (EDIT, NAME):
+            self.edit()
+        elif act is REASON:
+            self.ask_reason()
+        elif act is APPLY and state.scopes is not None:
+            self.change_scopes(state.scopes)
+        elif act is CHOOSE_SCOPES and isinstance(target, ClientView):
+            self._moves.go(Place.SCOPES)
+            state.scopes = ScopeForm(target)
 
     def search(self, wanted: str) -> str:
         """Show what a search of the audit finds; return what is wrong with the words, or nothing."""

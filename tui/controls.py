@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from cockpit.model.clock import Clock
-from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
 from cockpit.operator.act import Command
-from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER, RESOLVE
-from cockpit.operator.view import ClientView, PendingClient, PendingOrder
+from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER
+from cockpit.operator.view import PendingClient, PendingOrder
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
 from tui.closing import Closing, close_question
 from tui.decisions import quit_question, still_holds
-from tui.key_map import KeyMap, fits, is_unknown
+from tui.fixed_keys import Means, Where, meaning
+from tui.key_map import KeyMap
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Around, Moves
-from tui.scope_form import ScopeForm
 from tui.shown import Shown
 from tui.state import Pane, Place, ScreenState, named
 from tui.typed_lines import TypedLines
 
 _DENIALS = (DENY_CLIENT, DENY_ORDER)
-_BEGIN_AN_ACT = frozenset({"e", "s", "D", "r"})
-"""Keys that begin to type the words of an act."""
 
 
 class Controls:
@@ -61,9 +58,11 @@ class Controls:
 
     def _press(self, key: str, character: str | None) -> None:
         state = self.state
+        quits = meaning(Where.SCREEN, key) is Means.QUIT
+        answers = state.entry is not None or state.question is not None
         if self.keys.kills(key):
             self._acting.looks_only() if state.read_only else self._acting.kill()
-        elif key == "ctrl+q" or (key == "ctrl+c" and not (state.entry or state.question)):
+        elif quits and not (answers and (meaning(Where.LINE, key) or meaning(Where.QUESTION, key))):
             state.entry = None
             self._acting.ask(quit_question(state))
         elif state.entry is not None:
@@ -108,10 +107,11 @@ class Controls:
             entry.edit = entry.edit.typed(text)
 
     def _answer(self, question: Question, key: str) -> None:
-        if key in {"n", "escape", "q", "ctrl+c"}:
+        means = meaning(Where.QUESTION, key)
+        if means is Means.NO:
             self.state.question = None
             self.say("Nothing was done.", "dim")
-        elif key == "y" and self._shown.takes_yes(question):
+        elif means is Means.YES and self._shown.takes_yes(question):
             self._acting.say_yes(question)
         elif named(self.state.target) == question.about and self.keys.act_for(key, self.state) in _DENIALS:
             self.state.question = None
@@ -119,59 +119,36 @@ class Controls:
 
     def _act_or_move(self, key: str, character: str | None) -> None:
         state = self.state
-        act = self.keys.act_for(key, state)
+        act, means = self.keys.act_for(key, state), meaning(Where.SCREEN, key, character)
         if act is not None:
             self._acting.do(act)
-        elif key == "colon" or character == ":":
-            state.entry = Entry(Asks.COMMAND, ":")
-        elif key == "question_mark" or character == "?":
-            self.go(Place.HELP)
-        elif (key == "slash" or character == "/") and state.place is Place.MAIN:
-            text = state.calls.filter.text if state.calls.filter else ""
-            state.entry = Entry(Asks.FILTER, "/", LineEdit.of(text))
-        elif (key == "slash" or character == "/") and state.place is Place.RECORDS:
-            state.entry = Entry(Asks.RECORDS, "AUDIT", LineEdit.of(state.records_wanted))
-        elif key in {"q", "escape"}:
-            if key == "q" and state.place is Place.MAIN:
-                self._acting.ask(quit_question(state))
-            else:
-                self.escape()
-        elif key == "enter":
-            self._open()
-        elif key == "n":
-            self.go(Place.NOTICES)
-        elif self._moves.move(key):
-            pass
+        elif means is not None:
+            self._go_or_move(means)
         elif state.read_only:
-            if self.keys.is_bound(key) or key in _BEGIN_AN_ACT:
+            if self.keys.is_bound(key):
                 self._acting.looks_only()
-        elif not self._begin(key) and self.keys.is_bound(key) and state.place is Place.MAIN:
+        elif self.keys.is_for_waiting(key) and state.place is Place.MAIN:
             self._acting.nothing_chosen()
 
-    def _begin(self, key: str) -> bool:
-        """Begin the line of an act that needs words; False when the key begins none here."""
+    def _go_or_move(self, means: Means) -> None:
         state = self.state
-        if key == "e":
-            self._edit()
-        elif key == "D" and fits(DENY_ORDER, state.target, state.stopped):
-            self._acting.ask_reason()
-        elif key == "s" and state.place is Place.CLIENTS and isinstance(state.target, ClientView):
-            if not self._acting.is_hindered():
-                form = ScopeForm(state.target)
-                self.go(Place.SCOPES)
-                state.scopes = form
-        elif key == "a" and state.scopes is not None and state.place is Place.SCOPES:
-            if not self._acting.is_hindered():
-                self._acting.change_scopes(state.scopes)
-        elif key == "r" and isinstance(state.target, Latch):
-            if not self._acting.is_hindered():
-                self._acting.ask_release(state.target)
-        elif key == "r" and is_unknown(state.target):
-            if not self._acting.is_hindered():
-                self._acting.type(f"{RESOLVE.command} {named(state.target)} ")
+        if means is Means.PROMPT:
+            state.entry = Entry(Asks.COMMAND, ":")
+        elif means is Means.HELP:
+            self.go(Place.HELP)
+        elif means is Means.SEARCH and state.place is Place.MAIN:
+            text = state.calls.filter.text if state.calls.filter else ""
+            state.entry = Entry(Asks.FILTER, "/", LineEdit.of(text))
+        elif means is Means.SEARCH and state.place is Place.RECORDS:
+            state.entry = Entry(Asks.RECORDS, "AUDIT", LineEdit.of(state.records_wanted))
+        elif means is Means.LEAVE and state.place is Place.MAIN:
+            self._acting.ask(quit_question(state))
+        elif means in {Means.LEAVE, Means.BACK}:
+            self.escape()
+        elif means is Means.OPEN:
+            self._open()
         else:
-            return False
-        return True
+            self._moves.move(means)
 
     def _open(self) -> None:
         target = self.state.target
@@ -188,7 +165,7 @@ class Controls:
         elif self.state.scopes is not None and self.state.place is Place.SCOPES:
             self.state.scopes.change()
         elif isinstance(target, ClientForm):
-            self._edit() if target.at == NAME else target.change()
+            self._acting.edit() if target.at == NAME else target.change()
         elif self.state.place is Place.MAIN:
             self._acting.nothing_chosen()
 
@@ -243,10 +220,3 @@ class Controls:
             self.complain(f"✗ {closing.refused}")
         else:
             self._acting.ask(close_question(self.state, closing, command, self._clock.now()))
-
-    def _edit(self) -> None:
-        target = self.state.target
-        if isinstance(target, ClientForm):
-            self.state.entry = Entry(Asks.NAME, "NAME of this client", LineEdit.of(target.name), about=named(target))
-        elif isinstance(target, Order) and target.waits and not self._acting.is_hindered(version=True):
-            self.state.entry = Entry(Asks.EDIT, "EDIT", about=named(target))

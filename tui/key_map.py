@@ -6,14 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cockpit.model.latches import Latch
-from cockpit.model.orders import OPEN, Order, OrderState
+from cockpit.model.orders import Order
 from cockpit.operator.act import Act, When
-from cockpit.operator.acts import DENY_ORDER, KILL, LOGS, RESUME
-from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder
-from tui.client_form import ClientForm
-from tui.screen_acts import ALWAYS, CONNECTIONS, COPY, KNOWN, PALETTE, RECORDS, SESSIONS
-from tui.state import Pane, Place, ScreenState, Target
+from cockpit.operator.acts import KILL, LOGS, RESUME
+from cockpit.operator.view import PendingOrder
+from tui.fitting import is_offered
+from tui.fixed_keys import OF_LINES, RESERVED
+from tui.screen_acts import (
+    ALWAYS,
+    CHOOSE_SCOPES,
+    CONNECTIONS,
+    COPY,
+    EDIT,
+    KNOWN,
+    NAME,
+    NOTICES,
+    PALETTE,
+    REASON,
+    RECORDS,
+    SESSIONS,
+)
+from tui.state import Pane, Place, ScreenState
 
 SHORT: Final[Mapping[str, str]] = {
     "client.approve": "let in",
@@ -23,46 +36,22 @@ SHORT: Final[Mapping[str, str]] = {
     "order.cancel": "cancel",
     "client.revoke": "revoke",
     "position.close": "close",
+    "latch.release": "release",
+    "order.resolve": "resolve",
+    EDIT.name: "edit",
+    REASON.name: "with reason",
+    CHOOSE_SCOPES.name: "scopes",
 }
 """The word of an act beside its key, where its command is too long."""
 
-RESERVED: Final = frozenset(
-    [
-        "y",
-        "n",
-        "escape",
-        "enter",
-        "q",
-        "ctrl+q",
-        "ctrl+c",
-        "colon",
-        "slash",
-        "question_mark",
-        "tab",
-        "space",
-        "j",
-        "k",
-        "g",
-        "G",
-        "f",
-        "e",
-        "s",
-        "D",
-        "r",
-        "up",
-        "down",
-        "left",
-        "right",
-        "home",
-        "end",
-        "pageup",
-        "pagedown",
-        "ctrl+d",
-        "ctrl+u",
-    ]
-)
-"""Keys that can't be given to an act: questions, movement, typed lines and ways out hang on them."""
+_RANKS: Final[Mapping[str, int]] = {
+    EDIT.name: 2, NAME.name: 2, CHOOSE_SCOPES.name: 2, REASON.name: 6, ALWAYS.name: 7
+}  # fmt: skip
+"""How soon a key leaves the last row where room is short; those of acts that aren't named leave last."""
 _ANYWHERE: Final = frozenset({When.ALWAYS, When.STOPPED, When.COMMAND_LINE})
+_TOGETHER: Final = (frozenset({When.OPEN_ORDER, When.UNKNOWN_ORDER}),)
+"""What one row may be at the same time."""
+_WAITING: Final = frozenset({When.WAITING_ORDER, When.WAITING_CLIENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +62,6 @@ class KeyHint:
     word: str
     rank: int
     """Low ranks stay when room is short."""
-
-
-def fits(act: Act, target: Target | None, stopped: bool) -> bool:
-    """Whether an act makes sense for what the keys act on."""
-    match act.when:
-        case When.ALWAYS:
-            return True
-        case When.WAITING_ORDER:
-            return isinstance(target, PendingOrder) or (isinstance(target, Order) and target.waits)
-        case When.WAITING_CLIENT:
-            return isinstance(target, PendingClient | ClientForm)
-        case When.CLIENT:
-            return isinstance(target, ClientView)
-        case When.OPEN_ORDER:
-            return isinstance(target, Order) and target.state in OPEN - {OrderState.PENDING}
-        case When.POSITION:
-            return isinstance(target, HeldPosition)
-        case When.STOPPED:
-            return stopped
-        case When.COMMAND_LINE:
-            return False
-
-
-def is_unknown(target: Target | None) -> bool:
-    """Whether keys act on an order that nobody can say the fate of."""
-    return isinstance(target, Order) and target.state is OrderState.UNKNOWN
 
 
 class KeyMap:
@@ -121,6 +84,8 @@ class KeyMap:
             self.complaints.append(f"keys: {key!r} is taken")
         elif act is not KILL and (other := self._clash(act, key)) is not None:
             self.complaints.append(f"keys: {key!r} is {other.command}; {act.command} keeps its own")
+        elif act is KILL and (key in OF_LINES or len(key) == 1):
+            self.complaints.append(f"keys: {key!r} is typed in lines; kill has {spoken(KILL.key)}")
         elif act is KILL and self.is_bound(key):
             self.complaints.append(f"keys: {key!r} is taken; kill has {spoken(KILL.key)}")
         elif act is KILL:
@@ -131,8 +96,7 @@ class KeyMap:
     def _clash(self, act: Act, key: str) -> Act | None:
         """Return another act that the key would mean in the same place."""
         others = (KNOWN[name] for name, taken in self._keys.items() if taken == key and name != act.name)
-        both = {act.when} & _ANYWHERE
-        return next((one for one in others if both or one.when in _ANYWHERE or one.when is act.when), None)
+        return next((one for one in others if _meet(one.when, act.when)), None)
 
     def kills(self, key: str) -> bool:
         """Whether a key is the kill switch."""
@@ -141,11 +105,16 @@ class KeyMap:
     def act_for(self, key: str, state: ScreenState) -> Act | None:
         """Return the act that a key means here and now; a screen that only looks has none that changes anything."""
         fitting = (KNOWN[name] for name, bound in self._keys.items() if bound == key and name != KILL.name)
-        return next((act for act in fitting if _is_offered(act, state) or _is_typed_alone(act, state)), None)
+        return next((act for act in fitting if is_offered(act, state) or _is_typed_alone(act, state)), None)
 
     def is_bound(self, key: str) -> bool:
         """Whether a key means some act in some place."""
         return key in self._keys.values()
+
+    def is_for_waiting(self, key: str) -> bool:
+        """Whether a key acts on what waits in the queue."""
+        acts = (KNOWN[name] for name, bound in self._keys.items() if bound == key)
+        return any(act.when in _WAITING and act not in (EDIT, NAME) for act in acts)
 
     def key_of(self, act: Act) -> str:
         """Return the key of an act as people write it, or nothing."""
@@ -169,8 +138,8 @@ class KeyMap:
             found += [KeyHint(self.enter, opens, 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = KNOWN[name]
-            if act is not KILL and act.when is not When.ALWAYS and _is_offered(act, state):
-                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), 7 if act is ALWAYS else 1))
+            if act is not KILL and act.when is not When.ALWAYS and is_offered(act, state):
+                found.append(KeyHint(spoken(key), SHORT.get(name, act.command), _RANKS.get(name, 1)))
         found += _of_place(state)
         if state.place is Place.MAIN:
             if state.stopped and not state.read_only:
@@ -179,7 +148,7 @@ class KeyMap:
                 found.append(KeyHint(spoken(self._keys.get(name, "")), KNOWN[name].command, rank))
             found += [
                 *self._also(),
-                KeyHint("n", "notices", 8),
+                KeyHint(spoken(self._keys.get(NOTICES.name, "")), "notices", 8),
                 KeyHint("/", "filter", 5),
                 KeyHint(":", "cmd", 3),
                 KeyHint("?", "help", 2),
@@ -198,34 +167,21 @@ class KeyMap:
         return found
 
 
-def _is_offered(act: Act, state: ScreenState) -> bool:
-    return fits(act, state.target, state.stopped) and not (state.read_only and act.changes)
-
-
 def _is_typed_alone(act: Act, state: ScreenState) -> bool:
     """Whether an act that has no key of its own, and was given one, may go on."""
     return act.when is When.COMMAND_LINE and not (state.read_only and act.changes)
 
 
+def _meet(one: When, other: When) -> bool:
+    """Whether one key would mean both in some place."""
+    return one is other or bool({one, other} & _ANYWHERE) or frozenset({one, other}) in _TOGETHER
+
+
 def _of_place(state: ScreenState) -> list[KeyHint]:
-    if state.read_only:
-        return []
-    target = state.target
-    if fits(DENY_ORDER, target, state.stopped):
-        reason = [KeyHint("D", "with reason", 6)]
-        return [KeyHint("e", "edit", 2), *reason] if state.place is Place.ORDER else reason
-    if isinstance(target, Latch):
-        return [KeyHint("r", "release", 1)]
-    if is_unknown(target):
-        return [KeyHint("r", "resolve", 1)]
-    match state.place:
-        case Place.CLIENT:
-            return [KeyHint("j k", "choose", 2), KeyHint("space", "change", 2), KeyHint("e", "name", 2)]
-        case Place.SCOPES:
-            return [KeyHint("a", "apply", 1), KeyHint("j k", "choose", 2), KeyHint("space", "toggle", 1)]
-        case Place.CLIENTS if state.clients.chosen is not None:
-            return [KeyHint("s", "scopes", 2)]
-    return []
+    toggles = {Place.CLIENT: "change", Place.SCOPES: "toggle"}
+    word = "" if state.read_only else toggles.get(state.place, "")
+    rank = 1 if state.place is Place.SCOPES else 2
+    return [KeyHint("j k", "choose", 2), KeyHint("space", word, rank)] if word else []
 
 
 def spoken(key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from tui.client_form import ClientForm
+from tui.fixed_keys import Means
 from tui.state import Pane, Place, ScreenState, grouped
 
 _TEXTS: Final = frozenset(
@@ -44,17 +45,20 @@ class Moves:
         self._state = state
         self._around = around
 
-    def move(self, key: str) -> bool:
-        """Apply a movement key; False when it is none."""
+    def move(self, means: Means) -> bool:
+        """Apply a movement; False when it is none here."""
         state = self._state
         page = max(1, self._around.stream_height() - 1)
-        steps = {"down": 1, "j": 1, "up": -1, "k": -1}.get(key)
-        pages = {"pagedown": page, "ctrl+d": page // 2, "pageup": -page, "ctrl+u": -(page // 2)}.get(key)
-        if key == "tab" and state.place is Place.MAIN:
+        steps = {Means.DOWN: 1, Means.UP: -1}.get(means)
+        pages = {
+            Means.PAGE_DOWN: page, Means.HALF_DOWN: page // 2, Means.PAGE_UP: -page, Means.HALF_UP: -(page // 2)
+        }.get(means)  # fmt: skip
+        changes = {Means.CHANGE: 1, Means.CHANGE_BACK: -1}.get(means)
+        if means is Means.PANE and state.place is Place.MAIN:
             state.pane = Pane.STREAM if state.pane is Pane.QUEUE else Pane.QUEUE
-        elif key in {"G", "f", "end"}:
+        elif means is Means.LAST:
             self._to_end()
-        elif key in {"g", "home"}:
+        elif means is Means.FIRST:
             self._by(-_ALL)
         elif steps is not None:
             self._by(steps)
@@ -63,10 +67,10 @@ class Moves:
                 state.calls.scroll(pages, self._around.stream_height())
             else:
                 self._by(pages)
-        elif isinstance(state.target, ClientForm) and key in {"space", "left", "right"}:
-            state.target.change(-1 if key == "left" else 1)
-        elif state.place is Place.SCOPES and state.scopes is not None and key in {"space", "left", "right"}:
-            state.scopes.change(-1 if key == "left" else 1)
+        elif isinstance(state.target, ClientForm) and changes is not None:
+            state.target.change(changes)
+        elif state.place is Place.SCOPES and state.scopes is not None and changes is not None:
+            state.scopes.change(changes)
         else:
             return False
         return True

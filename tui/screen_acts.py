@@ -50,8 +50,25 @@ THEME: Final = Act(
     changes=False,
 )
 
+EDIT: Final = Act(
+    "screen.edit", "edit", "Lower a waiting order before it is approved", key="e", when=When.WAITING_ORDER
+)
+NAME: Final = Act("screen.name", "name", "Give the client at hand another name", key="e", when=When.WAITING_CLIENT)
+REASON: Final = Act("screen.reason", "reason", "Deny a waiting order, saying why", key="D", when=When.WAITING_ORDER)
+CHOOSE_SCOPES: Final = Act(
+    "screen.scopes", "choose-scopes", "Choose what a client may do, and see the difference", key="s", when=When.CLIENT
+)
+APPLY: Final = Act("screen.apply", "apply", "Change the scopes as chosen", key="a", when=When.CLIENT)
+NOTICES: Final = Act("screen.notices", "notices", "Show what the host had to say", changes=False, key="n")
+
 SCREEN_ACTS: Final[Mapping[str, Act]] = {
-    act.name: act for act in (PALETTE, RECORDS, CONNECTIONS, SESSIONS, ALWAYS, COPY, WRITE, THEME)
-}
+    act.name: act
+    for act in (
+        EDIT, NAME, REASON, CHOOSE_SCOPES, APPLY, PALETTE, RECORDS, CONNECTIONS, SESSIONS, NOTICES, ALWAYS, COPY, WRITE,
+        THEME,
+    )
+}  # fmt: skip
+OF_PLACES: Final = (EDIT, NAME, REASON, CHOOSE_SCOPES, APPLY)
+"""What is done to the thing at hand, and changes something or begins to."""
 KNOWN: Final[Mapping[str, Act]] = {**ACTS, **SCREEN_ACTS}
 """Everything that has a name, a key or words on the screen."""

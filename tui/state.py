@@ -74,6 +74,12 @@ def named(target: Target | None) -> str:
     return ""
 
 
+def waiting_order(target: Target | None) -> Order | None:
+    """Return the order that keys act on and that waits for the operator, on its row or on its ticket."""
+    order = target.order if isinstance(target, PendingOrder) else target
+    return order if isinstance(order, Order) and order.waits else None
+
+
 def _latch_key(latch: Latch) -> str:
     return latch.latch_id
 

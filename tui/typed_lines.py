@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from cockpit.model.orders import Order
 from cockpit.operator.act import Command
 from cockpit.operator.acts import APPROVE_CLIENT, DENY_ORDER, LIMITS
 from tui.acting import PLACES, Acting, Sends
@@ -14,14 +13,16 @@ from tui.commands import LineUnfit, command_of
 from tui.completing import completion
 from tui.decisions import order_question, quit_question
 from tui.finding import found_by
+from tui.fixed_keys import Means, Where, meaning
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Moves
 from tui.order_edit import EditUnfit, edited
-from tui.state import ScreenState
+from tui.state import ScreenState, waiting_order
 from tui.totp_prompt import command_with
 
 _LONGEST_REASON: Final = 200
+_COMPLETES: Final = frozenset({Means.COMPLETE, Means.COMPLETE_BACK})
 
 
 class TypedLines:
@@ -36,25 +37,26 @@ class TypedLines:
 
     def press(self, entry: Entry, key: str, character: str | None) -> None:
         """Take one key."""
-        if key in {"escape", "ctrl+c"}:
+        means = meaning(Where.LINE, key)
+        if means is Means.DROP:
             self._state.entry, self._state.code_sought = None, ""
-        elif key == "enter":
+        elif means is Means.ENTER:
             entry.note = ""
             self._submit(entry)
-        elif key in {"up", "down"} and entry.asks is Asks.COMMAND:
-            self._recall(entry, -1 if key == "up" else 1)
-        elif key in {"up", "down"} and entry.asks is Asks.PALETTE:
-            entry.place += -1 if key == "up" else 1
-        elif key in {"tab", "shift+tab"}:
+        elif means in {Means.OLDER, Means.NEWER} and entry.asks is Asks.COMMAND:
+            self._recall(entry, -1 if means is Means.OLDER else 1)
+        elif means in {Means.OLDER, Means.NEWER} and entry.asks is Asks.PALETTE:
+            entry.place += -1 if means is Means.OLDER else 1
+        elif means in _COMPLETES:
             if entry.asks is Asks.COMMAND:
-                self._complete(entry, -1 if key == "shift+tab" else 1)
+                self._complete(entry, -1 if means is Means.COMPLETE_BACK else 1)
         elif key == "backspace" and not entry.edit.text:
             self._state.entry = None
         elif (changed := entry.edit.pressed(key)) is not None:
             entry.edit = changed
         elif character is not None and character.isprintable():
             entry.edit = entry.edit.typed(character)
-        if key not in {"tab", "shift+tab"} and entry.asks is Asks.COMMAND:
+        if means not in _COMPLETES and entry.asks is Asks.COMMAND:
             self._offer(entry)
         elif entry.asks is Asks.PALETTE:
             entry.place = min(max(0, entry.place), max(0, len(found_by(entry.edit.text, self._state.read_only)) - 1))
@@ -199,13 +201,13 @@ class TypedLines:
             self._sends.send(Command(DENY_ORDER.name, arguments if text else {"order_id": entry.about}))
 
     def _edited(self, entry: Entry, text: str) -> None:
-        target = self._state.target
+        order = waiting_order(self._state.target)
         self._state.entry = None
-        if not isinstance(target, Order) or not target.waits or target.order_id != entry.about:
+        if order is None or order.order_id != entry.about:
             self._acting.complain("That order no longer waits.")
             return
         try:
-            changed = edited(target.proposed or target.request, text)
+            changed = edited(order.proposed or order.request, text)
         except EditUnfit as problem:
             entry.note = str(problem)
             self._state.entry = entry
@@ -213,4 +215,4 @@ class TypedLines:
         if self._acting.is_hindered(version=True):
             entry.note, self._state.entry = "that order has only just changed; look, and press ⏎ again", entry
             return
-        self._acting.ask(order_question(self._state, target, changed))
+        self._acting.ask(order_question(self._state, order, changed))

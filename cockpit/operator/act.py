@@ -45,6 +45,8 @@ class When(StrEnum):
     CLIENT = "client"
     OPEN_ORDER = "open order"
     POSITION = "position"
+    LATCH = "latch"
+    UNKNOWN_ORDER = "unknown order"
     STOPPED = "stopped"
     COMMAND_LINE = "command line"
 

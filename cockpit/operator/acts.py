@@ -199,7 +199,8 @@ RESOLVE = Act(
     "Say what became of an order that is unknown; the broker's books overrule it",
     Danger.TWO_STEPS,
     (_need("order_id", "Id of the order"), _need("state", "cancelled, rejected or expired")),
-    when=When.COMMAND_LINE,
+    key="r",
+    when=When.UNKNOWN_ORDER,
 )
 CANCEL = Act(
     "order.cancel",
@@ -262,7 +263,8 @@ RELEASE = Act(
     "Release what a limit has latched; it is counted anew from then on",
     Danger.TWO_STEPS,
     (_need("latch", "Its name, such as daily_loss:paper, as limits shows it"),),
-    when=When.COMMAND_LINE,
+    key="r",
+    when=When.LATCH,
     totp=TotpDue.FOR_RISK,
 )
 LOGS = Act(

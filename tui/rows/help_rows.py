@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from cockpit.operator.act import Act, Danger, When
 from cockpit.operator.acts import ACTS, PENDING, STATUS
-from tui.cells import Line, Span, clip, heading, left, wrap
+from tui.cells import Line, Span, clip, heading, left, width_of, wrap
+from tui.fixed_keys import FIXED, Where
 from tui.key_map import KeyMap
 from tui.screen_acts import KNOWN
 
-_MOVES = (
-    ("↑ ↓ j k  choose", "enter  open", "tab  queue or calls", "esc  back", "q  quit"),
-    ("PgUp PgDn  look back", "G  follow", "/  filter: client:x state:denied !word"),
-    ("tab j k enter  a call in full", "Y  copy", ":write FILE  what is shown"),
-    (":  command, tab completes", "e  edit an order down", "s  change scopes"),
-    ("D  deny, saying why", "n  notices", "r  release a latch, resolve an unknown order"),
-)
+
+_TIED = "\u00a0"
+"""Keeps the words of a command in one row."""
 
 
 def help_rows(keys: KeyMap, width: int) -> list[Line]:
     """One row for each act: what to press, what to type, what it does."""
     title = [Span(" HELP", "title"), Span("  keys, and commands after :", "dim")]
     lines = [heading(title, [Span("esc back", "dim")], width)]
-    for row in _MOVES:
-        spans: list[Span] = []
-        for pair in row:
-            key, _, word = pair.partition("  ")
-            spans += [Span(f" {key} ", "key"), Span(f"{word}  ", "dim")]
-        lines.append(Line(clip(spans, width)))
+    lines += _fixed_rows(width)
     acts = [act for act in KNOWN.values() if act.when is not When.COMMAND_LINE and act not in (STATUS, PENDING)]
     for act in sorted(acts, key=lambda act: (act.name != "kill", not keys.key_of(act))):
         press = Span(left(f" {_press(act, keys)}", 8), "key")
         first, *more = wrap(act.help, max(20, width - 23), 2)
         lines.append(Line(clip((press, Span(left(act.command, 14), "strong"), Span(first)), width)))
         lines += [Line((Span(" " * 22), Span(row))) for row in more]
-    others = ", ".join(act.command for act in ACTS.values() if act.when is When.COMMAND_LINE)
-    rows = wrap(others, max(20, width - 10))
+    others = [act.command.replace(" ", _TIED) for act in ACTS.values() if act.when is When.COMMAND_LINE]
+    rows = [row.replace(_TIED, " ") for row in wrap(", ".join(others), max(20, width - 10))]
     return [
         *lines,
         *(Line((Span(" also    " if not at else " " * 9, "dim"), Span(row, "strong"))) for at, row in enumerate(rows)),
     ]
+
+
+def _fixed_rows(width: int) -> list[Line]:
+    """The keys that are the same everywhere, as many to a row as fit."""
+    rows: list[list[Span]] = [[]]
+    for one in FIXED:
+        if one.where is Where.SCREEN:
+            pair = [Span(f" {one.shown} ", "key"), Span(f"{one.help} ", "dim")]
+            if width_of([*rows[-1], *pair]) > width:
+                rows.append([])
+            rows[-1] += pair
+    return [Line(tuple(row)) for row in rows]
 
 
 def _press(act: Act, keys: KeyMap) -> str:
