@@ -199,7 +199,8 @@ class ByHand:
         killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
         ended = await self._cancel_open(name, by)
         positions = await connection.ask(connection.broker.positions())
-        for symbol in sorted(one.symbol for one in positions if one.quantity):
+        # what was sold is bought back first: what covers it may not go before it
+        for _, symbol in sorted((one.quantity > ZERO, one.symbol) for one in positions if one.quantity):
             if self._killed and not killed:
                 left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
                 continue

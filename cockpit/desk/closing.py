@@ -68,9 +68,12 @@ class Closing:
         return Wanted.alone(leg.request, held)
 
     async def of_all(self, connection: Connection, order_type: OrderType) -> Wanted:
-        """Return the orders that close every position: market orders, or limits at the touch."""
+        """Return the orders that close every position: market orders, or limits at the touch.
+
+        What was sold is bought back first: what covers it may not go before it.
+        """
         market, legs = Market(connection), list[Leg]()
-        for symbol, held in sorted((await _held(connection)).items()):
+        for symbol, held in sorted((await _held(connection)).items(), key=lambda one: (one[1] > ZERO, one[0])):
             price = None
             if order_type is OrderType.LIMIT:
                 touch = (await market.quote(await market.resolve(symbol))).touch(closes(held))

@@ -12,6 +12,7 @@ from cockpit.brokers.base import Capabilities
 from cockpit.desk.approvals import lowers_risk
 from cockpit.model.checks import CheckResult
 from cockpit.model.money import ZERO, plain
+from cockpit.model.options import read_option
 from cockpit.model.orders import AT_BROKER, Linkage, Order, OrderRequest, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refusal, refuse
 
@@ -191,11 +192,16 @@ def may_still_fill(order: Order, group: Sequence[Order]) -> Decimal:
 
 
 def worth(orders: Sequence[Order]) -> Decimal | None:
-    """Return about how much waiting orders come to, at their own prices or those at which they were asked for."""
+    """Return about how much waiting orders come to, at their own prices or those at which they were asked for.
+
+    Options count as they were judged: a contract is many units, and an order doesn't say how many.
+    """
     values: list[Decimal] = []
     for one in orders:
         request = one.proposed or one.request
         price = request.limit_price or request.stop_price or one.asked_at_price
+        if read_option(request.symbol) is not None:
+            price = one.unit_worth
         if price is None:
             return None
         values.append(price * request.quantity)

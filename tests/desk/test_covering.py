@@ -9,11 +9,11 @@ import pytest
 
 from cockpit.desk.approvals import drift
 from cockpit.desk.covering import kept_for
-from cockpit.desk.groups import Leg, basket
+from cockpit.desk.groups import Leg, basket, worth
 from cockpit.desk.surroundings import Neighbour
 from cockpit.model.instruments import Instrument, InstrumentKind
 from cockpit.model.options import read_option
-from cockpit.model.orders import OrderState, Role, Side
+from cockpit.model.orders import OrderState, OrderType, Role, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import Safe
 from cockpit.model.trading import Mode
@@ -21,6 +21,7 @@ from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from tests.desk.desks import market, open_desk, place
 from tests.desk.risk_scenes import ALFA, order, resting
+from tests.desk.test_by_hand import by_hand
 
 CALL, HIGHER, PUT, LOWER = (f"ALFA260320{strike}" for strike in ("C00360000", "C00370000", "P00350000", "P00340000"))
 
@@ -87,6 +88,7 @@ OPTIONS = ConnectionSettings(
         approval_seconds=3600,
     )
 )  # fmt: skip
+BRVO_CALL = "BRVO260417C00026500"
 NEAR, NEAR_HIGHER = "ALFA260306C00360000", "ALFA260306C00370000"
 
 
@@ -123,3 +125,36 @@ async def test_an_options_price_may_drift_farther_before_the_approval_than_a_sha
         assert isinstance(said, Refusal)
         assert said.code == "PRICE_MOVED"
         assert not isinstance(await desk.decisions.approve(option.order_id, None, None, None, "test"), Refusal)
+
+
+async def test_a_covered_call_is_flattened_though_its_shares_come_first_by_name(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        claude = desk.grants.give("claude")
+        legs = [Leg(market("BRVO", "100"), Role.LEG), Leg(market(BRVO_CALL, side=Side.SELL), Role.LEG)]
+        orders = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-covered-1")
+        await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+        broker = desk.connections.need("paper").broker
+        assert [one.quantity for one in await broker.positions()] == [100, -1]
+        closing = await desk.orders.closing.of_all(desk.connections.need("paper"), OrderType.MARKET)
+        assert [leg.request.side for leg in closing.legs] == [Side.BUY, Side.SELL]
+        group = await desk.orders.place_group(desk.admitted(claude), closing, "key-closing-1")
+        await desk.decisions.approve(group[0].order_id, None, None, None, "test")
+        assert await broker.positions() == ()
+
+
+async def test_waiting_options_come_to_their_contracts_worth(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        order = await place(desk, desk.grants.give("claude"), market(NEAR))
+        ask = await desk.touch(NEAR, Side.BUY)
+        assert worth([order]) == ask * Decimal("1.03") * 100
+
+
+async def test_the_operators_flattening_buys_back_what_was_sold_first(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        claude = desk.grants.give("claude")
+        legs = [Leg(market("BRVO", "100"), Role.LEG), Leg(market(BRVO_CALL, side=Side.SELL), Role.LEG)]
+        orders = await desk.orders.place_group(desk.admitted(claude), basket(legs), "key-covered-1")
+        await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+        done = await by_hand(desk).flatten("paper", "screen")
+        assert done.left == ()
+        assert await desk.connections.need("paper").broker.positions() == ()

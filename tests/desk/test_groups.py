@@ -450,7 +450,7 @@ async def test_everything_is_closed_with_one_decision(desk: Desk, claude: Caller
     await hold(desk, claude, market(quantity="3"), "key-hold-01")
     await hold(desk, claude, market("BRVO", "2", Side.SELL), "key-hold-02")
     wanted = await desk.orders.closing.of_all(desk.admitted(claude).connection, OrderType.LIMIT)
-    assert [leg.request.side for leg in wanted.legs] == [Side.SELL, Side.BUY]
+    assert [leg.request.side for leg in wanted.legs] == [Side.BUY, Side.SELL]
     orders = await ask(desk, claude, wanted)
     await approve(desk, orders[0])
     held = await desk.connections.need("paper").broker.positions()

@@ -189,6 +189,8 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(around=quoted("98.99", "101"), policy=TIGHT_SPREAD)),
     ("SPREAD_TOO_WIDE", case(around=replace(quoted("95", "105"), instrument=OPTION), policy=of(max_spread_options="0.1")),
      case(around=replace(quoted("94.99", "105"), instrument=OPTION), policy=of(max_spread_options="0.1"))),
+    ("SPREAD_TOO_WIDE", case(around=replace(quoted("0.01", "0.03"), instrument=OPTION)),
+     case(around=replace(quoted("0.01", "0.04"), instrument=OPTION))),
     ("SPREAD_TOO_WIDE", case(), case(around=quoted(bid=None))),
     ("INSTRUMENT_HALTED", case(around=seen(halted=False)), case(around=seen(halted=True))),
     ("SESSION_CLOSED", case(), case(around=seen(session=CLOSED_MARKET))),

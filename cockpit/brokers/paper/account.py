@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +29,8 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.database import Store
 from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Account:
@@ -139,6 +142,8 @@ class Account:
         except (StoreUnavailable, StoreBusy) as error:
             raise BrokerUnavailable(f"the paper account's journal can't be written: {error}") from error
         for each in applied:
+            if isinstance(each.event, Settled):
+                _LOG.info("%s has ended and was settled at %s", each.event.symbol, each.event.price)
             for fact in each.step.facts:
                 self._sink(fact)
 

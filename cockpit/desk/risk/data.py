@@ -16,6 +16,8 @@ from cockpit.settings.policy import PolicySettings
 SKEW_SECONDS: Final = 2
 """How far a price may be ahead of our clock: one second because sources round their times to whole ones, and one for
 two hosts whose clocks are kept by NTP. A price that claims more would look fresh for as long as it lies."""
+_NARROW_TICKS: Final = 2
+"""A spread that is narrow enough for options of any price: of those worth cents no part of the middle is."""
 _AROUND_THE_CLOCK = frozenset({InstrumentKind.CRYPTO})
 
 
@@ -59,12 +61,14 @@ def live_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdic
 
 @check("D3", "SPREAD_TOO_WIDE", "OpenTrading", parameters=("max_spread", "max_spread_options"), inputs=("quote",))
 def spread(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """Bid and ask are close enough for the touch to mean something."""
+    """Bid and ask are close enough for the touch to mean something; an option's may always be two ticks apart."""
     quote = known(seen.quote, "bid and ask")
     bid, ask = known(quote.bid, "the bid"), known(quote.ask, "the ask")
     limit = policy.max_spread
     if seen.instrument.kind is InstrumentKind.OPTION:
-        limit = policy.max_spread_options
+        limit, narrow = policy.max_spread_options, _NARROW_TICKS * seen.instrument.tick
+        if ask - bid <= narrow:
+            return judged(True, plain(narrow), plain(ask - bid), f"The spread is {plain(ask - bid)}.")
     return at_most(limit, (ask - bid) * 2 / (ask + bid), "The spread is", percent)
 
 
