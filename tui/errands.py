@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.refusals import Mender, Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.operator.act import Command
 from cockpit.operator.acts import ACTS, EXPIRE, LOGS, SCOPES
@@ -34,6 +34,13 @@ _SENTENCE = (SCOPES, EXPIRE)
 """Acts whose sentence says it all; the authorities beside it are for programs."""
 
 T = TypeVar("T")
+
+
+_MENDED: Final = {
+    Mender.CLIENT: " The client has to mend it.",
+    Mender.BROKER: " The broker has to mend it.",
+    Mender.HOST: " The host has to mend it; its log (L) may say more.",
+}
 
 
 class Told(Protocol):
@@ -248,5 +255,5 @@ async def _guarded(work: Awaitable[T | Refusal], what: str) -> T | Refusal:
 
 
 def _words(refusal: Refusal) -> str:
-    """Say a refusal: its code, what is wrong, and who can mend it."""
-    return f"✗ {refusal.code}: {refusal.message} To be mended by: {refusal.who_can_fix}."
+    """Say a refusal: its code, what is wrong, and who can mend it where that isn't whoever reads it."""
+    return f"✗ {refusal.code}: {refusal.message}{_MENDED.get(refusal.who_can_fix, '')}"

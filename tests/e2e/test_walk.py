@@ -119,7 +119,7 @@ async def edit(walk: Walk, claude: Assistant) -> None:
     await walk.tmux.wait(" ORDER PAPER from claude", "e edit")
     await walk.turn()
     await walk.keys("e")
-    await walk.tmux.wait("smaller quantity")
+    await walk.tmux.wait("EDIT BUY 10 ALFA LMT", "less: 50")
     await walk.line("11")
     await walk.tmux.wait("the quantity may only become smaller")
     walk.tmux.keys("C-u")

@@ -244,6 +244,17 @@ async def test_an_edit_only_lowers_the_risk_and_is_asked_again() -> None:
         ]
 
 
+async def test_a_waiting_order_is_edited_on_its_row_too_and_the_line_says_which() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.press("j", "j", "e")
+        assert "EDIT BUY 100 ALFA LMT 412.30 DAY" in seat.text
+        await seat.type("7")
+        await seat.press("enter")
+        assert "APPROVE EDITED  buy 7 ALFA limit 412.30, for claude?" in seat.text
+        await seat.press("y")
+        assert seat.sent == [("order.approve", {"order_id": CLAUDE, "version": "2", "quantity": "7"})]
+
+
 async def test_resume_takes_its_word() -> None:
     face = busy_face()
     face.seen = replace(face.seen, switch=TradingSwitch(TradingState.HALTED, NOW, safe("")))
@@ -285,11 +296,20 @@ async def test_clients_are_revoked_and_orders_cancelled_from_their_lists() -> No
 
 async def test_a_refusal_is_shown_with_its_code_and_who_can_mend_it() -> None:
     face = busy_face()
+    face.answers["order.deny"] = refuse("AUDIT_UNAVAILABLE")
+    async with seated(face) as seat:
+        await seat.press("d")
+        assert "✗ AUDIT_UNAVAILABLE: " in seat.text
+        assert "The host has to mend it; its log (L) may say more." in " ".join(seat.text.split())
+
+
+async def test_a_refusal_that_the_operator_can_mend_does_not_send_him_to_himself() -> None:
+    face = busy_face()
     face.answers["order.deny"] = refuse("ALREADY_DECIDED")
     async with seated(face) as seat:
         await seat.press("d")
         assert "✗ ALREADY_DECIDED: Somebody or something else has decided this already." in seat.text
-        assert "mended by: operator" in seat.text
+        assert "mend" not in seat.text
 
 
 async def test_a_face_that_breaks_is_shown_as_a_refusal_and_the_screen_lives_on(

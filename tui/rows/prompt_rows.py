@@ -119,7 +119,7 @@ def _next(entry: Entry, looks_only: bool) -> str:
         case Asks.TOTP:
             return "six digits, or a backup code   esc back"
         case Asks.EDIT:
-            return "smaller quantity, @ limit, or both: 50 @ 411.90"
+            return "less: 50, @ 411.90 or 50 @ 411.90"
     return "⏎ takes it   esc back"
 
 
