@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from cockpit.model.money import plain
@@ -11,6 +11,8 @@ from cockpit.model.orders import OrderRequest, OrderType, TimeInForce
 
 _SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _WHOLE_FROM: Final = Decimal(1000)
+_WHOLE: Final = Decimal(1)
+_CENT: Final = Decimal("0.01")
 _DIGITS_OF_A_NUMBER: Final = 5
 
 
@@ -18,16 +20,20 @@ def money(value: Decimal | None, currency: str = "USD") -> str:
     """Say an amount: ``$41,230``, ``$12.50``, ``CHF 900.00``; cents only below a thousand."""
     if value is None:
         return "?"
-    size = abs(value)
-    text = f"{size:,.0f}" if size >= _WHOLE_FROM else f"{size:,.2f}"
+    shown = _shown(value)
     sign = _SIGNS.get(currency, f"{currency} " if currency else "")
-    return f"{'-' if value < 0 else ''}{sign}{text}"
+    return f"{'-' if shown < 0 else ''}{sign}{abs(shown):,f}"
+
+
+def _shown(value: Decimal) -> Decimal:
+    """Round as traders do, half a cent away from zero; what is nothing then has no sign."""
+    return value.quantize(_WHOLE if abs(value) >= _WHOLE_FROM else _CENT, ROUND_HALF_UP)
 
 
 def gain(value: Decimal | None, currency: str = "USD") -> str:
     """Say a profit or a loss, always with its sign."""
     text = money(value, currency)
-    return f"+{text}" if value is not None and value > 0 else text
+    return f"+{text}" if value is not None and _shown(value) > 0 else text
 
 
 def price(value: Decimal | None) -> str:

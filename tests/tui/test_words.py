@@ -47,6 +47,16 @@ def test_a_gain_always_has_its_sign() -> None:
     assert (gain(Decimal(5)), gain(Decimal(-5)), gain(Decimal(0))) == ("+$5.00", "-$5.00", "$0.00")
 
 
+def test_half_a_cent_is_rounded_away_from_zero_and_less_has_no_sign() -> None:
+    assert (gain(Decimal("0.005")), gain(Decimal("-0.005"))) == ("+$0.01", "-$0.01")
+    assert (gain(Decimal("0.0049")), gain(Decimal("-0.0049"))) == ("$0.00", "$0.00")
+    assert (money(Decimal("0.125")), money(Decimal("1000.50")), money(Decimal("-1000.5"))) == (
+        "$0.13",
+        "$1,001",
+        "-$1,001",
+    )
+
+
 @pytest.mark.parametrize(("value", "said"), [("412.3", "412.30"), ("0.0525", "0.0525"), ("10500", "10,500.00")])
 def test_a_price_has_at_least_two_places_and_never_loses_one(value: str, said: str) -> None:
     assert price(Decimal(value)) == said
