@@ -7,6 +7,7 @@ from cockpit.operator.act import Done
 from tests.tui.fake_face import NOW, audit_rows, audited_face, call
 from tests.tui.screens import seated
 from tui.records import WantedUnfit, records_of, search_for, search_of
+from tui.rows.record_rows import call_rows
 
 
 def test_words_become_the_search_that_they_mean() -> None:
@@ -127,3 +128,9 @@ async def test_on_a_wide_screen_the_chosen_call_stands_beside_the_stream() -> No
         await seat.press("k")
         assert "chain 58" in seat.text
         assert "SCOPE_MISSING" in seat.text
+
+
+def test_a_call_without_its_record_still_says_how_long_it_took_and_what_it_was_about() -> None:
+    rows = ["".join(span.text for span in row.spans) for row in call_rows(call(4), "", 80)]
+    assert "took          204ms" in " ".join(rows)
+    assert "about         NOVA 1m x390" in " ".join(rows)

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from cockpit.model.checks import CheckResult
 from cockpit.model.events import CallFinished, Outcome
-from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.cells import Line, Span, clip, heading, left, wrap
 from tui.glyphs import CHOSEN, OUTCOME
 from tui.records import Record
 from tui.rows.order_ticket import check_rows
@@ -139,6 +139,6 @@ def call_rows(call: CallFinished, complaint: str, width: int, zone: tzinfo | Non
     lines.append(_fact("outcome", [outcome, Span(f"  {call.code}" if call.code else "", outcome.role)], width))
     lines.append(_fact("client", [Span(call.client, "name")], width))
     lines.append(_fact("at", [Span(clock_time(call.at, zone, fine=True))], width))
-    lines.append(_fact("took", [Span(right(duration(call.duration_ms), 1))], width))
+    lines.append(_fact("took", [Span(duration(call.duration_ms))], width))
     lines.append(_fact("about", [Span(call.summary, role)], width))
     return [*lines, Line(), Line((Span(f"  {complaint or 'looking up its record …'}", "dim"),))]
