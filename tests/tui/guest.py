@@ -44,7 +44,7 @@ async def main(told: Path) -> None:
     face = busy_face()
     switch = Told()
     stop = asyncio.Event()
-    state: dict[str, object] = {"count": 0, "stalled": False, "ended": ""}
+    state: dict[str, object] = {"count": 0, "stalled": False, "ended": "", "pid": os.getpid()}
 
     def tell(now: Mapping[str, object]) -> None:
         fresh = told.with_suffix(".new")
