@@ -39,7 +39,7 @@ class Picture:
         """Go there at a screen, and draw it."""
         settings = ScreenSettings(theme=self.theme)
         async with seated(self.face(), self.size, settings) as seat:
-            await seat.press(*self.keys, after=0.02 if len(self.keys) > 3 else 0.5)
+            await seat.press(*self.keys)
             await seat.settle()
             assert re.search(self.shows, seat.text, re.DOTALL), f"{self.name}: {self.shows} is not to be seen"
             rows = [list(strip) for strip in seat.app.screen._compositor.render_strips()]
