@@ -28,6 +28,7 @@ from cockpit.operator.auditing import Auditing
 from cockpit.operator.closing import ClosingActs
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.enrolling import Enrolling
+from cockpit.operator.exposed import gross_exposure, is_bare
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.granting import Granting
 from cockpit.operator.guarding import Guard
@@ -238,16 +239,21 @@ class OperatorFace:
             None,
         )
         worth = None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
+        after = held + position_change(look.legs or (look.order,), asked.symbol)
+        alone = len({one.request.symbol for one in look.legs}) <= 1
         return OrderTicket(
             look.order,
             seen.quote,
             look.judged.notional,
             held,
-            held + position_change(look.legs or (look.order,), look.order.request.symbol),
+            after,
             look.drift,
             look.judged.checks,
             tuple((one.at, one.quantity, one.price) for one in look.executions),
             look.legs,
+            gross_exposure(held, asked, seen),
+            gross_exposure(after, asked, seen) if alone else None,
+            is_bare(look.order, asked, seen),
             profit_at_stop(asked, look.legs, seen.touch, worth, held, average),
         )
 

@@ -118,6 +118,13 @@ def order_words(ticket: OrderTicket) -> Done:
     if ticket.notional is not None:
         lines.append(f"worth     {cents(ticket.notional)} at worst")
     lines.append(f"position  {plain(ticket.position_before)} to {plain(ticket.position_after)}")
+    if ticket.gross_before is not None:
+        after = "?" if ticket.gross_after is None else cents(ticket.gross_after)
+        lines.append(f"gross     {cents(ticket.gross_before)} to {after}, all positions without sign")
+    if ticket.at_stop is not None:
+        lines.append(f"at stop   {cents(ticket.at_stop)} once it is hit, before fees")
+    elif ticket.bare:
+        lines.append("at stop   NO STOP: nothing bounds what it may lose")
     failed = [check for check in ticket.checks if not check.ok]
     passed = sum(1 for check in ticket.checks if check.ok and check.applies is Applies.YES)
     lines.append(f"checks    {passed} passed" + (f", {len(failed)} FAILED" if failed else ""))

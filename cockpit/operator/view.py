@@ -201,6 +201,12 @@ class OrderTicket:
     """Fills: when, quantity, price."""
     legs: tuple[Order, ...] = ()
     """All orders that this decision is about, in their order; empty for an order alone."""
+    gross_before: Decimal | None = None
+    """Value of all positions without sign, in the account's currency; None where a price isn't known."""
+    gross_after: Decimal | None = None
+    """The same once this order, or the entry of its group, has filled."""
+    bare: bool = False
+    """Whether it waits, opens or grows a position, and no stop of its group bounds that."""
     at_stop: Decimal | None = None
     """Profit once everything is filled and the stop is hit, in the account's currency; None where there is none."""
 

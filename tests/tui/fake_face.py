@@ -251,7 +251,8 @@ def order_ticket(waiting: PendingOrder) -> OrderTicket:
         "paper",
         DataType.SIMULATED,
     )
-    return OrderTicket(waiting.order, quote, waiting.notional, Decimal(60), Decimal(160), Decimal("0.0002"), checks())
+    ticket = OrderTicket(waiting.order, quote, waiting.notional, Decimal(60), Decimal(160), Decimal("0.0002"), checks())
+    return replace(ticket, gross_before=Decimal("24736.80"), gross_after=Decimal("65968.80"), bare=True)
 
 
 CALLS = (

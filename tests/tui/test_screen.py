@@ -214,6 +214,8 @@ async def test_the_order_ticket_tells_price_source_age_position_drift_and_every_
             "bid 412.28",
             "simulated from paper",
             "60 → 160",
+            "$24,737 → $65,969",
+            "NO STOP",
             "+0.02 % worse",
             "✗ MAX_NOTIONAL",
             "✓ MAX_QUANTITY",

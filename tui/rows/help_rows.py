@@ -9,7 +9,6 @@ from tui.fixed_keys import FIXED, Where
 from tui.key_map import KeyMap
 from tui.screen_acts import KNOWN
 
-
 _TIED = "\u00a0"
 """Keeps the words of a command in one row."""
 

@@ -22,6 +22,8 @@ from tui.words import ago, amount, countdown, gain, money, order_words, price, s
 _LABEL = 10
 _HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
+_MUCH_MORE = Decimal("1.5")
+"""An order that lets all positions grow by half is told so."""
 _TWO_COLUMNS = 76
 _ROOMY = 56
 """Columns from which on words are said that figures don't need."""
@@ -64,6 +66,10 @@ def order_ticket_rows(
     lines.append(Line())
     lines += _market(ticket, now, width)
     lines.append(_fact("position", _position(ticket), width))
+    if ticket.gross_before is not None:
+        lines.append(_fact("gross", _gross(ticket.gross_before, ticket.gross_after, currency), width))
+    if ticket.bare and ticket.at_stop is None:
+        lines.append(_fact("at stop", [Span("NO STOP: nothing bounds what it may lose", "wait")], width))
     if ticket.at_stop is not None:
         role = "bad" if ticket.at_stop < 0 else "ok"
         said = [Span(gain(ticket.at_stop, currency), role), Span(" once it is hit, before fees", "dim")]
@@ -193,6 +199,15 @@ def _position(ticket: OrderTicket) -> list[Span]:
     elif abs(after) < abs(before):
         spans.append(Span("  reduces it", "dim"))
     return spans
+
+
+def _gross(before: Decimal, after: Decimal | None, currency: str) -> list[Span]:
+    """All positions without sign, before and after."""
+    to = "?" if after is None else money(after, currency)
+    spans = [Span(money(before, currency)), Span(" → ", "dim"), Span(to, "strong")]
+    if after is not None and before and after > before:
+        spans.append(Span(f"  {(after - before) / before:+.0%}", "wait" if after > before * _MUCH_MORE else "dim"))
+    return [*spans, Span("  in all", "dim")]
 
 
 def check_rows(checks: tuple[CheckResult, ...], width: int) -> list[Line]:

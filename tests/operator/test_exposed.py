@@ -1,0 +1,66 @@
+"""What an order would do to the whole account, as its ticket tells it before anything is decided."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cockpit.model.orders import OrderId
+from cockpit.operator.looks import order_words
+from cockpit.operator.view import OrderTicket
+from tests.operator.houses import House, open_house
+
+
+async def ticket(house: House, order: dict[str, Any]) -> OrderTicket:
+    found = await house.face.order_ticket(OrderId(order["order_id"]))
+    assert isinstance(found, OrderTicket), found
+    return found
+
+
+async def test_all_positions_are_told_without_sign_before_and_after(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        key = await house.key()
+        first = await house.order(key, 1, quantity=20)
+        seen = await ticket(house, first)
+        assert seen.quote is not None
+        assert (seen.gross_before, seen.gross_after) == (0, seen.quote.ask * 20 if seen.quote.ask else None)
+        await house.done("order.approve", order_id=first["order_id"])
+        other = await ticket(house, await house.order(key, 2, symbol="BRVO", quantity=3))
+        assert other.gross_before is not None
+        assert other.gross_after is not None
+        assert other.gross_before > 0
+        assert other.gross_after > other.gross_before
+        assert "all positions without sign" in order_words(other).says
+        less = await ticket(house, await house.order(key, 3, side="sell", quantity=20))
+        assert less.gross_before is not None
+        assert less.gross_after == 0
+
+
+async def test_an_order_that_opens_without_a_stop_is_told_and_one_that_closes_is_not(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        key = await house.key()
+        first = await house.order(key, 1, quantity=20)
+        assert (await ticket(house, first)).bare
+        assert "NO STOP" in order_words(await ticket(house, first)).says
+        await house.done("order.approve", order_id=first["order_id"])
+        assert not (await ticket(house, first)).bare, "what is filled waits no longer"
+        closing = await ticket(house, await house.order(key, 2, side="sell", quantity=20))
+        assert not closing.bare
+        turned = await ticket(house, await house.order(key, 3, side="sell", quantity=21))
+        assert turned.bare
+
+
+async def test_a_bracket_has_its_stop(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        key = await house.key()
+        quote = await house.call(key, "get_quote", symbol="ALFA")
+        ask = Decimal(str(quote["ask"]))
+        made = await house.call(
+            key, "place_bracket", idempotency_key="bracket-number-1", symbol="ALFA", side="buy", quantity=2,
+            order_type="market", take_profit_price=str(round(ask * 11 / 10)), stop_loss_price=str(round(ask * 9 / 10)),
+        )  # fmt: skip
+        head = made["orders"][0] if "orders" in made else made
+        found = await ticket(house, head)
+        assert not found.bare
+        assert found.at_stop is not None
