@@ -133,7 +133,7 @@ class Acting:
         if self._state.waiting.items and self._state.waiting.chosen is None:
             self._state.waiting.move(1)
             self._shown.not_meant()
-            self.say("Chosen: the oldest. Press the key again to act on it.", "dim")
+            self.say("Chosen: the oldest. Press the key again to act on it.", "dim", 3.0)
 
     def looks_only(self) -> None:
         """Say that this screen changes nothing."""
