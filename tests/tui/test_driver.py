@@ -108,6 +108,7 @@ def test_a_terminal_that_nobody_reads_stops_nothing_and_is_painted_anew_when_it_
     terminal.until(lambda: WHOLE in terminal.bytes[before:])
     terminal.until(lambda: not terminal.state["stalled"])
     terminal.until(terminal.shows("PENDING 3"))
+    terminal.until(lambda: b"\x1b]0;(3) cockpit" in terminal.bytes[before:])
 
 
 def test_a_stalled_terminal_does_not_hold_up_the_end(terminal: Terminal) -> None:

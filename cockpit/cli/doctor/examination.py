@@ -42,7 +42,7 @@ def examine(given: Given, environ: Mapping[str, str]) -> list[Finding]:
         *examine_clock(settings.data_dir),
         *examine_network(settings.server, settings.data_dir / SOCKET_NAME),
         *examine_web(settings),
-        *examine_terminal(environ),
+        *examine_terminal(environ, settings.screen.notify),
     ]
 
 

@@ -37,12 +37,12 @@ class Terminal:
     tmux: Mapping[str, str] | None
     """Options of the tmux around it; None outside of tmux."""
     notify: Notify = Notify.OFF
-    """The notifications that it is known to read."""
+    """The notifications that it gets."""
 
 
-def examine_terminal(environ: Mapping[str, str]) -> list[Finding]:
-    """Look at this terminal."""
-    return list(judge_terminal(_look(environ)))
+def examine_terminal(environ: Mapping[str, str], notify: Notify = Notify.AUTO) -> list[Finding]:
+    """Look at this terminal, which is to notify as the settings say."""
+    return list(judge_terminal(_look(environ, notify)))
 
 
 def judge_terminal(seen: Terminal) -> Iterator[Finding]:
@@ -66,11 +66,9 @@ def judge_terminal(seen: Terminal) -> Iterator[Finding]:
     if seen.no_color:
         yield good(PART, "NO_COLOR is set: states are told by glyphs and words.")
     if seen.notify is Notify.OFF:
-        yield good(
-            PART, "It isn't known to show notifications: bell and title call you (`[screen] notify` names a way)."
-        )
+        yield good(PART, "It gets no notifications: bell and title call you (`[screen] notify` names a way).")
     else:
-        yield good(PART, f"It shows notifications by {_SPOKEN[seen.notify]} while you look elsewhere.")
+        yield good(PART, f"It gets notifications by {_SPOKEN[seen.notify]} while you look elsewhere.")
     if seen.tmux is not None:
         yield from judge_tmux(seen.tmux)
     elif seen.over_ssh:
@@ -102,7 +100,7 @@ def judge_tmux(options: Mapping[str, str]) -> Iterator[Finding]:
     yield good(PART, "In tmux: the screen outlives a lost line.")
 
 
-def _look(environ: Mapping[str, str]) -> Terminal:
+def _look(environ: Mapping[str, str], notify: Notify) -> Terminal:
     size = shutil.get_terminal_size()
     return Terminal(
         is_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
@@ -113,7 +111,7 @@ def _look(environ: Mapping[str, str]) -> Terminal:
         over_ssh="SSH_CONNECTION" in environ,
         no_color=bool(environ.get("NO_COLOR")),
         tmux=_tmux_options() if environ.get("TMUX") else None,
-        notify=notify_here(Notify.AUTO, environ),
+        notify=notify_here(notify, environ),
     )
 
 

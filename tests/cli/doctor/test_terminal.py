@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 
 from cockpit.cli.doctor.findings import Level
-from cockpit.cli.doctor.terminal import Terminal, judge_terminal, judge_tmux
+from cockpit.cli.doctor.terminal import Terminal, examine_terminal, judge_terminal, judge_tmux
 from cockpit.model.screen import Notify
 
 FINE = Terminal(
@@ -69,7 +70,7 @@ def test_without_a_terminal_nothing_of_it_is_judged() -> None:
 
 def test_it_says_how_the_terminal_notifies_and_what_is_left_where_it_is_not_known_to() -> None:
     said = [found.says for found in judge_terminal(replace(FINE, notify=Notify.OSC777))]
-    assert "It shows notifications by OSC 777 while you look elsewhere." in said
+    assert "It gets notifications by OSC 777 while you look elsewhere." in said
     assert any("bell and title call you" in says for says in (found.says for found in judge_terminal(FINE)))
 
 
@@ -77,3 +78,24 @@ def test_it_says_how_the_terminal_notifies_and_what_is_left_where_it_is_not_know
 def test_a_tmux_that_takes_no_clipboard_from_its_panes_is_told_apart(value: str) -> None:
     found = [one for one in judge_tmux({**BEST, "set-clipboard": value}) if one.level is Level.WARNING]
     assert [one.says for one in found] == ["tmux keeps what you copy from the terminal's clipboard."]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("notify", "says"),
+    [
+        (Notify.OSC99, "It gets notifications by OSC 99 while you look elsewhere."),
+        (Notify.AUTO, "It gets notifications by OSC 777 while you look elsewhere."),
+        (Notify.OFF, "It gets no notifications: bell and title call you (`[screen] notify` names a way)."),
+    ],
+)
+def test_the_settings_overrule_what_the_terminal_is_known_to_read(
+    notify: Notify, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal())
+    monkeypatch.setattr("sys.stdout", _Terminal())
+    assert says in [found.says for found in examine_terminal({"TERM": "foot", "LANG": "C.UTF-8"}, notify)]
