@@ -7,8 +7,12 @@ import re
 import shutil
 
 import pytest
+from hypothesis import settings
 
 from tui.glyphs import draws_utf8
+
+settings.register_profile("whole", deadline=None)  # tests run beside each other: how long an example takes says nothing
+settings.load_profile("whole")
 
 if not draws_utf8(os.environ):
     os.environ["LC_ALL"] = "C.UTF-8"  # in another locale screens are drawn in ASCII, here and in processes of tests

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +48,20 @@ def ask(tools: DeskTools, claude: Caller) -> Ask:
         return await tools.call(claude, tool, arguments)
 
     return call
+
+
+def texts(told: Any) -> Iterator[str]:
+    """Return every text in an answer as it is: written as Python or JSON, what is hostile would look harmless."""
+    if isinstance(told, str):
+        yield told
+    elif isinstance(told, Mapping):
+        for name, value in told.items():
+            yield from (*texts(name), *texts(value))
+    elif isinstance(told, Sequence):
+        for value in told:
+            yield from texts(value)
+
+
+def is_harmless(told: Any) -> bool:
+    """Whether nothing in an answer steers a terminal or hides what it says."""
+    return all(character.isprintable() or character == "\n" for text in texts(told) for character in text)

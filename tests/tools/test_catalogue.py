@@ -13,7 +13,7 @@ from cockpit.model.orders import OrderId, OrderType
 from cockpit.settings.model import ConnectionSettings
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
-from tests.tools.conftest import Ask, tools_of
+from tests.tools.conftest import Ask, is_harmless, tools_of
 from tools.catalogue import TOOLS
 
 CORE = {
@@ -243,7 +243,7 @@ async def test_bad_arguments_are_named(ask: Ask, tool: str, arguments: dict[str,
 
 async def test_hostile_argument_names_are_made_safe(ask: Ask) -> None:
     answer = await ask("get_quote", **{"symbol": "ALFA", "\x1b]52;c;x\x07": 1})
-    assert "\x1b" not in str(answer.structured)
+    assert is_harmless(answer.structured)
 
 
 async def test_a_number_means_the_same_as_its_text(ask: Ask) -> None:

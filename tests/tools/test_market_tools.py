@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk.offers import Offers
 from cockpit.model.orders import Side
 from cockpit.model.quotes import Depth
+from cockpit.model.refusals import Refused
 from cockpit.settings.model import ConnectionSettings
 from tests.desk.desks import Desk, open_desk
-from tests.tools.conftest import Ask, tools_of
+from tests.tools.conftest import Ask, is_harmless, tools_of
 from tools.catalogue import TOOLS
 
 LABELS = {"as_of", "age_ms", "source", "data_type"}
@@ -30,7 +32,7 @@ async def test_each_of_many_symbols_has_its_quote_or_its_own_error(desk: Desk, a
     assert wrong["error"]["code"] == "INSTRUMENT_UNRESOLVED"
     assert "ALFA" in wrong["error"]["details"]["candidates"]
     assert hostile["error"]["code"] == "INSTRUMENT_UNRESOLVED"
-    assert "\x1b" not in str(told)
+    assert is_harmless(told)
     assert told["says"] == "2 of 4 have a quote."
 
 
@@ -165,3 +167,11 @@ async def test_a_broker_that_names_what_it_does_not_implement_is_refused_for_it(
     answer = await ask("list_news")
     assert answer.refusal is not None
     assert answer.refusal.code == "CAPABILITY_UNAVAILABLE"
+
+
+async def test_what_a_broker_does_not_name_is_not_asked_for_though_it_could_answer(desk: Desk) -> None:
+    connection = desk.connections.need("paper")
+    connection.broker.can = replace(connection.broker.can, features=frozenset())
+    with pytest.raises(Refused) as refused:
+        await Offers(connection).fx_rate("EUR", "USD")
+    assert refused.value.refusal.details == {"needs": "fx"}

@@ -72,9 +72,8 @@ class Account:
 
     @property
     def has_to_look(self) -> bool:
-        """Whether something rests in the book, an hour has not been recorded, or what is held has ended."""
-        now = self._clock.now()
-        return bool(self.state.open) or _hour_of(now) != self._recorded or bool(self._ended(self.state, now))
+        """Whether something rests in the book, or an hour has not been recorded; what ends does so with an hour."""
+        return bool(self.state.open) or _hour_of(self._clock.now()) != self._recorded
 
     def valued(self, *further: str) -> State:
         """Return the account with the prices of this moment, also of further symbols, and nothing matched."""
@@ -203,4 +202,4 @@ def _that_matter(applied: Sequence[Applied]) -> list[Applied]:
 
 
 def _fills(applied: Applied) -> bool:
-    return isinstance(applied.event, Settled) or any(isinstance(fact, Executed) for fact in applied.step.facts)
+    return any(isinstance(fact, Executed) for fact in applied.step.facts)

@@ -125,7 +125,7 @@ def _grid(listing: Listing) -> Decimal:
 
 @lru_cache(maxsize=64)
 def _expiries(today: date) -> tuple[tuple[Session, bool], ...]:
-    """Return the sessions at whose end options expire, and whether each is a month's."""
+    """Return the sessions at whose end options expire, of this week's and month's on, and whether each is a month's."""
     exchange = calendar(CALENDAR)
     monday = today - timedelta(days=today.weekday())
     weeks = [monday + timedelta(weeks=number, days=_FRIDAY) for number in range(_WEEKS)]
@@ -135,9 +135,8 @@ def _expiries(today: date) -> tuple[tuple[Session, bool], ...]:
         if not exchange.first <= friday - timedelta(days=_FRIDAY) <= friday <= exchange.last:
             continue
         week = exchange.sessions(friday - timedelta(days=_FRIDAY), friday)
-        if week and week[-1].day >= today:
-            _, known = found.get(week[-1].day, (week[-1], False))
-            found[week[-1].day] = week[-1], known or friday in months
+        if week:
+            found[week[-1].day] = week[-1], friday in months
     return tuple(found[day] for day in sorted(found))
 
 

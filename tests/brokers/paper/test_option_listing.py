@@ -91,3 +91,9 @@ def test_what_is_off_the_grid_or_the_calendar_is_not_listed() -> None:
     assert contract(tuesday) is not None
     assert listed(tuesday, NOW) is None
     assert contract("ALFA  260320C00360000") is None
+
+
+@given(moments)
+def test_everything_ends_with_an_hour_when_an_account_looks_at_its_market(now: datetime) -> None:
+    ends = [one.last_trade_at for one in series("ALFA", now)]
+    assert all((end.minute, end.second, end.microsecond) == (0, 0, 0) for end in ends)
