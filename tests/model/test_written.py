@@ -37,6 +37,7 @@ STRADDLE = (leg(1, CALL, 360), leg(1, PUT, 360))
         (CONDOR, 0, 2000),
         (BUTTERFLY, 0, 0),
         (CALENDAR, 0, 0),
+        (VERTICAL, -100, 0),
         ((leg(-1, PUT, 350),), 0, 35000),
         ((leg(-1, CALL, 370),), 100, 0),
         ((leg(-2, CALL, 370), leg(1, CALL, 390)), 100, 0),
