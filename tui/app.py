@@ -12,6 +12,7 @@ from datetime import tzinfo
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.filter import Monochrome, NoColor
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -150,6 +151,10 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def _watch_theme(self, theme_name: str) -> None:
         super()._watch_theme(theme_name)
+        if self.no_color:
+            # The library chooses once, for its own first theme; greys of sixteen colours would be black on black.
+            bare = NoColor() if self.current_theme.ansi else Monochrome()
+            self._filters = [bare if isinstance(one, NoColor | Monochrome) else one for one in self._filters]
         self.call_later(self._new_palette)
 
     def _made_palette(self) -> Palette:
@@ -213,6 +218,10 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def _handle_exception(self, error: Exception) -> None:
         self.crash = self.crash or "".join(traceback.format_exception(error))
         super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without the traceback that Textual draws, with every value in it: drawing it would hold up the services."""
+        self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
         """Print nothing: a traceback with local values belongs in no terminal; the log gets one without."""
@@ -395,8 +404,9 @@ class CockpitScreen(App[None], inherit_bindings=False):
     # drawing
 
     def stream_height(self) -> int:
-        """Return how many calls are in view."""
-        return max(1, self.query_one("#stream").size.height)
+        """Return how many rows are in view: of calls, or of what fills the screen instead."""
+        part = "#stream" if self.state.place is Place.MAIN else "#full"
+        return max(1, self.query_one(part).size.height)
 
     def shown_as_text(self, file: str) -> str:
         """Return what is shown as plain text; the records of a search, and what is meant to be pasted, as they are."""

@@ -36,6 +36,7 @@ def status(snapshot: Snapshot) -> Done:
         "pending": len(snapshot.pending_clients) + len(snapshot.pending_orders),
         "open_orders": sum(1 for one in snapshot.orders if one.state in OPEN),
         "present": None if snapshot.presence is None else snapshot.presence.present,
+        "screens": None if snapshot.presence is None else snapshot.presence.screens,
         "rules_approve": None if snapshot.presence is None else snapshot.presence.rules_approve,
         "calls": counters.calls,
         "denied": counters.denied,

@@ -1,144 +1,143 @@
-"""A terminal may stall, hang up or be told to stop: the host answers all along, and stops cleanly when asked."""
+"""A terminal may stall, hang up, be told to stop, or show a broken screen: the host answers all along, and ends cleanly."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
-import pty
 import signal
-import struct
-import termios
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from tests.e2e.hosts import environment, run_command
+from tests.e2e.hosts import run_command
+from tests.e2e.ptys import Health, OnTerminal, loudly, on_terminal
 from tests.e2e.terminals import ask, screen_command
 
 pytestmark = pytest.mark.e2e
 
-_LOUD = 0.02
-"""Seconds between the calls that keep the screen drawing."""
+_SETTINGS = "[budget]\ncalls_per_second = 1000\nburst = 10000\n"
 
 
-@dataclass
-class OnTerminal:
-    """A cockpit whose terminal is in our hands."""
+class Running:
+    """A cockpit with its screen on a terminal, and a client's key."""
 
-    folder: Path
-    process: asyncio.subprocess.Process
-    master: int
-    url: str
-    key: str
-    reading: bool = True
-    seen: bytes = b""
+    def __init__(self, terminal: OnTerminal, folder: Path, url: str, key: str) -> None:
+        self.terminal, self.folder, self.url, self.key = terminal, folder, url, key
+        self.process = terminal.process
+        self.origin = url.removesuffix("/mcp")
 
-    def read(self) -> None:
-        with contextlib.suppress(OSError, BlockingIOError):
-            self.seen = (self.seen + os.read(self.master, 65_536))[-200_000:]
-
-    async def call_loudly(self, outside: aiohttp.ClientSession) -> None:
-        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-                "params": {"name": "get_quote", "arguments": {"symbol": "ALFA"}}}  # fmt: skip
-        while True:
-            async with outside.post(self.url, json=body, headers={"Authorization": f"Bearer {self.key}"}) as answer:
-                assert answer.status == 200
-            await asyncio.sleep(_LOUD)
-
-
-async def healthy(outside: aiohttp.ClientSession, url: str, seconds: float) -> float:
-    """Ask for health all along; return the longest answer in seconds."""
-    worst, end = 0.0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        began = time.monotonic()
-        async with outside.get(url.removesuffix("/mcp") + "/healthz", timeout=aiohttp.ClientTimeout(5)) as answer:
-            assert answer.status == 200
-        worst = max(worst, time.monotonic() - began)
-        await asyncio.sleep(0.02)
-    return worst
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[OnTerminal]:
-    (tmp_path / "cockpit.toml").write_text("[budget]\ncalls_per_second = 1000\nburst = 10000\n")
-    folder = tmp_path / "data"
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 45, 160, 0, 0))
-    os.set_blocking(master, False)
-    process = await asyncio.create_subprocess_exec(
-        *screen_command(folder), stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        env={**environment(), "TERM": "xterm-256color"}, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )  # fmt: skip
-    os.close(slave)
-    terminal = OnTerminal(folder, process, master, "", "")
-    loop = asyncio.get_running_loop()
-    loop.add_reader(master, terminal.read)
-    end = time.monotonic() + 30
-    while b"RUNNING" not in terminal.seen:
-        assert time.monotonic() < end, terminal.seen[-2000:]
-        await asyncio.sleep(0.05)
-    terminal.url = (await ask(folder, "status"))["url"]
-    terminal.key = (await ask(folder, "key", "create", "--name", "loud", "--scope", "read:market", "--yes"))["key"]
-    yield terminal
-    loop.remove_reader(master)
-    with contextlib.suppress(OSError):
-        os.close(master)
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    async def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 10)
 
 
 @contextlib.asynccontextmanager
-async def loud(running: OnTerminal) -> AsyncIterator[aiohttp.ClientSession]:
-    """Keep calls, and so drawing, going."""
-    async with aiohttp.ClientSession() as outside:
-        calls = asyncio.create_task(running.call_loudly(outside))
-        try:
-            yield outside
-            assert not calls.done(), calls.exception()
-        finally:
-            calls.cancel()
-            await asyncio.gather(calls, return_exceptions=True)
+async def cockpit(tmp_path: Path, *command: str, **environ: str) -> AsyncIterator[Running]:
+    (tmp_path / "cockpit.toml").write_text(_SETTINGS)
+    folder = tmp_path / "data"
+    async with on_terminal(*(command or screen_command(folder)), **environ) as terminal:
+        await terminal.wait(b"RUNNING")
+        url = (await ask(folder, "status"))["url"]
+        key = (await ask(folder, "key", "create", "--name", "loud", "--scope", "read:market", "--yes"))["key"]
+        yield Running(terminal, folder, url, key)
 
 
-async def test_a_terminal_that_nobody_reads_does_not_hold_up_the_host(running: OnTerminal) -> None:
-    async with loud(running) as outside:
-        asyncio.get_running_loop().remove_reader(running.master)
-        worst = await healthy(outside, running.url, 8)
-        assert worst < 1
-    running.process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(running.process.wait(), 6) == 0
-    asyncio.get_running_loop().add_reader(running.master, running.read)
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with cockpit(tmp_path) as made:
+        yield made
 
 
-async def test_a_terminal_that_hangs_up_while_drawing_leaves_the_host_running(running: OnTerminal) -> None:
-    async with loud(running) as outside:
-        asyncio.get_running_loop().remove_reader(running.master)
-        os.close(running.master)
-        worst = await healthy(outside, running.url, 3)
-        assert worst < 1
-    assert (await ask(running.folder, "status"))["state"] == "RUNNING"
-    running.process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(running.process.wait(), 6) == 0
+async def test_a_terminal_that_nobody_reads_for_twelve_seconds_holds_nothing_up_and_is_painted_anew(
+    running: Running,
+) -> None:
+    terminal = running.terminal
+    async with loudly(running.url, running.key) as outside:
+        terminal.stall()
+        async with Health(outside, running.origin, "the terminal stalls"):
+            await asyncio.sleep(12)
+        await ask(running.folder, "halt", "--reason", "meanwhile")
+        terminal.read_on()
+        await terminal.wait_shown("HALTED")
+    assert await running.stop() == 0
+    terminal.assert_as_it_was()
+
+
+async def test_a_host_whose_terminal_stalls_ends_when_told_and_leaves_the_line_as_it_was(running: Running) -> None:
+    async with loudly(running.url, running.key) as outside:
+        running.terminal.stall()
+        async with Health(outside, running.origin, "the terminal stalls, before the end"):
+            await asyncio.sleep(6)
+    assert await running.stop() == 0
+    assert not running.terminal.is_raw()
     assert (await run_command(running.folder, "audit", "verify"))[0] == 0
 
 
-async def test_being_told_to_stop_by_the_terminal_is_ignored(running: OnTerminal) -> None:
-    async with loud(running) as outside:
+async def test_a_terminal_that_hangs_up_while_drawing_leaves_the_host_running(running: Running) -> None:
+    async with loudly(running.url, running.key) as outside:
+        running.terminal.hang_up()
+        async with Health(outside, running.origin, "the terminal has hung up"):
+            await asyncio.sleep(3)
+    assert (await ask(running.folder, "status"))["state"] == "RUNNING"
+    assert await running.stop() == 0
+    assert (await run_command(running.folder, "audit", "verify"))[0] == 0
+
+
+async def test_being_told_to_stop_by_the_terminal_is_ignored(running: Running) -> None:
+    terminal = running.terminal
+    async with loudly(running.url, running.key) as outside, Health(outside, running.origin, "told to stop"):
         running.process.send_signal(signal.SIGTSTP)
-        worst = await healthy(outside, running.url, 2)
-        assert worst < 1
+        await asyncio.sleep(1)
+        terminal.key(b"\x1a")
+        await asyncio.sleep(1)
+        terminal.key(b":halt")
+        await terminal.wait_shown("halt [--reason")
+    assert await running.stop() == 0
+    terminal.assert_as_it_was()
 
 
-async def test_a_stop_gives_the_terminal_back(running: OnTerminal) -> None:
-    running.process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(running.process.wait(), 6) == 0
-    await asyncio.sleep(0.1)
-    running.read()
-    assert b"\x1b[?1049l" in running.seen, "the alternate screen is left"
+async def test_a_stop_gives_the_terminal_back(running: Running) -> None:
+    assert running.terminal.is_raw()
+    async with loudly(running.url, running.key):
+        await asyncio.sleep(0.5)
+    assert await running.stop() == 0
+    running.terminal.assert_as_it_was()
+
+
+async def test_a_widget_that_breaks_once_costs_a_blink_and_breaking_on_ends_the_screen_alone(tmp_path: Path) -> None:
+    breaks = tmp_path / "breaks"
+    command = (sys.executable, "-m", "tests.e2e.breaking", *screen_command(tmp_path / "data")[3:])
+    async with cockpit(tmp_path, *command, BREAKS=str(breaks)) as running:
+        terminal = running.terminal
+        async with (
+            loudly(running.url, running.key) as outside,
+            Health(outside, running.origin, "the screen breaks again and again"),
+        ):
+            starts = terminal.seen.count(b"\x1b[?1049h")
+            breaks.write_text("1")
+            await _until(lambda: terminal.seen.count(b"\x1b[?1049h") == starts + 1 and not breaks.exists())
+            await ask(running.folder, "halt", "--reason", "seen by the screen that came back")
+            await terminal.wait_shown("HALTED")
+            breaks.write_text("1000")
+            await _until(lambda: terminal.seen.count(b"\x1b[?1049l") == starts + 3)
+            await asyncio.sleep(1)
+            assert terminal.seen.count(b"\x1b[?1049h") == starts + 3, "three restarts within a minute, no more"
+        terminal.assert_as_it_was()
+        assert b"a bug in a widget" not in terminal.seen
+        assert b"a-value-that-no-trace-may-show" not in terminal.seen
+        assert (await ask(running.folder, "status"))["state"] == "HALTED"
+        log = "".join(path.read_text() for path in (tmp_path / "data").rglob("*.log"))
+        assert log.count("the screen crashed") == 4
+        assert "a bug in a widget" in log
+        assert "a-value-that-no-trace-may-show" not in log
+        assert "without it" in log
+        assert await running.stop() == 0
+    assert (await run_command(tmp_path / "data", "audit", "verify"))[0] == 0
+
+
+async def _until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.05)
