@@ -66,6 +66,7 @@ from server.oauth_routes import oauth_routes
 from server.tls import Certificate
 from server.tool_host import DeskTools
 from server.transport.kernel import About
+from server.transport.telemetry import Telemetry
 from server.transport.transport import Limits, Transport
 from server.web_routes import web_forms
 from tools.registry import Rooms
@@ -188,6 +189,7 @@ async def running(
                     call_seconds=settings.server.call_seconds,
                 ),
                 desk_tools.turned_away,
+                telemetry=Telemetry(desk_tools) if settings.server.telemetry else None,
             )
         )
         totp = Totp(store, clock, feed.publish)

@@ -98,6 +98,11 @@ class ServerSettings(Section):
     max_requests_open: int = Field(
         default=150, ge=2, le=100_000, description="Requests and streams of one client open at a time."
     )
+    telemetry: bool = Field(
+        default=False,
+        description="Tell OpenTelemetry of each request, by its API: a span and how long it took. It does nothing until"
+        " an OpenTelemetry SDK is installed and set up beside the cockpit.",
+    )
     limits: LimitSettings = Field(default_factory=LimitSettings)
 
     @field_validator("public_url")

@@ -53,7 +53,15 @@ class Denied(Exception):
 class Answering:
     """Runs what answers requests, bounded for each client, and puts every early end into words of the protocol."""
 
-    def __init__(self, running: Running, challenge: Challenge, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        running: Running,
+        challenge: Challenge,
+        max_in_flight: int,
+        told: Callable[[Work], Work] | None = None,
+    ) -> None:
+        """``told`` wraps the work of each request, so that somebody hears of it."""
+        self._told = told
         self._running = running
         self._challenge = challenge
         self._max_in_flight = max_in_flight
@@ -69,6 +77,8 @@ class Answering:
         refusal = self._begin(exchange)
         if refusal is not None:
             return exchange.plain(work.turned_away(exchange, refusal))
+        if self._told is not None:
+            work = self._told(work)
         exchange.task = task = asyncio.current_task()
         try:
             try:
@@ -94,6 +104,8 @@ class Answering:
             if done is not None:
                 done(exchange)
             return exchange.plain(work.turned_away(exchange, refusal))
+        if self._told is not None:
+            work = self._told(work)
         loop = asyncio.get_running_loop()
         exchange.waiting = waiting = loop.create_future()
         exchange.task = task = loop.create_task(self._to_the_end(exchange, work))
@@ -158,7 +170,9 @@ class Answering:
     def _challenged(self, exchange: Exchange, refusal: Refusal, status: int, challenge: str) -> Answer:
         data = dict(refusal_answer(refusal).structured)
         error = ErrorData(code=INVALID_REQUEST, message=refusal.message, data=data)
-        return Answer(error_body(exchange.message.request_id, error), status, {CHALLENGE_HEADER: challenge})
+        return Answer(
+            error_body(exchange.message.request_id, error), status, {CHALLENGE_HEADER: challenge}, refusal.code
+        )
 
     def _cut_short(self, exchange: Exchange, work: Work) -> Answer:
         match exchange.ended:
@@ -174,7 +188,7 @@ class Answering:
 
 def _error(exchange: Exchange, error: ErrorData) -> Answer:
     status = error_status(error.code) if exchange.modern else 200
-    return Answer(error_body(exchange.message.request_id, error), status)
+    return Answer(error_body(exchange.message.request_id, error), status, error=str(error.code))
 
 
 def _union(caller: Caller, refusal: Refusal) -> str:

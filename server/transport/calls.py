@@ -126,9 +126,10 @@ class ToolCalls:
             if refusal.code == "UNKNOWN_TOOL":
                 # A protocol error, not a tool's: 2025-11-25 and 2026-07-28, tools, "Error Handling".
                 error = ErrorData(code=INVALID_PARAMS, message=refusal.message, data=dict(result.structured))
-                return Answer(error_body(request_id, error), error_status(INVALID_PARAMS) if exchange.modern else 200)
+                status = error_status(INVALID_PARAMS) if exchange.modern else 200
+                return Answer(error_body(request_id, error), status, error=refusal.code)
         form = self._modern if exchange.modern else self._legacy
-        return Answer(form.body(request_id, result))
+        return Answer(form.body(request_id, result), error="" if refusal is None else refusal.code)
 
     def _typed(self, exchange: Exchange, result: dict[str, Any]) -> Answer:
         """Write a result of the protocol's own shape as the version of the request knows it."""
@@ -137,9 +138,8 @@ class ToolCalls:
             shaped = serialize_server_result(METHOD, exchange.version, result)
         except ValidationError as problem:
             raise MCPError(INTERNAL_ERROR, "The tool's answer is none in this version of the protocol") from problem
-        return Answer(
-            result_body(exchange.message.request_id, stamped(self._server, shaped) if exchange.modern else shaped)
-        )
+        body = result_body(exchange.message.request_id, stamped(self._server, shaped) if exchange.modern else shaped)
+        return Answer(body, error="tool_error" if shaped.get("isError") else "")
 
 
 def _without_token(meta: Any) -> Any:

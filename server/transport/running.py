@@ -40,6 +40,8 @@ class Answer(NamedTuple):
     body: bytes
     status: int = 200
     headers: Mapping[str, str] | None = None
+    error: str = ""
+    """The code of what it refuses or failed by; empty where it is a result."""
 
 
 async def open_stream(request: web.Request, headers: Mapping[str, str]) -> web.StreamResponse:

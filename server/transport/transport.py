@@ -32,6 +32,7 @@ from server.transport.listening import Listening
 from server.transport.modern import ModernEra
 from server.transport.running import Ended, Exchange, Running
 from server.transport.sessions import Sessions
+from server.transport.telemetry import Telemetry
 from server.transport.wire import VERSION_HEADER
 
 _SWEEP_SECONDS: Final = 1.0
@@ -74,6 +75,7 @@ class Transport:
         offer: Offer | None = None,
         *,
         asks_clients: bool = False,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """``asks_clients`` lets tools ask a client back; what it answers is no authority for anything."""
         limits, offer = limits or Limits(), offer or Offer()
@@ -85,7 +87,8 @@ class Transport:
             clock, limits.max_sessions, limits.session_idle_seconds, new_session_id, may_ask=asks_clients
         )
         kernel = build_kernel(host, about, self._listening, offer)
-        answering = Answering(self._running, challenge, limits.max_calls_in_flight)
+        told = None if telemetry is None else telemetry.of
+        answering = Answering(self._running, challenge, limits.max_calls_in_flight, told)
         calls, requests = ToolCalls(host, kernel, answering, turned_away), KernelRequests(kernel, answering)
         self._modern = ModernEra(requests, calls, answering, clock)
         self._legacy = LegacyEra(requests, calls, answering, self._sessions, clock, limits.ping_seconds)

@@ -31,6 +31,7 @@ from server.limits import Limits as RequestLimits
 from server.listener import bind, port_of, serve
 from server.transport.kernel import About, Offer
 from server.transport.results import refusal_answer
+from server.transport.telemetry import Telemetry
 from server.transport.transport import Limits, Transport
 
 MODERN = "2026-07-28"
@@ -193,6 +194,7 @@ async def house(
     most_open: int = 150,
     offer: Offer | None = None,
     asks_clients: bool = False,
+    telemetry: Callable[[FakeTools], Telemetry] | None = None,
 ) -> AsyncIterator[House]:
     """Serve a host until left."""
     tools, door, clock = FakeTools(), Door(), FakeClock()
@@ -205,7 +207,15 @@ async def house(
         turned_away.append((who.grant.client, tool, refusal.code))
 
     async with Transport(
-        tools, clock, challenge, about, limits, turn_away, offer=offer, asks_clients=asks_clients
+        tools,
+        clock,
+        challenge,
+        about,
+        limits,
+        turn_away,
+        offer=offer,
+        asks_clients=asks_clients,
+        telemetry=None if telemetry is None else telemetry(tools),
     ) as transport:
         policy = Policy.of(public, ("desk.lan",), origins, max_body)
         way = ServerDoor(door.check, challenge, addresses or Addresses(), Networks(allowed), requests)
