@@ -92,6 +92,8 @@ class Sends(Protocol):
 
     def look_to_close(self, command: Command) -> None: ...
 
+    def look_at_policy(self) -> None: ...
+
     def look_for_client(self, code: str) -> None: ...
 
     def search(self, command: Command) -> None: ...
@@ -170,6 +172,8 @@ class Acting:
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])
+            if act is LIMITS:
+                self._sends.look_at_policy()
         elif act.name in SCREEN_ACTS:
             self._own(act, {})
         elif act is APPROVE_CLIENT and isinstance(target, ClientForm):

@@ -12,13 +12,14 @@ from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Mender, Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.operator.act import Command
+from cockpit.operator.act import Command, Done
 from cockpit.operator.acts import ACTS, EXPIRE, LOGS, SCOPES
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
 from tui.asking import Asks, Entry
 from tui.client_form import ClientForm
 from tui.closing import Closing, closing_of, look_at
+from tui.policy import looks_for, policy_of
 from tui.records import Record, records_of, search_for
 from tui.rows.result_rows import texts_of
 from tui.state import Pane, Place, ScreenState
@@ -112,6 +113,10 @@ class Errands:
         elif state.place is Place.MAIN and wide and isinstance(chosen, PendingOrder):
             self.keep_looking_at(chosen.order.order_id, chosen.order.version, once_more=once_more)
 
+    def look_at_policy(self) -> None:
+        """Ask for every limit and rule, for the place that shows them."""
+        self._start(self._look_at_policy())
+
     def look_to_close(self, command: Command) -> None:
         """Look at what closing a position would send, and ask about it."""
         self._start(self._look_to_close(command))
@@ -164,6 +169,8 @@ class Errands:
                 self.told.ask_line(finish_of(act))
         else:
             self.told.say(answer.says, "ok")
+        if self._state.place is Place.LIMITS:
+            self.look_at_policy()
         self._changed()
 
     async def _look(self, order_id: OrderId) -> None:
@@ -181,6 +188,18 @@ class Errands:
             self._state.ticket, self._state.ticket_complaint = ticket, ""
             # What is decided on as a group has one ticket: that of its first order.
             self._state.order_id = ticket.order.order_id
+        self._changed()
+
+    async def _look_at_policy(self) -> None:
+        answers: list[tuple[str, Command, Done]] = []
+        complaint = ""
+        for client, command in looks_for(self._state.snapshot):
+            answer = await _guarded(self._face.run(command), command.act)
+            if isinstance(answer, Refusal):
+                complaint = _words(answer)
+            else:
+                answers.append((client, command, answer))
+        self._state.policy = policy_of(answers, complaint)
         self._changed()
 
     async def _look_to_close(self, command: Command) -> None:

@@ -17,6 +17,7 @@ from tui.asking import Entry, Message, Question
 from tui.calls import CallHistory
 from tui.client_form import ClientForm
 from tui.order_rows import OrderRows
+from tui.policy import Policy
 from tui.records import Record
 from tui.scope_form import ScopeForm
 from tui.stable_rows import StableRows
@@ -134,6 +135,8 @@ class ScreenState:
     question: Question | None = None
     entry: Entry | None = None
     message: Message | None = None
+    policy: Policy | None = None
+    """The limits and rules in force, as they were asked for last."""
     result: tuple[str, ...] = ()
     """What a command answered in more than a line: its words as a title, then rows of text."""
     block: str = ""

@@ -137,7 +137,7 @@ class Views:
             case Place.HOLDINGS:
                 return holding_rows(state.positions, state.snapshot.balances, now, width, height)
             case Place.LIMITS:
-                rows = limit_rows(state.latches, state.snapshot, width, self._zone)
+                rows = limit_rows(state.latches, state.snapshot, state.policy, width, self._zone)
             case Place.NOTICES:
                 rows = notice_rows(state.snapshot.notices, now, width, self._zone)
             case Place.RESULT:

@@ -63,7 +63,9 @@ class Seat:
 
     @property
     def sent(self) -> list[tuple[str, dict[str, str]]]:
-        return [(command.act, dict(command.arguments)) for command in self.face.commands]
+        """What was sent, but for the looks of the place that shows limits and rules."""
+        sent = (command for command in self.face.commands if command.act not in {"limits", "rules"})
+        return [(command.act, dict(command.arguments)) for command in sent]
 
 
 @asynccontextmanager

@@ -225,7 +225,7 @@ async def test_a_read_only_screen_refuses_commands_that_change_and_takes_the_oth
         for line in (":halt", f":approve-order {CODEX}", ":approve KWMRTB", ":limits"):
             await seat.type(line)
             await seat.press("enter")
-        assert [act for act, _ in seat.sent] == ["limits"]
+        assert [command.act for command in seat.face.commands] == ["limits"]
 
 
 async def test_a_list_of_orders_has_room_for_unknown_ones_of_any_number() -> None:

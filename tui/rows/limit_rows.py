@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.model.latches import Latch, LatchKind
+from cockpit.model.trading import TradingSwitch
 from cockpit.operator.view import LimitUse, Snapshot
 from tui.cells import Line, Span, clip, heading, left, right, wrap
-from tui.glyphs import CHOSEN, bar
+from tui.glyphs import CHOSEN, SWITCH, bar
+from tui.policy import LimitValue, Policy, Rule
 from tui.rows.waiting_row import currency_of
 from tui.stable_rows import StableRows
 from tui.words import amount, clock_time, money
@@ -34,10 +36,12 @@ HOLDS: Final = {
 }
 
 
-def limit_rows(latches: StableRows[Latch], snapshot: Snapshot, width: int, zone: tzinfo | None = None) -> list[Line]:
-    """Latches on top; then of each connection what all its clients share, and what each client has for itself."""
+def limit_rows(
+    latches: StableRows[Latch], snapshot: Snapshot, policy: Policy | None, width: int, zone: tzinfo | None = None
+) -> list[Line]:
+    """The switch and latches on top; then how far limits are used up; then every limit and rule with its source."""
     facts = [Span(f" {len(latches.items)} latched ", "halted")] if latches.items else [Span("nothing latched", "ok")]
-    lines = [heading([Span(" LIMITS", "title")], facts, width)]
+    lines = [heading([Span(" LIMITS", "title")], facts, width), _switch(snapshot.switch, width, zone)]
     for latch in latches.items:
         lines += _latch(latch, latch.latch_id == latches.chosen_key, width, zone)
     if latches.items:
@@ -53,8 +57,74 @@ def limit_rows(latches: StableRows[Latch], snapshot: Snapshot, width: int, zone:
         lines.append(_use(use, name, currency_of(snapshot, use.connection), width))
     if not snapshot.limits:
         lines.append(Line((Span("  Not known yet.", "dim"),)))
-    note = "Tighten or loosen within the settings file: :limits set NAME LIMIT VALUE. All of them: :limits"
-    return [*lines, Line(), *(Line((Span(f"  {row}", "dim"),)) for row in wrap(note, max(10, width - 4)))]
+    note = "Tighten or loosen within the settings file: :limits set NAME LIMIT VALUE"
+    lines += [Line(), *(Line((Span(f"  {row}", "dim"),)) for row in wrap(note, max(10, width - 4)))]
+    if policy is None:
+        return [*lines, Line((Span("  Every limit and rule is being asked for …", "dim"),))]
+    if policy.complaint:
+        lines += [Line((Span(f"  {row}", "bad"),)) for row in wrap(policy.complaint, max(10, width - 4), 3)]
+    return [*lines, *policy_rows(policy, width), *rule_rows(policy.rules, width)]
+
+
+def _switch(stands: TradingSwitch, width: int, zone: tzinfo | None) -> Line:
+    mark = SWITCH[stands.state]
+    spans = [
+        Span("  trading ", "dim"), mark,
+        Span(f" since {clock_time(stands.since, zone)}", "dim"),
+    ]  # fmt: skip
+    if stands.reason:
+        spans.append(Span(f"  {stands.reason}", "dim"))
+    return Line(clip(tuple(spans), width))
+
+
+def policy_rows(policy: Policy, width: int) -> list[Line]:
+    """Every limit of every connection with its value and source; below, what holds otherwise for a client."""
+    lines: list[Line] = []
+    holders = dict.fromkeys((one.connection, one.client) for one in policy.limits)
+    for connection, client in sorted(holders):
+        found = policy.of(connection, client)
+        mine = sum(one.is_set for one in found)
+        title = [Span(f" ALL LIMITS of {connection}", "title-off")]
+        if client:
+            title = [Span(" OTHERWISE for ", "title-off"), Span(client, "name"), Span(f" on {connection}", "title-off")]
+        facts = [Span(f"{mine} set by you", "wait")] if mine else [Span("as the settings say", "dim")]
+        lines += [Line(), heading(title, facts, width), *(_limit(one, width) for one in found)]
+    return lines
+
+
+def _limit(one: LimitValue, width: int) -> Line:
+    source = "settings" if one.value == one.file else "settings, for this client"
+    if one.is_set:
+        source = f"you; settings say {one.file}"
+    name, value = (30, 30) if width >= 110 else (27, 20)
+    role = "wait" if one.is_set else ""
+    return Line(
+        clip(
+            (Span(f"  {left(one.limit, name)} "), Span(right(one.value, value), role), Span(f"  {source}", "dim")),
+            width,
+        )
+    )
+
+
+def rule_rows(rules: tuple[Rule, ...], width: int) -> list[Line]:
+    """The rules in their order, the first that fits decides; whether each is on."""
+    off = sum(not rule.on for rule in rules)
+    facts = [Span(f"{off} off", "wait")] if off else []
+    lines = [Line(), heading([Span(" RULES", "title"), Span(f" {len(rules)}", "strong")], facts, width)]
+    for rule in rules:
+        sign = Span("on   ", "ok") if rule.on else Span("off  ", "wait")
+        spans = (
+            Span("  "),
+            sign,
+            Span(left(rule.name, 16) + " ", "strong"),
+            Span(left(rule.does, 8)),
+            Span(rule.when, "dim"),
+        )
+        lines.append(Line(clip(spans, width)))
+    says = ":rules off NAME lets a rule ask you instead; :rules on NAME, then y, lets it decide again"
+    if not rules:
+        says = "There are none: every order asks you."
+    return [*lines, *(Line((Span(f"  {row}", "dim"),)) for row in wrap(says, max(10, width - 4)))]
 
 
 def _latch(latch: Latch, chosen: bool, width: int, zone: tzinfo | None) -> list[Line]:
