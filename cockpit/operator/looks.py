@@ -124,7 +124,7 @@ def order_words(ticket: OrderTicket) -> Done:
     if ticket.at_stop is not None:
         lines.append(f"at stop   {cents(ticket.at_stop)} once it is hit, before fees")
     elif ticket.bare:
-        lines.append("at stop   NO STOP: nothing bounds what it may lose")
+        lines.append("at stop   NO STOP: nothing bounds the loss")
     failed = [check for check in ticket.checks if not check.ok]
     passed = sum(1 for check in ticket.checks if check.ok and check.applies is Applies.YES)
     lines.append(f"checks    {passed} passed" + (f", {len(failed)} FAILED" if failed else ""))

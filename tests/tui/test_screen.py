@@ -212,7 +212,8 @@ async def test_the_order_ticket_tells_price_source_age_position_drift_and_every_
         text = seat.text
         for part in (
             "bid 412.28",
-            "simulated from paper",
+            "simulated, ",
+            " s old, from paper",
             "60 → 160",
             "$24,737 → $65,969",
             "NO STOP",

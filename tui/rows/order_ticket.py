@@ -69,7 +69,7 @@ def order_ticket_rows(
     if ticket.gross_before is not None:
         lines.append(_fact("gross", _gross(ticket.gross_before, ticket.gross_after, currency), width))
     if ticket.bare and ticket.at_stop is None:
-        lines.append(_fact("at stop", [Span("NO STOP: nothing bounds what it may lose", "wait")], width))
+        lines.append(_fact("at stop", [Span("NO STOP: nothing bounds the loss", "wait")], width))
     if ticket.at_stop is not None:
         role = "bad" if ticket.at_stop < 0 else "ok"
         said = [Span(gain(ticket.at_stop, currency), role), Span(" once it is hit, before fees", "dim")]
@@ -164,8 +164,9 @@ def _source(quote: Quote, now: datetime) -> list[Span]:
     how_old = f"{age:.1f} s old" if age < 60 else f"{span_of(now - quote.as_of)} old"
     return [
         Span(quote.data_type.replace("_", " "), "ok" if fresh else "wait"),
-        Span(f" from {quote.source}, ", "dim"),
+        Span(", ", "dim"),
         Span(how_old, "bad" if old else "dim"),
+        Span(f", from {quote.source}", "dim"),
     ]
 
 
