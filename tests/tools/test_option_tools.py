@@ -254,3 +254,22 @@ async def test_strikes_that_do_not_make_the_strategy_are_refused(
 ) -> None:
     assert (await code(ask, "place_option_strategy", **{**STRATEGY, **arguments}))[0] == "BAD_ARGUMENTS"
     assert not list(desk.book.all())
+
+
+async def test_a_padded_symbol_is_the_same_option_for_every_tool(desk: Desk, ask: Ask) -> None:
+    terms = {"symbol": "alfa  260320C00360000", "side": "buy", "quantity": 1, "order_type": "market"}
+    assert (await ask("check_risk", **terms)).structured["symbol"] == "ALFA260320C00360000"
+    placed = (await ask("place_order", idempotency_key="key-padded-1", **terms)).structured
+    assert placed["symbol"] == "ALFA260320C00360000"
+    await approve(desk, placed["order_id"])
+    (held,) = (await ask("get_positions")).structured["positions"]
+    assert held["symbol"] == "ALFA260320C00360000"
+
+
+async def test_a_sold_put_counts_with_what_must_be_kept_for_it(ask: Ask) -> None:
+    put = {**STRATEGY, "strategy": "cash_secured_put", "strikes": ["otm1"], "expiry_offset": 6}
+    refused, details = await code(ask, "place_option_strategy", **put)
+    assert refused == "MAX_NOTIONAL"
+    assert "35500.00" in details["MAX_NOTIONAL"]
+    placed = (await ask("place_option_strategy", **{**put, "underlying": "BRVO"})).structured
+    assert placed["group"]["state"] == "pending"

@@ -39,9 +39,15 @@ def worst_price(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Deci
 
 
 def worst_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Decimal | None:
-    """Return the worst-case value of the order in the instrument's currency."""
+    """Return the worst-case value of the order in the instrument's currency.
+
+    Options that are sold come to what must be kept for them, where that is more than they bring.
+    """
     price = worst_price(order, seen, policy)
-    return None if price is None else price * order.quantity * seen.instrument.multiplier
+    if price is None:
+        return None
+    value = price * order.quantity * seen.instrument.multiplier
+    return value if seen.kept is None else max(value, seen.kept)
 
 
 def adverse_price(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Decimal | None:
