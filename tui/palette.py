@@ -152,7 +152,7 @@ class Palette:
             bold=True if heavy else None,
             italic=True if "italic" in attributes else None,
             # Without any colour, only this still sets a mark off; greys do it by themselves.
-            reverse=True if self._colourless and self._ansi and ROLES[role][1] not in {"", "bar"} else None,
+            reverse=True if self._colourless and self._ansi and (chosen or ROLES[role][1] not in {"", "bar"}) else None,
         )
 
     def _pair(self, role: str, chosen: bool) -> tuple[Color, Color]:

@@ -228,6 +228,20 @@ def test_of_sixteen_colours_no_other_byte_is_sent(tmp_path: Path, environ: dict[
         made.child.close(force=True)
 
 
+def test_without_colours_sixteen_become_none_and_marks_are_set_off_by_reversing(tmp_path: Path) -> None:
+    made = Terminal(tmp_path / "told", (24, 80), {"TERM": "xterm", "COLORTERM": "", "NO_COLOR": "1"})
+    try:
+        made.until(made.shows("^k KILL"))
+        assert colours(made.bytes) <= {"39", "49"}  # the terminal's own
+        row = made.screen.buffer[23]
+        assert "".join(row[column].data for column in range(80)).startswith(" ^k KILL")
+        assert row[1].reverse
+        assert not row[20].reverse
+    finally:
+        made.child.kill(signal.SIGKILL)
+        made.child.close(force=True)
+
+
 def test_a_theme_of_more_colours_is_sent_in_as_many_as_the_terminal_has(tmp_path: Path) -> None:
     made = Terminal(tmp_path / "told", (24, 80), {"COLORTERM": "truecolor"})
     try:

@@ -50,6 +50,7 @@ def test_without_colours_the_sixteen_still_set_off_what_must_not_be_overlooked()
     palette = palette_of(SHIPPED["cockpit-ansi"], colourless=True)
     assert all(palette.style(role).reverse for role in ("halted", "live", "ask", "kill", "unknown", "reduce"))
     assert not palette.style("ok").reverse
+    assert palette.style("ok", chosen=True).reverse
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -168,6 +169,17 @@ async def test_without_colours_the_screen_says_the_same(monkeypatch: pytest.Monk
         assert seat.text == coloured
         greys = {part for pair in painted(seat) for part in pair}
         assert all(colour.r == colour.g == colour.b for colour in map(Color.parse, greys))
+
+
+async def test_without_colours_a_screen_may_change_between_greys_and_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with seated(busy_face()) as seat:
+        for theme in ("cockpit-ansi", "cockpit-light", "cockpit-ansi"):
+            seat.app._choice.chosen = theme
+            await seat.settle()
+            styles = [one.style for strip in seat.app.screen._compositor.render_strips() for one in strip if one.style]
+            bare = {style.color.name for style in styles if style.color}
+            assert (bare == {"default"}) is (theme == "cockpit-ansi")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
