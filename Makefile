@@ -70,6 +70,7 @@ mutants: $(DONE)
 
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls
+	@$(BIN)/python -m bench.sessions
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,12 +22,12 @@ from server.app import build_app
 from server.door import Challenge, Door
 from server.guard import Policy
 from server.host import Talk, ToolAnswer
-from server.listener import bind, serve
+from server.listener import bind, port_of, serve
 from server.transport.kernel import About
 from server.transport.results import refusal_answer
-from server.transport.transport import Transport
+from server.transport.transport import Limits, Transport
 
-_GRANT = Grant(
+GRANT = Grant(
     GrantId("bench"),
     ClientName("bench"),
     "bench",
@@ -51,19 +52,27 @@ class _Tools:
 
 
 def _check(authorization: str | None, address: str) -> Caller:
-    return Caller(_GRANT, None, address)
+    return Caller(GRANT, None, address)
+
+
+@contextlib.asynccontextmanager
+async def hosted(port: int, limits: Limits | None = None, most_open: int = 150) -> AsyncIterator[tuple[int, Transport]]:
+    """Serve it, and yield the port and the transport."""
+    taken = bind("127.0.0.1", port)
+    challenge = Challenge.at(f"http://127.0.0.1:{port_of(taken)}")
+    about = About("cockpit", "1", "Cockpit", "")
+    async with Transport(_Tools(), SystemClock(), challenge, about, limits) as transport:
+        door = Door(_check, challenge, Addresses())
+        app = build_app(transport, door, Policy.of("", (), (), 1_048_576), lambda: "running", (), most_open)
+        async with serve(app, taken) as listening:
+            gc.collect()
+            gc.freeze()
+            yield listening, transport
 
 
 async def _run(port: int) -> None:
-    origin = f"http://127.0.0.1:{port}"
-    challenge = Challenge.at(origin)
-    async with Transport(_Tools(), SystemClock(), challenge, About("cockpit", "1", "Cockpit", "")) as transport:
-        door = Door(_check, challenge, Addresses())
-        app = build_app(transport, door, Policy.of("", (), (), 1_048_576), lambda: "running")
-        async with serve(app, bind("127.0.0.1", port)):
-            gc.collect()
-            gc.freeze()
-            await asyncio.Event().wait()
+    async with hosted(port):
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
