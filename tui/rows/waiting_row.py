@@ -52,13 +52,14 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     seconds = seconds_left(item, now)
     urgent = seconds < URGENT_SECONDS
     wide = width >= 96
+    kind_cells = 7 if width >= 70 else 3
     who_cells = 18 if wide else 11 if width >= 70 else 9
     bar_cells = 10 if wide else 6 if width >= 78 else 3 if width >= 70 else 0
     worth_cells = 12 if wide else 10 if width >= 60 else 0
     kind, who, what, worth, what_role = said(item, currency)
     if not worth:
         worth_cells = 0
-    what_cells = max(0, width - 2 - 1 - 8 - who_cells - 1 - worth_cells - _time_cells(bar_cells))
+    what_cells = max(0, width - 2 - 1 - kind_cells - 1 - who_cells - 1 - worth_cells - _time_cells(bar_cells))
     if cell_len(what) > what_cells:
         needed = cell_len(worth) + 1 if worth else 0
         what_cells += _time_cells(bar_cells) - _time_cells(0) + max(0, worth_cells - needed)
@@ -68,7 +69,7 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
     return Line(
         (
             Span(f"{CHOSEN if chosen else ' '}{WAITS} ", role),
-            Span(left(kind, 7) + " ", "name"),
+            Span(left(kind[:kind_cells], kind_cells) + " ", "name"),
             Span(left(who, who_cells) + " ", "strong"),
             Span(left(what, what_cells), what_role),
             Span(right(worth, worth_cells)),
