@@ -198,7 +198,11 @@ def _ticket(waiting: PendingOrder) -> OrderTicket:
     assert touch is not None
     assert seen_at is not None
     worse = (touch - seen_at) / seen_at * (1 if asked.side == "buy" else -1)
-    return OrderTicket(waiting.order, quote, waiting.notional, held, after, worse, tuple(_checks(waiting, bid, after)))
+    gross = sum((one.position.market_value or Decimal(0) for one in _positions()), Decimal(0))
+    return OrderTicket(
+        waiting.order, quote, waiting.notional, held, after, worse, tuple(_checks(waiting, bid, after)),
+        gross_before=gross, gross_after=gross + (after - held) * touch, bare=abs(after) > abs(held),
+    )  # fmt: skip
 
 
 def _checks(waiting: PendingOrder, bid: Decimal, after: Decimal) -> Iterator[CheckResult]:
