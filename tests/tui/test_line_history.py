@@ -1,3 +1,6 @@
+import asyncio
+import fcntl
+from io import BufferedRandom
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,65 @@ async def test_only_the_newest_are_kept_and_none_twice(tmp_path: Path) -> None:
     assert len(again.lines) == MOST
     assert again.lines[-1] == f"halt {MOST}"
     assert again.lines == history.lines
+
+
+async def test_two_screens_keep_the_lines_of_both(tmp_path: Path) -> None:
+    first, second = LineHistory(tmp_path / "typed"), LineHistory(tmp_path / "typed")
+    first.load()
+    second.load()
+    for number in range(30):
+        (first if number % 3 else second).add(f"halt {number}")
+        if number % 7 == 0:
+            await asyncio.gather(first.finish(), second.finish())
+    await asyncio.gather(first.finish(), second.finish())
+    again = LineHistory(tmp_path / "typed")
+    again.load()
+    assert sorted(again.lines) == sorted(f"halt {number}" for number in range(30))
+
+
+async def test_a_file_that_many_screens_write_stays_short_and_loses_no_new_line(tmp_path: Path) -> None:
+    path = tmp_path / "typed"
+    screens = [LineHistory(path) for _ in range(4)]
+    for number in range(400):
+        screens[number % 4].add(f"halt {number}")
+        if number % 5 == 0:
+            await asyncio.gather(*(screen.finish() for screen in screens))
+    await asyncio.gather(*(screen.finish() for screen in screens))
+    assert len(path.read_text().splitlines()) < 4 * MOST
+    again = LineHistory(path)
+    again.load()
+    assert {f"halt {number}" for number in range(320, 400)} <= set(again.lines)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["typed"]
+
+
+async def test_a_line_is_not_lost_where_another_screen_puts_a_new_file_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock = tmp_path / "typed", fcntl.flock
+    path.write_text("halt 1\n")
+
+    def replaced_before(file: BufferedRandom, how: int) -> None:
+        monkeypatch.setattr("tui.line_history.fcntl.flock", lock)
+        (tmp_path / "other").write_text("halt 1\nreduce\n")
+        (tmp_path / "other").replace(path)
+        lock(file, how)
+
+    monkeypatch.setattr("tui.line_history.fcntl.flock", replaced_before)
+    history = LineHistory(path)
+    history.add("halt 2")
+    await history.finish()
+    assert path.read_text() == "halt 1\nreduce\nhalt 2\n"
+
+
+async def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n")
+    (tmp_path / "typed").symlink_to(victim)
+    history = LineHistory(tmp_path / "typed")
+    history.add("halt")
+    await history.finish()
+    assert victim.read_text() == "mine\n"
 
 
 def test_a_file_that_somebody_else_wrote_does_no_harm(tmp_path: Path) -> None:
