@@ -49,12 +49,12 @@ class Newcomer:
         """Press the key that the screen names: what the pattern's group holds now."""
         key = (await self.reads(pattern)).group("key")
         self.pressed.append(key)
-        self._tmux.keys({"⏎": "Enter", "space": "Space"}.get(key, key))
+        self._tmux.keys({"⏎": "Enter", "space": "Space", "^k": "C-k"}.get(key, key))
 
     async def copies(self, text: str) -> None:
         """Type letters that the screen shows; they are no key presses of the count."""
         self._tmux.type(text)
-        await self.reads(rf"CODE .* {text}\b")
+        await self.reads(rf"^ (CODE|:|TYPE) .*{re.escape(text.removeprefix(':'))}\b")
 
 
 @pytest.mark.parametrize("tmux", [(80, 24), (160, 45)], indirect=True, ids=["80x24", "160x45"])
@@ -100,3 +100,18 @@ async def test_the_first_order_takes_a_minute_and_a_dozen_keys_at_most(tmux: Tmu
     assert [(order["client"], order["filled"]) for order in filled] == [("demo trader", "1")]
     assert len(newcomer.pressed) <= MOST_KEYS, newcomer.pressed
     assert took <= MOST_SECONDS
+    await goes_on_after_a_kill(newcomer)
+    assert (await ask(folder, "status"))["state"] == "RUNNING"
+
+
+async def goes_on_after_a_kill(newcomer: Newcomer) -> None:
+    await newcomer.presses(r"^ (?P<key>\^k) KILL")
+    await newcomer.reads(r"^ ■ KILLED ")
+    named = await newcomer.reads(r"^   (?P<command>:\w+) lets clients act again")
+    await newcomer.reads(rf"^ \^k KILL .*{named['command']} goes on")
+    await newcomer.copies(named["command"])
+    await newcomer.presses(r"^ \^k KILL +(?P<key>⏎) go")
+    word = (await newcomer.reads(r"^ TYPE (?P<word>[A-Z]+) to let clients act again"))["word"]
+    await newcomer.copies(word)
+    await newcomer.presses(r"^ \^k KILL +(?P<key>⏎) go")
+    await newcomer.reads(r"^ ▲ RUNNING ")
