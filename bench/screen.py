@@ -162,8 +162,8 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true")
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seconds", type=float, default=2.0)
-    arguments.add_argument("--presses", type=int, default=15)
+    arguments.add_argument("--seconds", type=float, default=1.7)
+    arguments.add_argument("--presses", type=int, default=12)
     asked = arguments.parse_args()
     if asked.quick:
         main(1, 1.0, 8)

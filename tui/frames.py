@@ -177,8 +177,9 @@ class ThriftyCompositor(Compositor):
                 pieces += _differing(x, before, strip)
             elif before is None or before != strip:
                 pieces += _pieces(x, strip)
-                # Should the terminal see another width there, what follows has moved.
-                row.parts = {place: part for place, part in row.parts.items() if place <= x}
+                if before is not None or not _all_even(strip):
+                    # Should the terminal see another width there, what follows has moved.
+                    row.parts = {place: part for place, part in row.parts.items() if place <= x}
         return pieces
 
 

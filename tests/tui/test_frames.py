@@ -114,7 +114,7 @@ async def test_whatever_happens_the_terminal_shows_what_was_drawn(wire: Wire, si
     async with seated(busy_face(), size) as seat:
         number = 60
         for _ in range(40):
-            match chance.randrange(4):
+            match chance.randrange(5):
                 case 0:
                     await seat.press(
                         chance.choice(["j", "k", "tab", "c", "o", "escape", "enter", "question_mark", "G"])
@@ -124,6 +124,11 @@ async def test_whatever_happens_the_terminal_shows_what_was_drawn(wire: Wire, si
                 case 2:
                     first = seat.face.seen.pending_orders
                     seat.face.show(pending_orders=first[1:] or busy_face().seen.pending_orders)
+                case 3:
+                    width, height = chance.choice([(80, 24), (81, 25), (120, 36), (160, 45), (70, 16)])
+                    wire.screen.resize(height, width)
+                    await seat.pilot.resize_terminal(width, height)
+                    await seat.pilot.pause()
                 case _:
                     for _ in range(chance.choice([1, 2, 3, 40])):
                         number += 1
