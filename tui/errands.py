@@ -161,7 +161,7 @@ class Errands:
             if answer.code not in AGAIN or not self.told.ask_line(code_for(command, answer)):
                 self.told.complain(_words(answer))
         elif texts := texts_of(act.command, answer, sentence=act in _SENTENCE):
-            self._state.result, self._state.block = texts, ""
+            self._state.result, self._state.block = texts, _link_of(answer)
             self.told.go(Place.RESULT)
             if act is LOGS:
                 self._state.offset = len(texts)  # the newest are last
@@ -271,6 +271,12 @@ async def _guarded(work: Awaitable[T | Refusal], what: str) -> T | Refusal:
     except Exception:
         LOG.exception("%s failed", what)
         return refuse("INTERNAL")
+
+
+def _link_of(answer: Done) -> str:
+    """Return the link that an answer is about, which is copied alone; nothing where there is none."""
+    link = answer.data.get("link") if isinstance(answer.data, dict) else None
+    return f"{safe(link, 2000)}\n" if isinstance(link, str) else ""
 
 
 def _words(refusal: Refusal) -> str:

@@ -141,7 +141,7 @@ class Views:
             case Place.NOTICES:
                 rows = notice_rows(state.snapshot.notices, now, width, self._zone)
             case Place.RESULT:
-                rows = result_rows(state.result, width)
+                rows = result_rows(state.result, width, height)
             case Place.RECORDS:
                 wanted, complaint = state.records_wanted, state.records_complaint
                 return record_list_rows(state.records, wanted, complaint, "AUDIT", now, width, height, self._zone)

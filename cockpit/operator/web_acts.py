@@ -54,7 +54,7 @@ class WebActs:
         if isinstance(link, Refusal):
             return link
         drawn = StringIO()
-        segno.make(link, error="l", boost_error=False, micro=False).terminal(out=drawn, border=2, compact=True)
+        segno.make(link, error="l", boost_error=False, micro=False).terminal(out=drawn, border=1, compact=True)
         told = "Open this where the passkey shall be. It works once, for ten minutes:"
         return Done(f"{drawn.getvalue().rstrip()}\n{told}\n{link}", {"link": link})
 
