@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cockpit.model.checks import CheckResult
 from cockpit.model.refusals import Mender
 from tui.cells import width_of
-from tui.rows.order_ticket import check_rows
+from tui.rows.check_rows import check_rows
 
 
 def drawn(value: str, limit: str, width: int, *, ok: bool = True) -> list[str]:
@@ -38,3 +38,24 @@ def test_a_limit_is_said_whole_or_to_the_unit_or_not_at_all(value: Decimal, limi
         return
     known = Decimal(said.replace(",", "")) if said != "…" else limit
     assert known == limit or (known == int(limit) and limit >= 1000)
+
+
+def test_what_is_near_its_limit_stands_first_and_all_else_keeps_its_order() -> None:
+    def check(code: str, value: str, limit: str) -> CheckResult:
+        return CheckResult(code, True, limit, value, "", False, Mender.CLIENT)
+
+    checks = (
+        check("KILL_SWITCH", "RUNNING", "RUNNING"),
+        check("RECONCILING", "0", "0"),
+        check("MARKET_DATA_STALE", "0.4 s", "5 s"),
+        check("MAX_QUANTITY", "75", "100"),
+        check("MAX_NOTIONAL", "7499.99", "10000.00"),
+        check("MIN_NOTIONAL", "120", "100"),
+        check("DRAWDOWN", "19.10 %", "20.00 %"),
+        check("MAX_GROSS", "2.00 %", "2.00 x"),
+    )
+    rows = check_rows(checks, 60)[1:]
+    names = [row.spans[1].text.strip() for row in rows]
+    near = ["MAX_QUANTITY", "MIN_NOTIONAL", "DRAWDOWN"]
+    assert names == [*near, "KILL_SWITCH", "RECONCILING", "MARKET_DATA_STALE", "MAX_NOTIONAL", "MAX_GROSS"]
+    assert [row.spans[2].role for row in rows] == ["wait"] * 3 + [""] * 5

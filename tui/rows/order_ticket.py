@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from decimal import Decimal
 
 from rich.cells import cell_len
 
-from cockpit.model.checks import Applies, CheckResult
 from cockpit.model.orders import Order, OrderRequest, OrderState
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.trading import Mode
 from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
-from tui.cells import Line, Span, clip, cut, heading, left, wrap
-from tui.glyphs import FAILED, NOTHING, ORDER, PASSED
+from tui.cells import Line, Span, clip, heading, wrap
+from tui.glyphs import FAILED, ORDER, PASSED
 from tui.group_words import kind_of, part_words
+from tui.rows.check_rows import check_rows
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
 from tui.words import ago, amount, countdown, gain, money, order_words, price, span_of
 
@@ -24,14 +23,8 @@ _HUNDREDTH = Decimal("0.005")
 _OLD_SECONDS = 5
 _MUCH_MORE = Decimal("1.5")
 """An order that lets all positions grow by half is told so."""
-_TWO_COLUMNS = 76
 _ROOMY = 56
 """Columns from which on words are said that figures don't need."""
-_LARGE = 1000
-"""From here on the digits behind the point may go where room is short."""
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
-_LONG_NAMES = 52
-"""Cells from which on a check's name is never cut."""
 
 
 def order_ticket_rows(
@@ -209,63 +202,3 @@ def _gross(before: Decimal, after: Decimal | None, currency: str) -> list[Span]:
     if after is not None and before and after > before:
         spans.append(Span(f"  {(after - before) / before:+.0%}", "wait" if after > before * _MUCH_MORE else "dim"))
     return [*spans, Span("  in all", "dim")]
-
-
-def check_rows(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
-    """Every check: those that refused in full, those that passed with value and limit, and the names of the rest."""
-    failed = [check for check in checks if not check.ok]
-    silent = [check for check in checks if check.ok and check.applies is Applies.NOT_APPLICABLE]
-    passed = [check for check in checks if check.ok and check.applies is Applies.YES]
-    facts = [Span(f"{len(passed)} passed", "ok" if passed else "dim")]
-    if failed:
-        facts = [Span(f"{len(failed)} refused", "bad"), Span(" · ", "rule"), *facts]
-    lines = [heading([Span(" CHECKS", "title-off")], facts, width)]
-    for check in failed:
-        lines += _refused(check, width)
-    columns = 2 if width >= _TWO_COLUMNS else 1
-    cells = [_passed(check, width // columns) for check in passed]
-    lines += [
-        Line(tuple(span for cell in cells[at : at + columns] for span in cell)) for at in range(0, len(cells), columns)
-    ]
-    if silent:
-        names = wrap("not applicable: " + ", ".join(check.code for check in silent), max(10, width - 6), 3)
-        signs = [NOTHING, *[" "] * (len(names) - 1)]
-        lines += [Line((Span(f"  {sign} {row}", "dim"),)) for sign, row in zip(signs, names, strict=True)]
-    return lines
-
-
-def _refused(check: CheckResult, width: int) -> list[Line]:
-    limit = f"   allowed {_grouped(check.limit)}" if check.limit else ""
-    spans = (Span(f"  {FAILED} {left(check.code, 20)} {_grouped(check.value)}", "bad"), Span(limit, "dim"))
-    rows = wrap(check.message, max(10, width - 6), 3) if check.message else []
-    return [Line(clip(spans, width)), *(Line((Span(f"    {row}", "bad"),)) for row in rows)]
-
-
-def _grouped(figure: str) -> str:
-    """Group the digits of a plain number; leave everything else as it is."""
-    return f"{Decimal(figure):,}".removesuffix(".00") if _NUMBER.fullmatch(figure) else figure
-
-
-def _limit(limit: str, room: int) -> str:
-    """Say what is allowed in so many cells. A number that lost its end would be another number: it is left out whole."""
-    said = f" / {_grouped(limit)}"
-    if not _NUMBER.fullmatch(limit):
-        return cut(said, room)
-    shorter = said.partition(".")[0] if Decimal(limit) >= _LARGE else " / …"
-    return next((text for text in (said, shorter, " / …") if cell_len(text) <= room), "")
-
-
-def _passed(check: CheckResult, width: int) -> tuple[Span, ...]:
-    """One passed check in a cell: what the order does, and after the stroke what is allowed."""
-    name = 24 if width >= _LONG_NAMES else 20
-    room = width - 4 - name - 1
-    value = cut(_grouped(check.value), room)
-    limit = _limit(check.limit, room - cell_len(value)) if check.limit and check.limit != check.value else ""
-    filler = " " * max(0, room - cell_len(value) - cell_len(limit) + 1)
-    return (
-        Span(f"  {PASSED} ", "ok"),
-        Span(left(check.code, name - 1) + " "),
-        Span(value),
-        Span(limit, "dim"),
-        Span(filler),
-    )

@@ -10,7 +10,7 @@ from cockpit.model.events import CallFinished, Outcome
 from tui.cells import Line, Span, clip, heading, left, wrap
 from tui.glyphs import CHOSEN, OUTCOME
 from tui.records import Record
-from tui.rows.order_ticket import check_rows
+from tui.rows.check_rows import check_rows
 from tui.stable_rows import StableRows
 from tui.words import ago, clock_time, duration
 
