@@ -151,7 +151,7 @@ class Views:
                     clients, state.calls.rates, state.records, complaint, now, width, height, self._zone
                 )
             case Place.CONNECTIONS:
-                rows = connection_rows(state.snapshot, width)
+                rows = connection_rows(state.snapshot, now, width)
             case Place.RECORD:
                 rows = self.record(width)
             case Place.HELP:

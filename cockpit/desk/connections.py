@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from cockpit.brokers.base import Broker, BrokerUnavailable
 from cockpit.model.identity import Scope
+from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.settings.model import ConnectionSettings
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Heard:
+    """What was heard last on a connection, for the operator's eyes."""
+
+    quote: Quote | None = None
+    """The newest quote that anybody asked for."""
+    compared_at: datetime | None = None
+    """When our orders were last brought to what the broker's books say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class Connection:
     name: str
     settings: ConnectionSettings
     broker: Broker
+    heard: Heard = field(default_factory=Heard, compare=False)
 
     @property
     def allowed(self) -> frozenset[Scope]:

@@ -46,6 +46,7 @@ class Market:
         quote = await self._connection.ask(self._connection.broker.quote(instrument))
         if quote is None or (quote.bid is None and quote.ask is None and quote.last is None):
             raise Refused(refuse("MARKET_DATA_MISSING", symbol=instrument.symbol))
+        self._connection.heard.quote = quote
         return quote
 
     async def bars(self, instrument: Instrument, interval: Interval, count: int, end: datetime | None) -> Bars:

@@ -149,6 +149,7 @@ class Reconciler:
             problem = ""
             try:
                 await self._compare(connection, line)
+                connection.heard.compared_at = self._clock.now()
             except Refused as refused:
                 problem = refused.refusal.code
                 await self._lose(connection, problem)

@@ -409,7 +409,7 @@ def _order_answer(result: Order | Refusal) -> Answer:
 
 
 def _connection_view(connection: Connection, status: BrokerStatus) -> ConnectionView:
-    settings = connection.settings
+    settings, quote = connection.settings, connection.heard.quote
     return ConnectionView(
         connection.name,
         status.kind,
@@ -419,6 +419,10 @@ def _connection_view(connection: Connection, status: BrokerStatus) -> Connection
         status.latency_ms,
         settings.trade,
         safe(status.note),
+        connection.heard.compared_at,
+        None if quote is None else quote.data_type,
+        "" if quote is None else safe(quote.source, 40),
+        None if quote is None else quote.as_of,
     )
 
 

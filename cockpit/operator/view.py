@@ -12,7 +12,7 @@ from cockpit.model.events import CallFinished, Notice
 from cockpit.model.identity import ClientName, GrantId, Scope, Via
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order
-from cockpit.model.quotes import Quote
+from cockpit.model.quotes import DataType, Quote
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingSwitch
 
@@ -29,6 +29,12 @@ class ConnectionView:
     latency_ms: float | None
     trade: bool
     note: Safe
+    reconciled_at: datetime | None = None
+    """When our orders were last brought to what the broker's books say; None since the start."""
+    data_type: DataType | None = None
+    """Of the newest price that anybody asked for; None where nobody did."""
+    data_source: str = ""
+    data_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

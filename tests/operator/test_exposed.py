@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.model.orders import OrderId
+from cockpit.model.quotes import DataType
 from cockpit.operator.looks import order_words
 from cockpit.operator.view import OrderTicket
 from tests.operator.houses import House, open_house
@@ -40,14 +41,14 @@ async def test_all_positions_are_told_without_sign_before_and_after(tmp_path: Pa
 async def test_an_order_that_opens_without_a_stop_is_told_and_one_that_closes_is_not(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         key = await house.key()
-        first = await house.order(key, 1, quantity=20)
+        first = await house.order(key, 1, quantity=5)
         assert (await ticket(house, first)).bare
         assert "NO STOP" in order_words(await ticket(house, first)).says
         await house.done("order.approve", order_id=first["order_id"])
         assert not (await ticket(house, first)).bare, "what is filled waits no longer"
-        closing = await ticket(house, await house.order(key, 2, side="sell", quantity=20))
+        closing = await ticket(house, await house.order(key, 2, side="sell", quantity=5))
         assert not closing.bare
-        turned = await ticket(house, await house.order(key, 3, side="sell", quantity=21))
+        turned = await ticket(house, await house.order(key, 3, side="sell", quantity=6))
         assert turned.bare
 
 
@@ -64,3 +65,17 @@ async def test_a_bracket_has_its_stop(tmp_path: Path) -> None:
         found = await ticket(house, head)
         assert not found.bare
         assert found.at_stop is not None
+
+
+async def test_a_connection_says_what_kind_of_prices_it_has_and_when_its_books_were_compared(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        (seen,) = house.face.snapshot().connections
+        assert seen.reconciled_at is not None, "the start compares"
+        await house.call(await house.key(), "get_quote", symbol="ALFA")
+        (later,) = house.face.snapshot().connections
+        assert (later.data_type, later.data_source) == (DataType.SIMULATED, "paper:cockpit")
+        assert later.data_at is not None
+        await house.done("reconcile")
+        (last,) = house.face.snapshot().connections
+        assert last.reconciled_at is not None
+        assert last.reconciled_at > seen.reconciled_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.trading import Mode
@@ -48,6 +49,9 @@ def client_ticket_rows(
         )
     )
     lines.append(_fact("asks from", [Span(request.address), Span(f", {ago(request.asked_at, now)}", "dim")], width))
+    back = redirect_host(form.ticket.redirect_uri)
+    if back != request.host.casefold():
+        lines.append(Line((Span("  "), Span(left(f"  → its code goes to {back}", band), "host"))))
     lines.append(_fact("goes back to", [Span(cut(form.ticket.redirect_uri, max(8, width - 17)), "dim")], width))
     for warning in form.ticket.warnings:
         rows = wrap(warning, max(10, width - 6), 2)
@@ -64,6 +68,14 @@ def client_ticket_rows(
             at = len(lines) if row == form.at else at
         lines.append(_row(form, row, connections, width))
     return lines, at
+
+
+def redirect_host(uri: str) -> str:
+    """Return the host that a browser would really go to: what stands before an ``@`` is none."""
+    try:
+        return urlsplit(uri).hostname or "no host"
+    except ValueError:
+        return "no host"
 
 
 def _fact(label: str, value: list[Span], width: int) -> Line:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cockpit.model.orders import OPEN
+from cockpit.model.quotes import DataType
 from cockpit.model.trading import Link, Mode
 from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, heading, wrap
 from tui.glyphs import LINK
-from tui.words import duration, gain, masked, money, plural
+from tui.words import ago, duration, gain, masked, money, plural
 
 _LABEL = 12
 
 
-def connection_rows(snapshot: Snapshot, width: int) -> list[Line]:
+def connection_rows(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
     """Every connection with all that is known about it."""
     down = sum(seen.link is not Link.READY for seen in snapshot.connections)
     facts = [Span(f"{down} not ready", "bad")] if down else [Span("all ready", "ok")]
     title = [Span(" CONNECTIONS", "title"), Span(f" {len(snapshot.connections)}", "strong")]
     lines = [heading(title, facts, width)]
     for seen in snapshot.connections:
-        lines += [Line(), *_connection(seen, snapshot, width)]
+        lines += [Line(), *_connection(seen, snapshot, now, width)]
     return lines
 
 
-def _connection(seen: ConnectionView, snapshot: Snapshot, width: int) -> list[Line]:
+def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
     mode = Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
     lines = [heading([Span(f" {seen.name} ", "title"), mode], (), width)]
     link = LINK[seen.link]
@@ -38,6 +41,10 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, width: int) -> list[Li
     )
     trade = Span("orders may be placed") if seen.trade else Span("no orders may be placed", "wait")
     lines.append(_fact("trade", [trade], width))
+    lines.append(_fact("prices", _prices(seen, now), width))
+    books = ago(seen.reconciled_at, now)
+    compared = Span(books, "wait" if seen.reconciled_at is None else "")
+    lines.append(_fact("reconciled", [compared, Span("  orders compared with the broker's books", "dim")], width))
     for held in snapshot.balances:
         if held.connection == seen.name:
             sums = held.balances
@@ -67,6 +74,15 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, width: int) -> list[Li
         for place, row in enumerate(wrap(names, max(10, width - _LABEL - 4), 4))
     ]
     return lines
+
+
+def _prices(seen: ConnectionView, now: datetime) -> list[Span]:
+    """What kind of prices come over this line, by the newest that anybody asked for."""
+    if seen.data_type is None:
+        return [Span("nobody asked for one yet", "dim")]
+    fresh = seen.data_type is DataType.LIVE
+    said = Span(seen.data_type.replace("_", " "), "ok" if fresh else "wait")
+    return [said, Span(f" from {seen.data_source}, the newest {ago(seen.data_at, now)}", "dim")]
 
 
 def _fact(label: str, value: list[Span], width: int) -> Line:
