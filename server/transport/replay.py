@@ -135,6 +135,8 @@ class KeptReply(Reply):
         self._opening = opening_frame(str(log.next_place(stream)), _RETRY_MS) if primed else b""
         self._now: web.StreamResponse | None = None
         """What is written to now; None while the client is away."""
+        self._reader: web.Request | None = exchange.request
+        """The request that it answers."""
         self._left = asyncio.Event()
 
     async def finish(self, body: bytes) -> None:
@@ -148,7 +150,7 @@ class KeptReply(Reply):
             if self._over or not self._opening:
                 return
             await self._write(b"")
-            now, self._now = self._now, None
+            now, self._now, self._reader = self._now, None, None
             if now is not None:
                 with contextlib.suppress(*BROKEN):
                     await now.write_eof()
@@ -170,14 +172,19 @@ class KeptReply(Reply):
                     await response.write_eof()
                     return response
             self._leave()
-            self._now, self._left = response, asyncio.Event()
+            self._now, self._reader, self._left = response, request, asyncio.Event()
             left = self._left
         try:
             await left.wait()
         finally:
             if self._now is response:
-                self._now = None
+                self._now = self._reader = None
         return response
+
+    def abort(self) -> None:
+        """Drop the connection that is written to now."""
+        if self._reader is not None and self._reader.transport is not None:
+            self._reader.transport.abort()
 
     def _leave(self) -> None:
         """Let go of whoever waits for this stream on its old connection."""

@@ -71,7 +71,9 @@ class Reply:
                 await self._write(self._framed(body))
 
     async def ping(self) -> None:
-        """Write a sign of life."""
+        """Write a sign of life, unless something else is on its way."""
+        if self._lock.locked():
+            return
         async with self._lock:
             if not self._over:
                 await self._write(PING)
@@ -84,6 +86,10 @@ class Reply:
 
     async def hang_up(self) -> None:
         """End the connection and let the client come back for the rest; nothing where it couldn't."""
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        _abort(self._request)
 
     @property
     def response(self) -> web.StreamResponse:
@@ -185,8 +191,17 @@ class Exchange:
 
     def abort(self) -> None:
         """Drop the connection of an answer that doesn't end: its client doesn't read."""
-        if self.task is not None and not self.task.done() and self.request.transport is not None:
-            self.request.transport.abort()
+        if self.task is None or self.task.done():
+            return
+        if self.reply is not None:
+            self.reply.abort()
+        else:
+            _abort(self.request)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 class Running:

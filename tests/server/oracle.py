@@ -32,6 +32,7 @@ from mcp_types import (
     ReadResourceRequestParams,
     ReadResourceResult,
     SetLevelRequestParams,
+    SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
     TextContent,
@@ -61,7 +62,8 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
     """Make a server of the SDK's that offers to ann what the fakes offer her."""
     private: Any = {"ttl_ms": 0, "cache_scope": "private"}
 
-    async def list_tools(_: _Context, __: PaginatedRequestParams | None) -> ListToolsResult:
+    async def list_tools(_: _Context, params: PaginatedRequestParams | None) -> ListToolsResult:
+        _first_page(params)
         return ListToolsResult(tools=list(tools.listed(_ANN)), **private)
 
     async def call_tool(ctx: _Context, params: CallToolRequestParams) -> CallToolResult:
@@ -75,7 +77,8 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
             content=[text], structured_content=dict(answer.structured), is_error=answer.refusal is not None
         )
 
-    async def list_prompts(_: _Context, __: PaginatedRequestParams | None) -> ListPromptsResult:
+    async def list_prompts(_: _Context, params: PaginatedRequestParams | None) -> ListPromptsResult:
+        _first_page(params)
         return ListPromptsResult(prompts=list(offered.prompts.listed(_ANN)), **private)
 
     async def get_prompt(ctx: _Context, params: GetPromptRequestParams) -> GetPromptResult:
@@ -85,10 +88,12 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
             raise MCPError(-32602, "none", {"name": params.name})
         return found
 
-    async def list_resources(_: _Context, __: PaginatedRequestParams | None) -> ListResourcesResult:
+    async def list_resources(_: _Context, params: PaginatedRequestParams | None) -> ListResourcesResult:
+        _first_page(params)
         return ListResourcesResult(resources=list(offered.resources.listed(_ANN)), **private)
 
-    async def list_templates(_: _Context, __: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
+    async def list_templates(_: _Context, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
+        _first_page(params)
         return ListResourceTemplatesResult(resource_templates=list(offered.resources.templates(_ANN)), **private)
 
     async def read(ctx: _Context, params: ReadResourceRequestParams) -> ReadResourceResult:
@@ -108,6 +113,11 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
     async def nothing(_: _Context, __: Any) -> EmptyResult:
         return EmptyResult()
 
+    async def subscribe(_: _Context, params: SubscribeRequestParams) -> EmptyResult:
+        if not offered.resources.watchable(_ANN, params.uri):
+            raise MCPError(-32002, "Resource not found", {"uri": params.uri})
+        return EmptyResult()
+
     async def listen(_: _Context, __: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         raise NotImplementedError  # announced, never asked
 
@@ -125,12 +135,17 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
         on_list_resource_templates=list_templates,
         on_read_resource=read,
         on_completion=complete,
-        on_subscribe_resource=nothing,
+        on_subscribe_resource=subscribe,
         on_unsubscribe_resource=nothing,
         on_subscriptions_listen=listen,
     )
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, nothing)
     return server
+
+
+def _first_page(params: PaginatedRequestParams | None) -> None:
+    if params is not None and params.cursor is not None:
+        raise MCPError(-32602, "there is one page")
 
 
 @dataclass

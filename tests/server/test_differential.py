@@ -352,7 +352,8 @@ def head(era: str, message: dict[str, Any]) -> dict[str, Any]:
         named = params if isinstance(params, dict) else {}
         headers |= {"MCP-Protocol-Version": MODERN, "Mcp-Method": str(message.get("method", ""))}
         name = named.get("name") or named.get("uri")
-        return headers | ({"Mcp-Name": name} if isinstance(name, str) else {})
+        sendable = isinstance(name, str) and name.isascii() and name.isprintable()
+        return headers | ({"Mcp-Name": name} if sendable else {})
     return headers | {"MCP-Protocol-Version": LEGACY, "Mcp-Session-Id": "SESSION"}
 
 

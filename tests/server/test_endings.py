@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from typing import Any
 
 import pytest
+from aiohttp import ClientConnectionError
 
-from cockpit.model.identity import GrantId
+from cockpit.model.identity import Caller, GrantId
+from server.host import Talk, ToolResult
 from server.transport.transport import Limits
-from tests.server.parts import FakeTools, House, Wire, house, wire
+from tests.server.parts import ENVELOPE, MODERN, FakeTools, House, Wire, house, wire
+from tests.server.raw import raw
 from tests.server.test_streams import get_stream, listen_stream, next_event
 
 
@@ -170,6 +174,38 @@ async def test_the_host_stops_within_three_seconds_with_everything_open():
             assert answer[1]["result"]["structuredContent"]["code"] == "BUSY"
 
 
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_a_client_that_does_not_read_holds_up_nothing_when_its_grant_ends(era):
+    told = 0
+
+    async def endless(_: Caller, talk: Talk) -> ToolResult:
+        nonlocal told
+        while True:
+            told += 1
+            await talk.progress(told, message="x" * 50_000)
+
+    async with house() as here, wire(here) as ann, raw(here.port, buffer=4096) as line:
+        here.tools.do = endless
+        params: dict[str, Any] = {"name": "do", "_meta": {"progressToken": 1}}
+        head = ["POST /mcp HTTP/1.1", "Host: localhost", "Authorization: Bearer ann"]
+        if era == "modern":
+            params["_meta"] |= ENVELOPE
+            head += [f"MCP-Protocol-Version: {MODERN}", "Mcp-Method: tools/call", "Mcp-Name: do"]
+        else:
+            head += [f"Mcp-Session-Id: {await ann.initialize()}"]
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        line.send("\n".join([*head, f"Content-Length: {len(body)}", "", body]))
+        async with asyncio.timeout(10):
+            seen = -1
+            while told == 0 or seen != told:  # until the tool waits for the client
+                seen = told
+                await asyncio.sleep(0.05)
+            assert here.transport.open_requests == 1
+            here.transport.grant_ended(GrantId("grant-ann"))
+            while here.transport.open_requests:
+                await asyncio.sleep(0.01)
+
+
 class Stubborn(FakeTools):
     """Tools that don't end when they are cancelled."""
 
@@ -195,3 +231,18 @@ async def test_the_host_stops_even_when_a_tool_does_not(monkeypatch):
         finally:
             here.tools.go_on.set()
             stuck.cancel()
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_the_connection_of_a_call_that_does_not_end_is_dropped_with_its_grant(era, monkeypatch):
+    monkeypatch.setattr("tests.server.parts.FakeTools", Stubborn)
+    async with house() as here, wire(here) as ann:
+        async with asyncio.timeout(10):
+            stuck = asyncio.ensure_future(call(ann, era))
+            await here.tools.started.wait()
+            here.transport.grant_ended(GrantId("grant-ann"))
+            try:
+                with pytest.raises(ClientConnectionError):
+                    await stuck
+            finally:
+                here.tools.go_on.set()

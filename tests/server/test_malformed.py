@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.transport.wire import Malformed, Message, accepts, read_message
+from tests.server.offers import Offered
 from tests.server.parts import ENVELOPE, MODERN, house, sdk_client, wire
 
 PARSE, INVALID = -32700, -32600
@@ -75,13 +76,18 @@ methods = st.sampled_from(
         "initialize",
         "ping",
         "server/discover",
-        "subscriptions/list",
         "notifications/cancelled",
         "notifications/initialized",
         "logging/setLevel",
         "completion/complete",
         "resources/read",
         "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "notifications/progress",
         "x",
     ]
 )
@@ -95,6 +101,14 @@ params = json_values | st.fixed_dictionaries(
         | st.dictionaries(st.sampled_from([*ENVELOPE, "progressToken"]), json_values),
         "protocolVersion": json_values,
         "requestId": json_values,
+        "cursor": json_values,
+        "uri": st.sampled_from(["test://0", "test://1", "test://none"]) | json_values,
+        "ref": json_values | st.just({"type": "ref/prompt", "name": "brief"}),
+        "argument": json_values | st.just({"name": "a", "value": "1"}),
+        "context": json_values,
+        "level": st.sampled_from(["info", "loud"]) | json_values,
+        "inputResponses": json_values,
+        "requestState": json_values,
     },
 )
 messages = st.fixed_dictionaries(
@@ -109,11 +123,11 @@ def wire_json(value: Any) -> bytes:
 
 
 async def test_no_message_makes_the_host_fail():
-    async with house() as here, wire(here) as ann:
+    async with house(offer=Offered().offer, asks_clients=True) as here, wire(here) as ann:
         session_id = await ann.initialize()
         sent: list[tuple[bytes, dict[str, str]]] = []
 
-        @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
         @given(
             body=st.binary(max_size=60) | json_values.map(wire_json) | messages.map(wire_json),
             version=versions,
