@@ -80,7 +80,8 @@ class CalendarResult(Result):
 )
 async def get_calendar(call: Call, asked: CalendarArguments) -> Served[CalendarResult]:
     """Sessions with opening and closing times, breaks, half days and holidays of one exchange, from a shipped table;
-    days that it doesn't know are refused with SESSION_UNKNOWN. A simulated connection may trade at other hours:
+    days that it doesn't know are refused with SESSION_UNKNOWN. With days=1 it tells of one day whether it is a session,
+    a holiday or neither (a weekend). A simulated connection may trade at other hours:
     get_clock tells what holds for yours.
     """
     exchange = calendar(asked.exchange)
