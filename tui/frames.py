@@ -18,6 +18,7 @@ from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, Console, RenderableType
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
 if TYPE_CHECKING:
@@ -137,6 +138,13 @@ class ThriftyCompositor(Compositor):
         if scroll is None and not rows:
             return None
         return Changes(scroll, rows)  # pyright: ignore[reportReturnType]: Textual asks for no more than this
+
+    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        """Draw the widgets that reach into what is painted. Textual's own also draws those beside them, for nothing."""
+        for widget, (region, clip) in self.visible_widgets.items():
+            seen = region.intersection(clip)
+            if seen and (crop is None or crop.overlaps(seen)):
+                yield region, clip, widget.render_lines(seen.translate(-region.offset))
 
     def _forget(self) -> None:
         self._rows.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -21,9 +21,12 @@ from textual.screen import Screen
 
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import Safe
+from cockpit.operator.face import Subscription
 from tests.tui.fake_face import FakeFace, busy_face, call, calls
 from tests.tui.screens import Seat, seated
+from tui.cells import Line
 from tui.frames import TRUSTED_SECONDS, Changes, Piece, Scroll, is_even
+from tui.widgets.lines import Lines, Maker
 from tui.widgets.stream import Stream
 
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
@@ -189,6 +192,26 @@ async def test_a_thousand_calls_cost_a_painting_for_each_drawing_and_no_layout(
         assert len(streams) == 8
         assert wire.layouts == 0
         assert seat.app.state.calls.newest == 1099
+
+
+@pytest.mark.parametrize("size", [(160, 45)])
+async def test_while_only_calls_come_nothing_else_is_drawn(wire: Wire, size: tuple[int, int]) -> None:
+    async with seated(busy_face(), size) as seat:
+        await tick(seat)
+        made: list[str] = []
+        for part in seat.app.query(Lines):
+            make, name = part._make, str(part.id)
+
+            def counted(width: int, height: int, make: Maker = make, name: str = name) -> Sequence[Line]:
+                made.append(name)
+                return make(width, height)
+
+            part._make = counted
+        seat.face.publish(call(61, seat.clock.now()))
+        made.clear()
+        seat.app._drain(cast(Subscription, seat.face.subscriptions[0]))
+        await seat.pilot.pause()
+        assert set(made) == {"stream-title"}
 
 
 @pytest.mark.parametrize("size", [(80, 24)])
