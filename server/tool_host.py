@@ -14,7 +14,7 @@ from cockpit.model.refusals import Refusal, Refused, refuse
 from server.host import Talk, ToolAnswer
 from server.transport.results import refusal_answer
 from tools.catalogue import TOOLS
-from tools.registry import Call, Result, Rooms, Tool
+from tools.registry import Call, Result, Rooms, Tool, untold
 
 _LISTED: Final = {
     tool.rule.name: ListedTool(
@@ -71,7 +71,8 @@ class DeskTools:
                 raise Refused(refuse("UNKNOWN_TOOL", says, tool=name, toolset=tool.toolset))
             if not tool.possible(admitted.connection):
                 raise Refused(refuse("CAPABILITY_UNAVAILABLE", tool=name, needs=tool.needs))
-            return await tool.run(Call(admitted, self._rooms), tool.read(arguments))
+            progress = untold if talk is None else talk.progress
+            return await tool.run(Call(admitted, self._rooms, progress), tool.read(arguments))
 
         result = await self._gate.run(caller, rule, name, arguments, run)
         if isinstance(result, Refusal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -204,6 +205,10 @@ class OrderIdArguments(Arguments):
     order_id: OrderIdWord
 
 
+_TELL_SECONDS: Final = 5.0
+"""A client that wants progress hears that often that nothing has happened."""
+
+
 class WaitArguments(Arguments):
     """Which order, and how long."""
 
@@ -219,8 +224,17 @@ async def wait_for_order(call: Call, asked: WaitArguments) -> Served[OrderResult
     """Answer when the order's state changes, when it has ended, or after wait_seconds (at most 45), whichever is
     first. Call it again while the state is `pending` or `working`.
     """
-    order = await call.orders.wait(call.admitted, OrderId(asked.order_id), asked.wait_seconds, asked.seen_state)
-    return served(call, order)
+    waiting = asyncio.ensure_future(
+        call.orders.wait(call.admitted, OrderId(asked.order_id), asked.wait_seconds, asked.seen_state)
+    )
+    try:
+        waited = 0.0
+        while not (await asyncio.wait({waiting}, timeout=_TELL_SECONDS))[0]:
+            waited += _TELL_SECONDS
+            await call.progress(waited, asked.wait_seconds, "The order's state is the same as before")
+        return served(call, waiting.result())
+    finally:
+        waiting.cancel()
 
 
 @tool("get_order", scope=Scope.READ_ORDERS, title="Order", arguments=OrderIdArguments, result=OrderResult)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -64,12 +64,21 @@ class Rooms:
     clock: Clock
 
 
+Progress: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Tells the client how far a call is: how much of how much, and a sentence."""
+
+
+async def untold(progress: float, total: float | None = None, message: str | None = None) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One admitted call, with everything that a tool may use."""
 
     admitted: Admitted
     rooms: Rooms
+    progress: Progress = untold
 
     @property
     def market(self) -> Market:
