@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final, NewType
 
 Safe = NewType("Safe", str)
@@ -13,17 +14,26 @@ _UNSAFE: Final = re.compile(
     "\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _ELLIPSIS: Final = "…"
+_MOST_MARKS: Final = 3
+"""Combining marks on one letter; more of them reach over the rows above and below."""
+_MARKS: Final = frozenset({"Mn", "Me"})
 
 
 def safe(text: str, limit: int = 200) -> Safe:
     r"""Make one line of outside text harmless: what is invisible or steers a terminal becomes a visible escape.
 
     ``\x1b`` stands for ESC, ``\u202e`` for the right-to-left override, and so on; longer text ends in an ellipsis.
-    Covers C0, C1, DEL, soft hyphen, zero-width and bidirectional characters, variation selectors, tags and surrogates.
+    Covers C0, C1, DEL, soft hyphen, zero-width and bidirectional characters, variation selectors, tags, surrogates, and
+    combining marks where they are heaped.
     """
     cut = text[: limit + 1]
-    clean = _UNSAFE.sub(_escape, cut) if not cut.isascii() or not cut.isprintable() else cut
+    clean = cut if cut.isascii() and cut.isprintable() else _without_heaps(_UNSAFE.sub(_escape, cut))
     return Safe(clean if len(clean) <= limit else clean[: max(0, limit - 1)] + _ELLIPSIS)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a text can go to a terminal as it is."""
+    return text.isprintable() and (text.isascii() or _UNSAFE.search(text) is None)
 
 
 def is_plain(text: str) -> bool:
@@ -36,8 +46,24 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def _without_heaps(text: str) -> str:
+    """Make visible what is heaped on a letter beyond a few marks."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for sign in text:
+        marks = marks + 1 if unicodedata.category(sign) in _MARKS else 0
+        kept.append(sign if marks <= _MOST_MARKS else _visible(sign))
+    return "".join(kept)
+
+
 def _escape(found: re.Match[str]) -> str:
-    code = ord(found.group())
+    return _visible(found.group())
+
+
+def _visible(sign: str) -> str:
+    code = ord(sign)
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cockpit.model.text import safe
+from cockpit.model.text import is_harmless, safe
 from tui.cells import Line, Span
 from tui.glyphs import in_ascii
 from tui.palette import Palette
@@ -28,13 +28,13 @@ class Looks(Protocol):
 
 
 def strip_of(line: Line, width: int, looks: Looks) -> Strip:
-    """Turn a line into the cells of one row. What isn't printable becomes visible here, wherever it came from."""
+    """Turn a line into the cells of one row. What steers or hides becomes visible here, wherever it came from."""
     palette = looks.palette
     segments: list[Segment] = []
     for text, role in line.spans:
         if not text:
             continue
-        shown = text if text.isprintable() else safe(text, 2000)
+        shown = text if is_harmless(text) else safe(text, 2000)
         segments.append(
             Segment(in_ascii(shown) if looks.ascii_only else shown, palette.style(role, chosen=line.chosen))
         )
