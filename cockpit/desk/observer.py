@@ -14,6 +14,7 @@ from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
 from cockpit.desk.covering import kept_for
+from cockpit.desk.equity import Marks
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
@@ -222,6 +223,10 @@ class Observer:
     def policy(self, connection: Connection, client: str) -> PolicySettings:
         """Return the limits that hold for a client on a connection now."""
         return self._oversight.limits.policy(connection, client)
+
+    def marks(self, connection: Connection, balances: Balances) -> Marks:
+        """Return what a connection's losses of the day are measured from."""
+        return self._oversight.take_equity(connection, balances)
 
     def left(self, connection: Connection, client: str) -> LimitsLeft:
         """Return what is left of a client's limits, from memory."""

@@ -28,6 +28,7 @@ from cockpit.desk.drafts import (
     under_rule_anew,
     withdrawn,
 )
+from cockpit.desk.equity import Marks
 from cockpit.desk.gate import Admitted, slow_down
 from cockpit.desk.groups import Wanted, lacking
 from cockpit.desk.idempotency import Keys
@@ -41,6 +42,7 @@ from cockpit.desk.rules import Verdict
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
+from cockpit.model.accounts import Balances
 from cockpit.model.clock import Clock
 from cockpit.model.identity import ClientName
 from cockpit.model.ids import ulid
@@ -101,6 +103,10 @@ class OrderDesk:
         """Return the limits that hold for a client now, and what is left of those that are used up."""
         connection, client = admitted.connection, admitted.grant.client
         return self._observer.policy(connection, client), self._observer.left(connection, client)
+
+    def marks_of(self, admitted: Admitted, balances: Balances) -> Marks:
+        """Return the equity that a connection's day began with, as the limit of a day's loss counts it."""
+        return self._observer.marks(admitted.connection, balances)
 
     async def preview(self, admitted: Admitted, request: OrderRequest) -> Preview:
         """Judge a request and remember it for two minutes."""

@@ -25,7 +25,7 @@ CORE = {
 ORDERS = {
     "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
     "estimate_margin", "get_portfolio_history", "get_calendar", "get_instrument", "list_instruments", "get_depth",
-    "get_fx_rate",
+    "get_fx_rate", "list_accounts", "get_account", "get_holdings", "get_pnl", "export_audit",
 }  # fmt: skip
 OPTIONS = {
     "get_expiries", "get_option_chain", "get_option_greeks", "resolve_option", "get_synthetic_future",
@@ -171,6 +171,11 @@ async def test_every_answer_fits_its_own_schema(desk: Desk, tools: DeskTools, cl
             quantity=1,
         ),
         "run_scanner": await ask("run_scanner", scan="top_gainers", limit=3),
+        "list_accounts": await ask("list_accounts"),
+        "get_account": await ask("get_account"),
+        "get_holdings": await ask("get_holdings"),
+        "get_pnl": await ask("get_pnl"),
+        "export_audit": await ask("export_audit"),
     }  # fmt: skip
     assert set(answers) == EXPECTED
     schemas = {tool.name: tool.output_schema for tool in tools.listed(claude)}
