@@ -12,6 +12,7 @@ from tui.cells import Line, Span, heading, wrap
 _MOST = 1000
 _ONE_LINE = 150
 _BLOCKS = frozenset(" ▀▄█")
+"""Signs of a QR code: halves and whole blocks."""
 _SMALLEST_DRAWING = 8
 _GAP = 2
 _NARROWEST = 20
