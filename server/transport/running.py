@@ -93,8 +93,9 @@ class Reply:
 
     @property
     def response(self) -> web.StreamResponse:
-        """What answered the POST; there is one once anything was written."""
-        assert self._first is not None
+        """What answered the POST. Raises ConnectionResetError where its client was gone before anything was written."""
+        if self._first is None:
+            raise ConnectionResetError("the client is gone")
         return self._first
 
     def _framed(self, body: bytes) -> bytes:

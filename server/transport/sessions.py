@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import web
@@ -18,12 +17,10 @@ from pydantic import ValidationError
 from cockpit.model.clock import Clock
 from cockpit.model.identity import GrantId
 from server.transport.replay import STANDING, KeptReply, Log, Place, replay
-from server.transport.running import Exchange, open_stream
-from server.transport.wire import BROKEN, PING, SESSION_HEADER, notification_body, request_body
+from server.transport.running import Exchange
+from server.transport.standing import GetStream
+from server.transport.wire import SESSION_HEADER, notification_body, request_body
 
-_QUEUE: Final = 64
-"""Frames that may wait for a client that reads slowly."""
-_END_SECONDS: Final = 0.5
 _QUESTIONS: Final = 16
 """Questions of one session that may wait for its client."""
 _PRIMED_SINCE: Final = "2025-11-25"
@@ -33,54 +30,6 @@ _HELLO_LENGTH: Final = 4096
 """What is longer isn't kept: nothing but the version and what the client can is ever looked at again."""
 _REMEMBERED: Final = 10_000
 """Ids of sessions ended by their client that are still answered with 404."""
-
-
-class GetStream:
-    """The standing stream of one session: what the server says on its own account.
-
-    A client that doesn't read lets the queue fill; then the connection is dropped, and the client connects again. It
-    gets what is kept of what it missed, and lists anew, which tells it more than the lost frames would.
-    """
-
-    def __init__(self, request: web.Request, ping_seconds: float, missed: Sequence[bytes] = ()) -> None:
-        self._request = request
-        self._ping_seconds = ping_seconds
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE + len(missed))
-        self._over = False
-        for data in missed:
-            self._frames.put_nowait(data)
-
-    def push(self, data: bytes | None) -> None:
-        """Queue a frame, or None for the end."""
-        try:
-            self._frames.put_nowait(data)
-        except asyncio.QueueFull:
-            self._drop()
-
-    def end(self) -> None:
-        """End the stream; one whose client doesn't read, and so never gets to the end, is dropped."""
-        self.push(None)
-        asyncio.get_running_loop().call_later(_END_SECONDS, self._drop)
-
-    async def serve(self, session_id: str) -> web.StreamResponse:
-        """Write frames until the end, or until the client goes."""
-        response = await open_stream(self._request, {SESSION_HEADER: session_id})
-        with contextlib.suppress(*BROKEN):
-            while True:
-                try:
-                    data = await asyncio.wait_for(self._frames.get(), self._ping_seconds)
-                except TimeoutError:
-                    data = PING
-                if data is None:
-                    break
-                await response.write(data)
-            await response.write_eof()
-        self._over = True
-        return response
-
-    def _drop(self) -> None:
-        if not self._over and self._request.transport is not None:
-            self._request.transport.abort()
 
 
 class Hello(NamedTuple):

@@ -7,12 +7,14 @@ import contextlib
 import json
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientConnectionError
 
 from cockpit.model.identity import Caller, GrantId
 from server.host import Talk, ToolResult
+from server.transport.running import Reply
 from server.transport.transport import Limits
 from tests.server.parts import ENVELOPE, MODERN, FakeTools, House, Wire, house, wire
 from tests.server.raw import raw
@@ -246,3 +248,15 @@ async def test_the_connection_of_a_call_that_does_not_end_is_dropped_with_its_gr
                     await stuck
             finally:
                 here.tools.go_on.set()
+
+
+async def test_a_stream_that_its_client_left_before_it_began_ends_as_a_broken_connection(monkeypatch):
+    async def gone(*_: Any) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr("server.transport.running.open_stream", gone)
+    reply = Reply(Mock(), {})
+    await reply.send(b"{}")
+    await reply.finish(b"{}")
+    with pytest.raises(ConnectionResetError):
+        _ = reply.response

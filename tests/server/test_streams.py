@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from mcp.shared.subscriptions import ToolsListChanged
 
 from cockpit.model.identity import GrantId
-from server.transport.sessions import GetStream
+from server.transport.standing import GetStream
 from server.transport.transport import Limits
 from tests.server.parts import ENVELOPE, MODERN, House, Wire, house, sdk_client, wire
 
