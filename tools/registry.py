@@ -10,10 +10,13 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cockpit.brokers.base import Feature
+from cockpit.desk.alerts import Alerts
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.connections import Connection
 from cockpit.desk.gate import Admitted, Rule, Served
+from cockpit.desk.journal import Journal
 from cockpit.desk.market import Market
+from cockpit.desk.messages import Messages
 from cockpit.desk.offers import Offers
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.switch import Switch
@@ -62,6 +65,9 @@ class Rooms:
     approval: ApprovalSettings
     store: Store
     clock: Clock
+    alerts: Alerts
+    journal: Journal
+    messages: Messages
 
 
 Progress: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]

@@ -18,6 +18,7 @@ from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.automatic import Automatic
+from cockpit.desk.alerts import Alerts
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.by_hand import ByHand
@@ -26,6 +27,8 @@ from cockpit.desk.decisions import Decisions
 from cockpit.desk.gate import Gate
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.observer import Observer
+from cockpit.desk.journal import Journal
+from cockpit.desk.messages import Messages
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.oversight import Oversight
 from cockpit.desk.presence import Presence
@@ -174,7 +177,13 @@ async def running(
             # What a kill could not take off the brokers' books before the stop is taken off now.
             tasks.once(decisions.withdrawing.withdraw("start"))
         gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish, shadows.of)
-        desk_tools = DeskTools(gate, Rooms(orders, switch, budgets, settings.approval, store, clock))
+        alerts = Alerts(store, connections, clock, feed.publish, partial(_may_read_prices, authority))
+        await alerts.load()
+        tool_rooms = Rooms(
+            orders, switch, budgets, settings.approval, store, clock, alerts, Journal(store, clock),
+            Messages(clock, feed.publish),
+        )  # fmt: skip
+        desk_tools = DeskTools(gate, tool_rooms)
         challenge = Challenge.at(origin)
         transport = await stack.enter_async_context(
             Transport(
@@ -217,6 +226,7 @@ async def running(
         tasks.start("resting", resting.run())
         tasks.start("presence", presence.watch())
         tasks.start("accounts", face.watch_accounts())
+        tasks.start("alerts", alerts.watch())
         for name, work in record_keeping(settings.audit, store, clock, feed.publish):
             tasks.start(name, work)
         tasks.start("oversight", oversight.watch())
@@ -313,6 +323,15 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
 
 def _rates(section: LimitSettings) -> dict[Kind, Rate]:
     """Return how often each kind of request is answered."""
+def _may_read_prices(authority: Authority) -> frozenset[tuple[str, str]]:
+    """Return which clients may read prices now, each with its connection."""
+    return frozenset(
+        (grant.client, grant.connection)
+        for grant in authority.grants()
+        if not grant.suspended and Scope.READ_MARKET in grant.scopes
+    )
+
+
     return {kind: Rate(getattr(section, f"{kind}_each"), getattr(section, f"{kind}_all")) for kind in Kind}
 
 

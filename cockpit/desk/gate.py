@@ -34,6 +34,8 @@ _CALLER_FAULTS: Final = frozenset(
         "BAD_ARGUMENTS",
         "INSTRUMENT_UNRESOLVED",
         "ORDER_UNKNOWN",
+        "ALERT_UNKNOWN",
+        "ALERT_LIMIT",
         "PREVIEW_UNKNOWN",
         "CAPABILITY_UNAVAILABLE",
     }

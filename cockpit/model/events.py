@@ -117,6 +117,8 @@ class Notice(Event):
 
     text: Safe
     bad: bool
+    client: str = ""
+    """Whose words they are; empty: the cockpit's own."""
 
 
 @dataclass(frozen=True, slots=True)

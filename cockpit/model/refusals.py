@@ -77,6 +77,8 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("NOTHING_TO_CHANGE", "The change leaves the order as it is.", False, _C),
     ("IDEMPOTENCY_CONFLICT", "That idempotency key was used with another request.", False, _C),
     ("ACCOUNT_NOT_ALLOWED", "That account doesn't belong to this connection.", False, _C),
+    ("ALERT_UNKNOWN", "No alert of yours on this connection has that id.", False, _C),
+    ("ALERT_LIMIT", "You have as many alerts waiting as you may; delete one first.", False, _C),
     # the broker and its data
     ("CONNECTION_UNKNOWN", "There is no connection of that name in the settings.", False, _O),
     ("BROKER_NOT_READY", "The broker's link is down.", True, _B),

@@ -10,6 +10,8 @@ from typing import Final
 from cockpit.model.events import Event, Notice
 
 _NOTICES_KEPT: Final = 100
+_WORDS_KEPT: Final = 30
+"""Notices in the words of clients. They have a place of their own, so that no client pushes out the cockpit's."""
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +53,19 @@ class Feed:
         self._subscriptions: list[FeedSubscription] = []
         self._listeners: list[Callable[[Event], None]] = []
         self._notices: deque[Notice] = deque(maxlen=_NOTICES_KEPT)
+        self._words: deque[Notice] = deque(maxlen=_WORDS_KEPT)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """Return the newest notices, oldest first: a face that comes later must not miss one."""
-        return tuple(self._notices)
+        if not self._words:
+            return tuple(self._notices)
+        return tuple(sorted((*self._notices, *self._words), key=lambda notice: notice.at))
 
     def publish(self, event: Event) -> None:
         """Hand an event to everybody who listens, in the order in which they came."""
         if isinstance(event, Notice):
-            self._notices.append(event)
+            (self._words if event.client else self._notices).append(event)
         for listener in self._listeners:
             try:
                 listener(event)

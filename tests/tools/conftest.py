@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from cockpit.desk.alerts import Alerts
+from cockpit.desk.journal import Journal
+from cockpit.desk.messages import Messages
 from cockpit.model.identity import Caller
 from cockpit.model.instruments import InstrumentKind
 from cockpit.settings.model import ApprovalSettings, ConnectionSettings
@@ -33,8 +36,21 @@ def tools(desk: Desk) -> DeskTools:
 
 def tools_of(desk: Desk) -> DeskTools:
     """Return the catalogue over a desk."""
-    rooms = Rooms(desk.orders, desk.switch, desk.budgets, ApprovalSettings(), desk.store, desk.clock)
-    return DeskTools(desk.gate, rooms)
+    return DeskTools(desk.gate, rooms_of(desk))
+
+
+def rooms_of(desk: Desk) -> Rooms:
+    """Return what the tools stand on, anew: alerts that were made before are found by loading them."""
+
+    def alive() -> frozenset[tuple[str, str]]:
+        return frozenset((grant.client, grant.connection) for grant in desk.grants.grants.values())
+
+    return Rooms(
+        desk.orders, desk.switch, desk.budgets, ApprovalSettings(), desk.store, desk.clock,
+        Alerts(desk.store, desk.connections, desk.clock, desk.events.append, alive),
+        Journal(desk.store, desk.clock),
+        Messages(desk.clock, desk.events.append),
+    )  # fmt: skip
 
 
 @pytest.fixture

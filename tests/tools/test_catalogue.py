@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cockpit.model.identity import Caller, Scope
+from cockpit.model.identity import WRITE_SCOPES, Caller, Scope
 from cockpit.model.orders import OrderId, OrderType
 from cockpit.settings.model import ConnectionSettings
 from server.tool_host import DeskTools
@@ -20,7 +20,7 @@ CORE = {
     "get_session", "get_quote", "get_bars", "search_instruments", "get_clock", "get_balances", "get_positions",
     "list_orders", "get_order", "check_risk", "preview_order", "place_order", "wait_for_order", "modify_order",
     "cancel_order", "tail_audit", "close_position", "cancel_all_orders", "preview_bracket", "place_bracket",
-    "list_executions", "get_portfolio", "confirm_order", "get_quotes",
+    "list_executions", "get_portfolio", "confirm_order", "get_quotes", "notify_operator",
 }  # fmt: skip
 ORDERS = {
     "place_oco", "place_basket", "place_split", "place_target_position", "close_all_positions",
@@ -31,7 +31,7 @@ OPTIONS = {
     "get_expiries", "get_option_chain", "get_option_greeks", "resolve_option", "get_synthetic_future",
     "place_option_order", "place_option_strategy",
 }  # fmt: skip
-RESEARCH = {"run_scanner"}
+RESEARCH = {"run_scanner", "list_alerts", "create_alert", "delete_alert", "get_journal", "add_note"}
 EXPECTED = CORE | ORDERS | OPTIONS | RESEARCH
 LACKING = {"list_news", "get_news_article", "get_fundamentals", "list_transfers"}
 """Tools of which the paper broker has nothing to tell."""
@@ -56,7 +56,7 @@ def test_every_tool_says_what_it_is(tools: DeskTools, claude: Caller) -> None:
         assert tool.input_schema["additionalProperties"] is False
         assert tool.output_schema is not None
         assert tool.annotations is not None
-        assert tool.annotations.read_only_hint is (TOOLS[tool.name].rule.scope is not Scope.WRITE_ORDERS)
+        assert tool.annotations.read_only_hint is (TOOLS[tool.name].rule.scope not in WRITE_SCOPES)
 
 
 def test_tools_beyond_the_scopes_are_not_listed(tools: DeskTools, desk: Desk, claude: Caller) -> None:
@@ -176,6 +176,12 @@ async def test_every_answer_fits_its_own_schema(desk: Desk, tools: DeskTools, cl
         "get_holdings": await ask("get_holdings"),
         "get_pnl": await ask("get_pnl"),
         "export_audit": await ask("export_audit"),
+        "create_alert": (alert := await ask("create_alert", symbol="ALFA", direction="above", price=900)),
+        "list_alerts": await ask("list_alerts"),
+        "delete_alert": await ask("delete_alert", alert_id=alert.structured["alert_id"]),
+        "add_note": await ask("add_note", text="A thought.", symbol="ALFA"),
+        "get_journal": await ask("get_journal"),
+        "notify_operator": await ask("notify_operator", text="Look at ALFA."),
     }  # fmt: skip
     assert set(answers) == EXPECTED
     schemas = {tool.name: tool.output_schema for tool in tools.listed(claude)}
