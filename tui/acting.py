@@ -80,6 +80,8 @@ PLACES: Final[Mapping[str, Place]] = {
     PENDING.name: Place.MAIN,
 }
 """Acts that only show something, and where the screen shows it."""
+_AT_ONCE: Final = (DENY_CLIENT, DENY_ORDER, CANCEL, REVOKE, APPLY)
+"""What is done to a row by one key."""
 _ON_A_ROW: Final = frozenset(When) - {When.ALWAYS, When.STOPPED, When.COMMAND_LINE}
 
 
@@ -141,9 +143,9 @@ class Acting:
         """Say that this screen changes nothing."""
         self.say("This screen is read-only.", "wait")
 
-    def is_hindered(self, *, version: bool = False) -> bool:
+    def is_hindered(self, *, version: bool = False, at_once: bool = True) -> bool:
         """Whether the key at hand was pressed on another row than it would act on, or on other terms; then say so."""
-        hindered = self._shown.hinders(version=version)
+        hindered = self._shown.hinders(version=version, at_once=at_once)
         if hindered:
             self.say(hindered, "dim")
         return bool(hindered)
@@ -168,7 +170,8 @@ class Acting:
     def do(self, act: Act) -> None:
         """Carry out an act that a key means for what is at hand."""
         state, target = self._state, self._state.target
-        if act.when in _ON_A_ROW and act is not ALWAYS and self.is_hindered(version=act in (APPROVE_ORDER, EDIT)):
+        on_a_row = act.when in _ON_A_ROW and act is not ALWAYS
+        if on_a_row and self.is_hindered(version=act in (APPROVE_ORDER, EDIT), at_once=act in _AT_ONCE):
             pass
         elif act.name in PLACES:
             self._moves.go(PLACES[act.name])

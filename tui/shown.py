@@ -53,7 +53,9 @@ class Shown:
         self._drawn: Frame | None = None
         self._under: Under | None = None
         self._since = float("inf")
-        """From when on keys count for the thing."""
+        """From when on the thing stands there."""
+        self._settled = float("inf")
+        """From when on a key may do to it what can't be taken back."""
         self._version_since = float("inf")
         self._chosen_by_key: Under | None = None
         self._by_itself = False
@@ -85,7 +87,7 @@ class Shown:
             return
         if before is None or not _same(now, before):
             chosen = self._chosen_by_key is not None and _same(now, self._chosen_by_key)
-            self._since = monotonic if chosen else monotonic + SETTLING_SECONDS
+            self._since, self._settled = monotonic, monotonic if chosen else monotonic + SETTLING_SECONDS
         self._under, self._version_since = now, monotonic
 
     # keys
@@ -103,13 +105,14 @@ class Shown:
         """Take what the key at hand puts under the cursor like what comes by itself."""
         self._by_itself = True
 
-    def hinders(self, *, version: bool = False) -> str:
+    def hinders(self, *, version: bool = False, at_once: bool = True) -> str:
         """Return why the key at hand can't act on what the state has under the cursor, or nothing.
 
-        With ``version`` the terms must be those that were on the screen too.
+        With ``version`` the terms must be those that were on the screen too. A key that only opens something, not
+        ``at_once``, counts from when the thing stood there: what it opens names it, and is answered or left.
         """
         now, seen = under_cursor(self._state), self._under
-        if seen is None or not _same(now, seen) or self._pressed_at < self._since:
+        if seen is None or not _same(now, seen) or self._pressed_at < (self._settled if at_once else self._since):
             return "That row has only just come; press again."
         if version and (now.version != seen.version or self._pressed_at < self._version_since):
             return "That order has only just changed; look, and press again."

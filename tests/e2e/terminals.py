@@ -15,6 +15,9 @@ from typing import Any
 
 from tests.e2e.hosts import COMMAND, environment, run_command
 
+_GLANCE = 0.1
+"""Between what is seen and the next key: nobody's finger is there before the screen has learned that it was read."""
+
 
 class Tmux:
     """One tmux server of our own with one pane."""
@@ -51,6 +54,7 @@ class Tmux:
         while True:
             screen = await asyncio.to_thread(self.screen)
             if all(text in screen for text in texts):
+                await asyncio.sleep(_GLANCE)
                 return screen
             assert time.monotonic() < end, f"{texts} never came:\n{screen}"
             await asyncio.sleep(0.03)

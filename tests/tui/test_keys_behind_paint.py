@@ -115,7 +115,7 @@ def by_index(rows: StableRows[Any], now: Any) -> frozenset[str]:
 
 def without_version(hinders: Callable[..., str]) -> Callable[..., str]:
     """Make a judge of keys that looks at ids alone."""
-    return lambda self, version=False: hinders(self)
+    return lambda self, version=False, at_once=True: hinders(self, at_once=at_once)
 
 
 def rebinding(make: Callable[..., Question]) -> Callable[..., Question]:
@@ -137,7 +137,7 @@ FAULTS: dict[str, tuple[Plant, list[Step]]] = {
         [("change", "order goes", 0), ("take",)] * 3,
     ),
     "keys are judged by the state": (
-        lambda patch: patch.setattr(Shown, "hinders", lambda self, version=False: ""),
+        lambda patch: patch.setattr(Shown, "hinders", lambda self, version=False, at_once=True: ""),
         [("key", "j", 0.0), ("key", "d", 0.0)],
     ),
     "a key counts from when the loop takes it up": (

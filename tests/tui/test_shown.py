@@ -52,6 +52,17 @@ async def test_a_deny_key_that_is_struck_twice_hits_no_other_row_than_the_one_th
         assert [act for act, _ in seat.sent] == ["client.deny"]
 
 
+async def test_what_came_by_itself_may_be_opened_at_once_but_not_denied() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.type(":approve KWMRTB")
+        await seat.press("enter")
+        await seat.press("d", after=0.2)
+        assert seat.sent == []
+        assert "only just come" in seat.text
+        await seat.press("a", after=0.1)
+        assert seat.app.state.question is not None
+
+
 async def test_terms_that_changed_under_the_cursor_are_painted_before_they_can_be_approved() -> None:
     async with seated(busy_face()) as seat:
         seat.wait(1)
