@@ -27,6 +27,7 @@ from oauth.documents import Documents
 from oauth.door import TokenProblem
 from oauth.endpoints import Endpoints
 from oauth.fetch import Fetch, out_of_reach
+from oauth.local import LocalClient
 from oauth.making import Made, Terms
 from oauth.metadata import well_known
 from oauth.operator_acts import KnownName, OperatorActs
@@ -78,6 +79,8 @@ class Authority(OperatorActs):
         """What clients call with what they have."""
         self.registrations = Registrations(self._state)
         """Where clients register."""
+        self.local = LocalClient(self._state)
+        """The client that the settings let in over the socket of this computer."""
         self.style = pages.style()
         self.documents: Mapping[str, Mapping[str, object]] = well_known(config)
         """Metadata by path."""

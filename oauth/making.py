@@ -21,6 +21,8 @@ from oauth.state import State, entry
 from oauth.tokens import Minting
 
 KEY_PREFIX: Final = "ck_"
+LOCAL_HOST: Final = "stdio"
+"""Stands where other authorities have the host of their client."""
 _HINT: Final = 8
 """Characters of a key that are kept, of 46: enough to know it again, and 226 bits short of it."""
 _ID: Final = {Via.KEY: "k-", Via.TOKEN: "t-", Via.SERVICE: "s-"}
@@ -101,6 +103,16 @@ async def create_service(state: State, terms: Terms, by: str) -> Made | Refusal:
         return Made(StoredGrant(grant, grant.scopes), secret, (client_changes.add_registration(registration),))
 
     return await _make(state, terms, Via.SERVICE, by, finish)
+
+
+async def make_local(state: State, terms: Terms, client_id: str) -> Made | Refusal:
+    """Make the authority of the local client: a key without a text, so that no request over the network presents it."""
+
+    def finish(grant: Grant) -> Made:
+        grant = replace(grant, client_id=client_id, host=safe(LOCAL_HOST))
+        return Made(StoredGrant(grant, grant.scopes), "")
+
+    return await _make(state, terms, Via.KEY, "settings", finish)
 
 
 async def _make(state: State, terms: Terms, via: Via, by: str, finish: Callable[[Grant], Made]) -> Made | Refusal:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import secrets
-import socket
-import stat
-import struct
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,7 +16,10 @@ from cockpit.operator.face import Face
 from cockpit.operator.looks import Look, look
 from cockpit.operator.remote.messages import is_hello
 from cockpit.operator.wire import MAX_REQUEST_BYTES, decode_request, encode_answer
+from server.own_user import ControlInUse, inode_of, is_same_user, listen, take_away
 from server.watching import Watching
+
+__all__ = ["MAX_CONNECTIONS", "MAX_LOWERING", "ControlInUse", "ControlSocket"]
 
 MAX_CONNECTIONS: Final = 32
 IDLE_SECONDS: Final = 300
@@ -29,12 +27,7 @@ HURRY_SECONDS: Final = 5
 """How long a connection beyond the limit may take to say what it wants, before it is told that the host is busy."""
 MAX_LOWERING: Final = 8
 """Acts that only lower risk and are carried out at a time for connections beyond the limit. A kill is never refused."""
-_UCRED: Final = struct.Struct("=iII")
 _log = logging.getLogger(__name__)
-
-
-class ControlInUse(Exception):
-    """Another cockpit listens on the socket, or something that is no socket is in its place."""
 
 
 class ControlSocket:
@@ -54,8 +47,8 @@ class ControlSocket:
         self._watching = Watching(face)
 
     async def __aenter__(self) -> Self:
-        listener = _listen(self._path)
-        self._inode = self._path.stat().st_ino
+        listener = listen(self._path, MAX_CONNECTIONS)
+        self._inode = inode_of(self._path)
         self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_REQUEST_BYTES)
         return self
 
@@ -68,9 +61,8 @@ class ControlSocket:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._watching.close()
-        with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
+        if self._inode is not None:
+            take_away(self._path, self._inode)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -86,7 +78,7 @@ class ControlSocket:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not _is_same_user(writer.get_extra_info("socket")):
+        if not is_same_user(writer.get_extra_info("socket")):
             _log.warning("a process of another user was turned away from the control socket")
             return
         crowded = len(self._connections) > MAX_CONNECTIONS
@@ -137,49 +129,6 @@ class ControlSocket:
 def _lowers(asked: Command) -> bool:
     act = ACTS[asked.act]
     return act.changes and danger_of(act, asked.arguments) is Danger.SAFE
-
-
-def _listen(path: Path) -> socket.socket:
-    _clear(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)  # the socket must never exist with a looser mode, not even until a chmod
-    try:
-        listener.bind(os.fspath(path))
-        listener.listen(MAX_CONNECTIONS)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise ControlInUse(f"can't listen on {path}: {error.strerror or error}") from error
-    finally:
-        os.umask(before)
-    return listener
-
-
-def _clear(path: Path) -> None:
-    """Remove a socket that a dead process left behind; anything else stays, and is an error."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise ControlInUse(f"{path} is in the way and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(os.fspath(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
-        except OSError as error:
-            raise ControlInUse(f"{path} is in use: {error.strerror or error}") from error
-    raise ControlInUse(f"another cockpit listens on {path}")
-
-
-def _is_same_user(peer: socket.socket) -> bool:
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True  # where the system can't say who connects, the modes of folder and socket are the guard
-    _pid, uid, _gid = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return uid == os.getuid()
 
 
 async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:

@@ -12,13 +12,14 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from cockpit.app.local_client import local_client
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
-from cockpit.desk.automatic import Automatic
 from cockpit.desk.alerts import Alerts
+from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
 from cockpit.desk.by_hand import ByHand
@@ -26,9 +27,9 @@ from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.gate import Gate
 from cockpit.desk.idempotency import Keys
-from cockpit.desk.observer import Observer
 from cockpit.desk.journal import Journal
 from cockpit.desk.messages import Messages
+from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.oversight import Oversight
 from cockpit.desk.presence import Presence
@@ -225,13 +226,14 @@ async def running(
         resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
         tasks.start("resting", resting.run())
         tasks.start("presence", presence.watch())
-        tasks.start("accounts", face.watch_accounts())
         tasks.start("alerts", alerts.watch())
+        tasks.start("accounts", face.watch_accounts())
         for name, work in record_keeping(settings.audit, store, clock, feed.publish):
             tasks.start(name, work)
         tasks.start("oversight", oversight.watch())
         stack.push_async_callback(undisturbed.drain)
         await stack.enter_async_context(ControlSocket(settings.data_dir / SOCKET_NAME, face))
+        await stack.enter_async_context(local_client(settings, authority, transport, clock, feed.publish))
         policy = Policy.of(
             settings.server.public_url,
             (settings.server.host, *settings.server.allowed_hosts),
@@ -321,8 +323,6 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
         yield
 
 
-def _rates(section: LimitSettings) -> dict[Kind, Rate]:
-    """Return how often each kind of request is answered."""
 def _may_read_prices(authority: Authority) -> frozenset[tuple[str, str]]:
     """Return which clients may read prices now, each with its connection."""
     return frozenset(
@@ -332,6 +332,8 @@ def _may_read_prices(authority: Authority) -> frozenset[tuple[str, str]]:
     )
 
 
+def _rates(section: LimitSettings) -> dict[Kind, Rate]:
+    """Return how often each kind of request is answered."""
     return {kind: Rate(getattr(section, f"{kind}_each"), getattr(section, f"{kind}_all")) for kind in Kind}
 
 

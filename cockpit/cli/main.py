@@ -92,6 +92,19 @@ def tail(context: click.Context, plain: bool, as_json: bool) -> None:
     context.exit(run_tail(context.obj, is_plain=plain, as_json=as_json))
 
 
+@cockpit.command(short_help="Let a program of this computer in by its standard input and output.")
+@click.pass_context
+def stdio(context: click.Context) -> None:
+    """Speak MCP over standard input and output: a relay to the cockpit that runs on the same data folder.
+
+    For clients that start their servers themselves. What may come in so is set by `[stdio]` of the settings; it is off
+    until you set `stdio.enabled`. Exit code 1 where no cockpit ran at the end.
+    """
+    from cockpit.cli.stdio.command import run_stdio  # slow to import, and needed here alone
+
+    context.exit(run_stdio(context.obj))
+
+
 @cockpit.command(short_help="Try it in a temporary folder, with a small AI client.")
 @click.pass_context
 def demo(context: click.Context) -> None:

@@ -184,6 +184,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("TOTP_PAUSED", "Too many wrong codes; none is tried for a while.", True, _O),
     ("TOTP_NOT_ENROLLED", "No authenticator is enrolled.", False, _O),
     ("TOTP_NOT_BEGUN", "No enrolment waits for its first code; begin with totp enroll.", False, _O),
+    ("STDIO_OFF", "Standard input and output are off: the settings say stdio.enabled = false.", False, _O),
     ("WEB_OFF", "Signing in at a web page is off: the settings say web.enabled = false.", False, _O),
     ("WEB_WRONG", "Whoever tried to sign in at the web page could not show to be the operator.", True, _O),
     ("TOTP_SECRET_GONE", "The authenticator's secret is not in DATA/keys, so no code can be checked.", False, _H),

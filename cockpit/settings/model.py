@@ -20,6 +20,7 @@ from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
 from cockpit.settings.section import Section as _Section
 from cockpit.settings.server import ServerSettings
+from cockpit.settings.stdio import StdioSettings
 from cockpit.settings.web import WebSettings
 
 ClientKey = Annotated[str, Field(pattern=f"^(?:{CLIENT_NAME.pattern})$")]
@@ -201,7 +202,9 @@ class ScreenSection(_Section):
     """Looks of the screen."""
 
     theme: str = Field(
-        default="cockpit-dark", pattern=r"^[A-Za-z0-9_\-]{1,40}$", description="Name of the colour theme. Named here, it wins over the one chosen by `:theme`."
+        default="cockpit-dark",
+        pattern=r"^[A-Za-z0-9_\-]{1,40}$",
+        description="Name of the colour theme. Named here, it wins over the one chosen by `:theme`.",
     )
     rate_hz: int | None = Field(default=None, ge=1, le=30, description="Redraws of the stream a second; unset: 8.")
     ssh_rate_hz: int | None = Field(
@@ -239,6 +242,7 @@ class Settings(_Section):
         default_factory=lambda: {"paper": ConnectionSettings()}
     )
     clients: dict[ClientKey, ClientSettings] = Field(default_factory=dict)
+    stdio: StdioSettings = Field(default_factory=StdioSettings)
 
     @field_validator("connections")
     @classmethod
@@ -272,4 +276,22 @@ class Settings(_Section):
             found = connections.get(client.shadow)
             if client.shadow and (found is None or found.mode is not Mode.PAPER):
                 raise ValueError(f"the shadow of {name} must be a connection in paper mode")
+        return value
+
+    @field_validator("stdio")
+    @classmethod
+    def _has_its_connection(cls, value: StdioSettings, info: ValidationInfo) -> StdioSettings:
+        connections: dict[str, ConnectionSettings] = info.data.get("connections", {})
+        if not value.enabled or not connections:
+            return value
+        if not value.connection and len(connections) > 1:
+            raise ValueError(
+                f"there is more than one connection; stdio.connection names one of {' '.join(connections)}"
+            )
+        name = value.connection or next(iter(connections))
+        if name not in connections:
+            raise ValueError(f"stdio.connection names {name}, and there is no such connection")
+        beyond = value.scopes - connections[name].grantable
+        if beyond:
+            raise ValueError(f"stdio.scopes: {min(beyond)} may not be granted on the connection {name}")
         return value

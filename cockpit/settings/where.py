@@ -20,6 +20,8 @@ FILE_NAME: Final = "cockpit.toml"
 PREFIX: Final = "COCKPIT_"
 CONFIG_VARIABLE: Final = "COCKPIT_CONFIG"
 SOCKET_NAME: Final = "control.sock"
+CLIENT_SOCKET_NAME: Final = "mcp.sock"
+"""Where `cockpit stdio` reaches the running process."""
 MAX_FILE_BYTES: Final = 1_048_576
 MAX_SOCKET_PATH: Final = 100
 """Bytes that the path of a Unix socket may have on every system (Linux allows 107, others 103)."""

@@ -19,7 +19,7 @@ from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.face import Subscription
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from cockpit.operator.wire import MAX_REQUEST_BYTES
-from server import control
+from server import own_user
 from server.control import MAX_CONNECTIONS, MAX_LOWERING, ControlInUse, ControlSocket
 from tests.operator.tickets import ORDER_TICKET
 
@@ -244,7 +244,7 @@ async def test_the_socket_is_for_its_owner_alone(running: ControlSocket, path: P
 async def test_a_process_of_another_user_gets_nothing(
     running: ControlSocket, path: Path, face: RecordingFace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control.os, "getuid", lambda: os.geteuid() + 1)
+    monkeypatch.setattr(own_user.os, "getuid", lambda: os.geteuid() + 1)
     reader, writer = await asyncio.open_unix_connection(os.fspath(path))
     writer.write(b'{"id":"1","act":"kill"}\n')
     received = b""

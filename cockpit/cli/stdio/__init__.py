@@ -1,0 +1,1 @@
+"""MCP over standard input and output: a relay to the running process."""

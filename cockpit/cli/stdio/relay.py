@@ -1,0 +1,314 @@
+"""Carries each message of a local program to the running cockpit, and what it answers back, for both eras of MCP.
+
+One line is one HTTP request on the Unix socket of the data folder. The cockpit may end and come back meanwhile: what is
+asked without one is refused, and what is asked later finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiohttp
+import orjson
+
+from cockpit.cli.stdio.messages import (
+    CANCELLED,
+    INITIALIZE,
+    INITIALIZED,
+    INVALID_REQUEST,
+    LISTEN,
+    PARSE_ERROR,
+    Id,
+    Line,
+    error_line,
+    read_line,
+    refusal_line,
+)
+from cockpit.cli.stdio.streams import MOST_BYTES
+from cockpit.model.refusals import Refusal, refuse
+
+MOST_OPEN: Final = 100
+"""Requests of the program that may be open at a time; more are refused."""
+LAST_WORDS_SECONDS: Final = 10.0
+"""How long requests may still take once the program has ended its input."""
+_URL: Final = "http://cockpit/mcp"
+_STREAM: Final = "text/event-stream"
+_SESSION: Final = "Mcp-Session-Id"
+_VERSION: Final = "MCP-Protocol-Version"
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+
+
+class Writes(Protocol):
+    """Where answers go."""
+
+    async def write(self, message: bytes) -> None:
+        """Write one message."""
+        ...
+
+
+class Relay:
+    """One program's conversation. An async context manager: leaving it ends the conversation, at the cockpit too."""
+
+    def __init__(self, folder_sockets: tuple[Path, Path], out: Writes, say: Callable[[str], None]) -> None:
+        """``folder_sockets`` are the one for clients and the one for commands; ``say`` tells the program's owner."""
+        self._socket, self._control = folder_sockets
+        self._out = out
+        self._say = say
+        self._open: dict[Id, asyncio.Task[None]] = {}
+        self._called_off: set[Id] = set()
+        self._stateless: set[Id] = set()
+        self._listens: set[Id] = set()
+        self._beside: set[asyncio.Task[None]] = set()
+        self._session: dict[str, str] = {}
+        self._http: aiohttp.ClientSession | None = None
+        self.found = True
+        """Whether a cockpit was there when it was last asked."""
+
+    async def __aenter__(self) -> Relay:
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(os.fspath(self._socket), limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            headers={"Content-Type": "application/json", "Accept": f"application/json, {_STREAM}"},
+            read_bufsize=2**20,
+        )
+        if not await _listens(self._socket):
+            self._lost()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [*self._open.values(), *self._beside]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert self._http is not None
+        if self._session:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with asyncio.timeout(1), self._http.delete(_URL, headers=self._session):
+                    pass
+        await self._http.close()
+
+    async def settle(self) -> None:
+        """Wait for what is open, but not for what only listens, and no longer than is stated."""
+        open_tasks = [task for request_id, task in self._open.items() if request_id not in self._listens]
+        if open_tasks:
+            await asyncio.wait(open_tasks, timeout=LAST_WORDS_SECONDS)
+
+    async def take(self, line: bytes | None) -> None:
+        """Take one line of the program; None where it was too long."""
+        if line is None:
+            await self._out.write(error_line(None, INVALID_REQUEST, f"A message is at most {MOST_BYTES} bytes"))
+            return
+        if not line.strip():
+            return
+        message = read_line(line)
+        if message is None:
+            await self._out.write(error_line(None, PARSE_ERROR, "A line must be one JSON-RPC message"))
+        elif message.is_request:
+            await self._begin(message)
+        elif message.method == CANCELLED:
+            await self._call_off(message)
+        else:
+            await self._tell(message)
+
+    async def _begin(self, message: Line) -> None:
+        assert message.request_id is not None
+        if message.request_id in self._open:
+            says = "A request with this id is still running"
+            await self._out.write(error_line(message.request_id, INVALID_REQUEST, says))
+            return
+        if len(self._open) >= MOST_OPEN:
+            refusal = refuse("BUSY", "Too many of your requests are open; wait for one to end.", open=MOST_OPEN)
+            await self._out.write(refusal_line(message.request_id, refusal))
+            return
+        if message.version:
+            self._stateless.add(message.request_id)
+        if message.method == LISTEN:
+            self._listens.add(message.request_id)
+        task = asyncio.create_task(self._answer(message))
+        self._open[message.request_id] = task
+        task.add_done_callback(lambda _: self._over(message.request_id))
+
+    def _over(self, request_id: Id | None) -> None:
+        if request_id is not None:
+            self._open.pop(request_id, None)
+            for known in (self._called_off, self._stateless, self._listens):
+                known.discard(request_id)
+
+    async def _call_off(self, message: Line) -> None:
+        """Call a request off as its era does: by closing it, or by saying so. It isn't answered any more."""
+        request_id = message.params.get("requestId")
+        task = self._open.get(request_id) if isinstance(request_id, int | str) else None
+        if task is None or not isinstance(request_id, int | str):
+            return
+        if request_id in self._stateless:
+            task.cancel()
+            return
+        self._called_off.add(request_id)
+        await self._tell(message)
+
+    async def _answer(self, message: Line) -> None:
+        """Ask the cockpit, and write what it answers or why it doesn't."""
+        request_id = message.request_id
+        assert request_id is not None
+        answered, problem = False, refuse("FATE_UNKNOWN")
+        try:
+            async for said in self._asked(message):
+                ends = _ends(said)
+                answered = answered or ends
+                if not (ends and request_id in self._called_off):
+                    await self._out.write(said)
+        except _NoCockpit as lost:
+            problem = lost.refusal
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            problem = refuse("FATE_UNKNOWN", "The line to the cockpit broke before an answer came.")
+        if not answered and request_id not in self._called_off:
+            await self._out.write(refusal_line(request_id, problem))
+
+    async def _asked(self, message: Line) -> AsyncIterator[bytes]:
+        headers = message.headers or dict(self._session)
+        if message.method == INITIALIZE:
+            headers = {}
+        async with self._posted(message.body, headers) as answer:
+            if answer.content_type == _STREAM:
+                async for _, said in _events(answer):
+                    yield said
+                return
+            said = await answer.read()
+            if message.method == INITIALIZE and answer.status == 200:
+                self._agreed(answer, said)
+            yield _answer_of(answer.status, said, message)
+
+    @contextlib.asynccontextmanager
+    async def _posted(self, body: bytes, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        assert self._http is not None
+        try:
+            answer = await self._http.post(_URL, data=body, headers=headers)
+        except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError) as error:
+            self._lost()
+            raise _NoCockpit(await self._why_not()) from error
+        self.found = True
+        async with answer:
+            yield answer
+
+    async def _why_not(self) -> Refusal:
+        """Tell a cockpit that isn't there from one that serves no local client, as an older one does."""
+        if await _listens(self._control):
+            return refuse("STDIO_OFF")
+        return refuse("NO_ANSWER", f"No cockpit runs on {self._socket.parent}; start one with: cockpit")
+
+    def _lost(self) -> None:
+        if self.found:
+            self._say(f"cockpit stdio: no cockpit runs on {self._socket.parent}; start one with: cockpit")
+        self.found = False
+
+    def _agreed(self, answer: aiohttp.ClientResponse, said: bytes) -> None:
+        """Note what the handshake agreed on; later messages carry it."""
+        result = orjson.loads(said).get("result")
+        version = result.get("protocolVersion") if isinstance(result, dict) else None
+        self._session = {_VERSION: version} if isinstance(version, str) else {}
+        if _SESSION in answer.headers:
+            self._session[_SESSION] = answer.headers[_SESSION]
+
+    async def _tell(self, message: Line) -> None:
+        """Send what isn't answered; that it doesn't come through is told by the next request."""
+        self._later(self._told(message))
+
+    async def _told(self, message: Line) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, _NoCockpit):
+            async with self._posted(message.body, message.headers or dict(self._session)) as answer:
+                await answer.read()
+            if message.method == INITIALIZED and _SESSION in self._session:
+                self._later(self._listen(dict(self._session)))
+
+    async def _listen(self, session: dict[str, str]) -> None:
+        """Keep the session's standing stream open, on which the cockpit says that lists have changed."""
+        assert self._http is not None
+        headers, pause = {**session, "Accept": _STREAM}, _FIRST_PAUSE
+        while self._session == session:
+            try:
+                async with self._http.get(_URL, headers=headers) as answer:
+                    if answer.status != 200:
+                        return  # the session has ended; the program begins another one, or goes on without
+                    pause = _FIRST_PAUSE
+                    async for event_id, said in _events(answer):
+                        if event_id:
+                            headers["Last-Event-ID"] = event_id
+                        await self._out.write(said)
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+
+class _NoCockpit(Exception):
+    """Nobody listens on the socket."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+async def _listens(path: Path) -> bool:
+    """Whether somebody listens on a socket."""
+    try:
+        _, writer = await asyncio.open_unix_connection(os.fspath(path))
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
+    """Yield the messages of a stream, each with the id of its event."""
+    event_id, data = "", bytearray()
+    rest = bytearray()
+    async for piece in answer.content.iter_any():
+        rest += piece
+        *lines, last = rest.split(b"\n")
+        rest = bytearray(last)
+        for line in (line.removesuffix(b"\r") for line in lines):
+            if line.startswith(b"data:"):
+                data += line[5:].lstrip(b" ")
+            elif line.startswith(b"id:"):
+                event_id = line[3:].strip().decode("ascii", "replace")
+            elif not line and data:
+                yield event_id, bytes(data)
+                data.clear()
+
+
+def _ends(said: bytes) -> bool:
+    """Whether a message answers the request, and is none that comes before the answer."""
+    try:
+        body = orjson.loads(said)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(body, dict) and "method" not in body and ("result" in body or "error" in body)
+
+
+def _answer_of(status: int, said: bytes, message: Line) -> bytes:
+    """Return an answer that isn't a stream as the program reads it: with its id, whatever the cockpit could read of it."""
+    assert message.request_id is not None
+    try:
+        body = orjson.loads(said)
+    except orjson.JSONDecodeError:
+        body = None
+    if isinstance(body, dict) and body.get("jsonrpc") == "2.0":
+        return said if body.get("id") is not None else orjson.dumps({**body, "id": message.request_id})
+    if isinstance(body, dict) and isinstance(body.get("message"), str) and isinstance(body.get("code"), str):
+        with contextlib.suppress(KeyError):
+            details = body.get("details")
+            kept = {str(name): value for name, value in details.items()} if isinstance(details, dict) else {}
+            return refusal_line(message.request_id, refuse(body["code"], body["message"], **kept))
+    if status in {429, 503}:
+        return refusal_line(message.request_id, refuse("BUSY"))
+    return error_line(message.request_id, INVALID_REQUEST, f"The cockpit answered with HTTP status {status}")
