@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import web
@@ -191,6 +192,9 @@ class Session:
         return self._log
 
 
+_NO_SESSIONS: Final[Mapping[str, Session]] = {}
+
+
 class Sessions:
     """All sessions, oldest use first."""
 
@@ -203,6 +207,7 @@ class Sessions:
         self._idle_seconds = idle_seconds
         self._new_id = new_id
         self._open: OrderedDict[str, Session] = OrderedDict()
+        self._by_grant: dict[GrantId, OrderedDict[str, Session]] = {}
         self._terminated: OrderedDict[str, None] = OrderedDict()
         self._hellos: dict[tuple[str, str], Hello] = {}
 
@@ -229,13 +234,14 @@ class Sessions:
         """Keep a session. When full, the longest idle one makes room: of the same grant first, so that a client which
         begins sessions in a loop pushes out its own. False where none is idle: the client goes on without a session.
         """
+        own = self._by_grant.get(session.grant_id, _NO_SESSIONS)
         if len(self._open) >= self._limit:
-            idle = [other for other in self._open.values() if other.idle]
-            if not idle:
+            idle = next((one for one in chain(own.values(), self._open.values()) if one.idle), None)
+            if idle is None:
                 return False
-            own = (other for other in idle if other.grant_id == session.grant_id)
-            del self._open[next(own, idle[0]).session_id]
+            self._drop(idle)
         self._open[session.session_id] = session
+        self._by_grant.setdefault(session.grant_id, OrderedDict())[session.session_id] = session
         return True
 
     def find(self, session_id: str) -> Session | None:
@@ -245,10 +251,11 @@ class Sessions:
             return None
         now = self._clock.monotonic()
         if session.idle and now - session.last_used >= self._idle_seconds:
-            del self._open[session_id]
+            self._drop(session)
             return None
         session.last_used = now
         self._open.move_to_end(session_id)
+        self._by_grant[session.grant_id].move_to_end(session_id)
         return session
 
     def was_terminated(self, session_id: str) -> bool:
@@ -264,13 +271,13 @@ class Sessions:
 
     def forget(self, session: Session) -> None:
         """Let a session go and close its stream."""
-        self._open.pop(session.session_id, None)
+        self._drop(session)
         if session.stream is not None:
             session.stream.end()
 
     def of(self, grant_id: GrantId) -> tuple[Session, ...]:
         """Return the sessions of a grant."""
-        return tuple(session for session in self._open.values() if session.grant_id == grant_id)
+        return tuple(self._by_grant.get(grant_id, _NO_SESSIONS).values())
 
     def forget_all(self) -> None:
         """Let every session go."""
@@ -284,4 +291,12 @@ class Sessions:
             if now - session.last_used < self._idle_seconds:
                 break
             if session.idle:
-                del self._open[session.session_id]
+                self._drop(session)
+
+    def _drop(self, session: Session) -> None:
+        self._open.pop(session.session_id, None)
+        own = self._by_grant.get(session.grant_id)
+        if own is not None:
+            own.pop(session.session_id, None)
+            if not own:
+                del self._by_grant[session.grant_id]

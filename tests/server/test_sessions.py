@@ -199,3 +199,26 @@ async def test_sessions_of_clients_that_say_different_things_stay_apart():
         assert here.transport.sessions == 300
         for session_id in sessions:
             assert await listed(ann, session_id) == 200
+
+
+async def test_a_grant_has_its_own_sessions_however_they_ended():
+    limits = Limits(max_sessions=4, session_idle_seconds=60)
+    async with house(limits=limits) as here, wire(here, "ann") as ann, wire(here, "ben") as ben:
+        hers = [await ann.initialize() for _ in range(2)]
+        his = [await ben.initialize() for _ in range(2)]
+        here.clock.seconds += 30
+        assert await listed(ann, hers[0]) == 200  # the second one is the longest idle of hers now
+        hers.append(await ann.initialize())
+        for session_id, status in ((hers[1], 404), (hers[0], 200), (his[0], 200)):
+            async with ann.http.delete(
+                here.url, headers={**(ben if session_id in his else ann).auth, "Mcp-Session-Id": session_id}
+            ) as answer:
+                assert answer.status == status
+        here.transport.grant_ended(GrantId("grant-ann"))
+        assert here.transport.sessions == 1
+        here.clock.seconds += 60
+        here.transport.sweep()
+        assert here.transport.sessions == 0
+        here.transport.lists_changed(GrantId("grant-ben"))
+        assert await ben.initialize()
+        assert here.transport.sessions == 1
