@@ -50,7 +50,7 @@ from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.model import ConnectionSettings, Settings
-from cockpit.settings.server import LimitSettings, ServerSettings
+from cockpit.settings.server import LimitSettings, ServerSettings, local_origin
 from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
@@ -58,6 +58,7 @@ from oauth.config import AuthorityConfig
 from oauth.totp import Totp
 from server.addresses import Addresses
 from server.app import build_app
+from server.completion_host import DeskCompletions
 from server.connections import Connections as WebConnections
 from server.control import ControlSocket
 from server.door import Challenge, Door
@@ -67,9 +68,12 @@ from server.limits import Kind, Rate
 from server.limits import Limits as RequestLimits
 from server.listener import port_of, serve
 from server.oauth_routes import oauth_routes
+from server.prompt_host import DeskPrompts
+from server.resource_host import DeskResources
+from server.resource_updates import ResourceUpdates
 from server.tls import Certificate
 from server.tool_host import DeskTools
-from server.transport.kernel import About
+from server.transport.kernel import About, Offer
 from server.transport.telemetry import Telemetry
 from server.transport.transport import Limits, Transport
 from server.web_routes import web_forms
@@ -115,7 +119,7 @@ async def running(
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
     certificate = _certificate(settings.server, clock, feed)
-    origin = settings.server.public_url or _local_origin(
+    origin = settings.server.public_url or local_origin(
         settings.server.host, port_of(taken), "https" if certificate else "http"
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -199,8 +203,14 @@ async def running(
                     call_seconds=settings.server.call_seconds,
                 ),
                 desk_tools.turned_away,
+                offer=Offer(
+                    DeskPrompts(gate, tool_rooms), DeskResources(gate, tool_rooms), DeskCompletions(gate, tool_rooms)
+                ),
                 telemetry=Telemetry(desk_tools) if settings.server.telemetry else None,
             )
+        )
+        updates = ResourceUpdates(
+            transport, authority.live, connections, book, lambda grant: shadows.of(grant.client) or grant.connection
         )
         totp = Totp(store, clock, feed.publish)
         await totp.load()
@@ -221,12 +231,13 @@ async def running(
             limits.met(address)
         web = await web_access(rooms, origin, partial(limits.refuse, Kind.SIGN_IN)) if settings.web.enabled else None
         face = OperatorFace(replace(rooms, web=web), f"{origin}/mcp")
-        feed.listen(_Ends(transport, authority, decisions, tasks))
+        feed.listen(_Ends(transport, updates, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
         resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
         tasks.start("resting", resting.run())
         tasks.start("presence", presence.watch())
         tasks.start("alerts", alerts.watch())
+        tasks.start("resources", updates.watch())
         tasks.start("accounts", face.watch_accounts())
         for name, work in record_keeping(settings.audit, store, clock, feed.publish):
             tasks.start(name, work)
@@ -293,8 +304,16 @@ class _Services:
 class _Ends:
     """Carries the end or the change of an authority to streams and to orders that wait."""
 
-    def __init__(self, transport: Transport, authority: Authority, decisions: Decisions, tasks: _Services) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        updates: ResourceUpdates,
+        authority: Authority,
+        decisions: Decisions,
+        tasks: _Services,
+    ) -> None:
         self._transport = transport
+        self._updates = updates
         self._authority = authority
         self._decisions = decisions
         self._tasks = tasks
@@ -305,6 +324,7 @@ class _Ends:
             self._tasks.once(self._decisions.void_waiting("GRANT_ENDED", "the end of its authority", event.grant_id))
         elif isinstance(event, GrantChanged):
             self._transport.lists_changed(event.grant_id)
+            self._updates.grant_changed(event.grant_id)
             grant = self._authority.live(event.grant_id)
             if grant is None or Scope.WRITE_ORDERS not in grant.scopes:
                 self._tasks.once(self._decisions.void_waiting("SCOPE_MISSING", "a change of scopes", event.grant_id))
@@ -346,13 +366,6 @@ def _certificate(section: ServerSettings, clock: Clock, feed: Feed) -> Certifica
         clock.monotonic,
         lambda what, bad: feed.publish(Notice(clock.now(), safe(what), bad)),
     )
-
-
-def _local_origin(host: str, port: int, scheme: str) -> str:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
-    if ":" in reachable and not reachable.startswith("["):
-        reachable = f"[{reachable}]"
-    return f"{scheme}://{reachable}:{port}"
 
 
 def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:

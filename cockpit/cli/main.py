@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cockpit.cli.act_commands import add_acts
+from cockpit.cli.connect.guides import CLIENTS
 from cockpit.cli.processes import run_demo, run_process
 from cockpit.settings.where import Given
 
@@ -103,6 +104,25 @@ def stdio(context: click.Context) -> None:
     from cockpit.cli.stdio.command import run_stdio  # slow to import, and needed here alone
 
     context.exit(run_stdio(context.obj))
+
+
+@cockpit.command(short_help="Say what to paste where, so that a client finds it.")
+@click.argument("client", type=click.Choice(tuple(CLIENTS)))
+@click.option("--key", metavar="NAME", default="", help="With an API key of that name instead of signing in.")
+@click.option("--stdio", "by_stdio", is_flag=True, help="By standard input and output, on this computer.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with JSON.")
+@click.pass_context
+def connect(context: click.Context, client: str, key: str, by_stdio: bool, as_json: bool) -> None:
+    """Print exactly what to paste where, so that CLIENT finds this cockpit.
+
+    It names the address of the cockpit that runs, or else that of the settings. No secret is printed: a key stands as a
+    variable. Exit code 1 where the client can't reach it as things are.
+    """
+    from cockpit.cli.connect.command import run_connect  # slow to import, and needed here alone
+
+    if key and by_stdio:
+        raise click.UsageError("Name a key or --stdio, not both: no key is needed by standard input and output.")
+    context.exit(run_connect(context.obj, client, key=key, by_stdio=by_stdio, as_json=as_json))
 
 
 @cockpit.command(short_help="Try it in a temporary folder, with a small AI client.")

@@ -152,3 +152,11 @@ class ServerSettings(Section):
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("tls_cert and tls_key belong together: give both, or none")
         return self
+
+
+def local_origin(host: str, port: int, scheme: str) -> str:
+    """Return where programs of this computer reach what listens on ``host``."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared
+    if ":" in reachable and not reachable.startswith("["):
+        reachable = f"[{reachable}]"
+    return f"{scheme}://{reachable}:{port}"

@@ -1,0 +1,1 @@
+"""What to paste where, so that a client finds this cockpit."""
