@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,23 +27,38 @@ class Listening:
         """``watchable`` says which resources a caller may watch; without it none."""
         self._watchable = watchable
         self._by_grant: dict[GrantId, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
+        self._watched: Counter[tuple[GrantId, str]] = Counter()
 
     async def serve(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Serve one stream of the grant that asks, until it ends or its client goes."""
         caller = exchange_of(ctx).caller
+        watched: list[str] = []
         asked = params.notifications.resource_subscriptions
         if asked:
             watched = [uri for uri in asked if self._watchable is not None and self._watchable(caller, uri)]
-            wanted = params.notifications.model_copy(update={"resource_subscriptions": watched[:MOST_WATCHED]})
+            watched = watched[:MOST_WATCHED]
+            wanted = params.notifications.model_copy(update={"resource_subscriptions": watched})
             params = params.model_copy(update={"notifications": wanted})
         entry = self._by_grant.get(caller.grant.grant_id)
         if entry is None:
             bus = InMemorySubscriptionBus()
             handler = ListenHandler(bus, max_subscriptions=_LISTENS_OF_ONE_GRANT, max_buffered_events=_BACKLOG)
             entry = self._by_grant[caller.grant.grant_id] = (bus, handler)
-        return await entry[1](ctx, params)
+        keys = [(caller.grant.grant_id, uri) for uri in watched]
+        self._watched.update(keys)
+        try:
+            return await entry[1](ctx, params)
+        finally:
+            self._watched.subtract(keys)
+            for key in keys:
+                if not self._watched[key]:
+                    del self._watched[key]
+
+    def watched(self) -> tuple[tuple[GrantId, str], ...]:
+        """Return which resources the streams of which grants watch now."""
+        return tuple(self._watched)
 
     async def tell(self, grant_id: GrantId, event: ServerEvent) -> None:
         """Tell the grant's streams."""

@@ -279,6 +279,10 @@ class Sessions:
         """Return the sessions of a grant."""
         return tuple(self._by_grant.get(grant_id, _NO_SESSIONS).values())
 
+    def watching(self) -> tuple[Session, ...]:
+        """Return the sessions that watch a resource."""
+        return tuple(session for session in self._open.values() if session.watched)
+
     def forget_all(self) -> None:
         """Let every session go."""
         for session in tuple(self._open.values()):

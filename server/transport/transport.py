@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,6 +154,23 @@ class Transport:
             if session.watched is not None and uri in session.watched:
                 session.say("notifications/resources/updated", {"uri": uri})
         self._later(self._listening.tell(grant_id, ResourceUpdated(uri)))
+
+    def watched(self) -> dict[GrantId, set[str]]:
+        """Return which resources are watched now, by grant."""
+        by_grant: dict[GrantId, set[str]] = {}
+        for session in self._sessions.watching():
+            by_grant.setdefault(session.grant_id, set()).update(session.watched or ())
+        for grant_id, uri in self._listening.watched():
+            by_grant.setdefault(grant_id, set()).add(uri)
+        return by_grant
+
+    def stop_watching(self, grant_id: GrantId, uris: Collection[str]) -> None:
+        """End a grant's watching of resources: of its sessions at once, of its streams with their final result."""
+        for session in self._sessions.of(grant_id):
+            if session.watched is not None:
+                session.watched.difference_update(uris)
+        if any(watcher == grant_id and uri in uris for watcher, uri in self._listening.watched()):
+            self._listening.close(grant_id)
 
     def grant_ended(self, grant_id: GrantId) -> None:
         """End everything of a grant at once: its calls are cancelled and answered with 401, its streams close."""
