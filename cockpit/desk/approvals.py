@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.model.identity import ClientName
+from cockpit.model.instruments import Instrument, InstrumentKind
 from cockpit.model.orders import Order, OrderRequest, OrderType, Side
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.settings.approval import ApprovalSettings
+from cockpit.settings.policy import PolicySettings
 
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
@@ -62,6 +64,11 @@ def drift(side: Side, asked_at: Decimal | None, touch: Decimal | None) -> Decima
     if asked_at is None or touch is None or asked_at == 0:
         return None
     return (touch - asked_at) / asked_at * side.sign
+
+
+def drift_limit(instrument: Instrument, policy: PolicySettings) -> Decimal:
+    """Return how far the touch may move before it is sent, as a share."""
+    return policy.max_drift_options if instrument.kind is InstrumentKind.OPTION else policy.max_drift
 
 
 def room_to_ask(client: ClientName, waiting: Sequence[Order], settings: ApprovalSettings) -> Refusal | None:

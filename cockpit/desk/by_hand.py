@@ -7,11 +7,12 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from cockpit.desk.approvals import drift, drift_limit
 from cockpit.desk.book import Book
-from cockpit.desk.closing import Closing, How, closes
+from cockpit.desk.closing import Closing, How, closes, name_of
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.drafts import Asker, new_orders
@@ -31,6 +32,7 @@ from cockpit.model.orders import DONE, Order, OrderId, OrderRequest, OrderState,
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe
 from cockpit.model.trading import TradingState
+from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +66,14 @@ class Closure:
 
     @property
     def seen(self) -> str:
-        """What a close is bound to: what is held, and what others may close of it."""
-        return f"{plain(self.position.quantity)}/{plain(self.others)}"
+        """What a close is bound to: what is held, what others may close of it, and the price at which it trades."""
+        held = f"{plain(self.position.quantity)}/{plain(self.others)}"
+        return held if self.touch is None else f"{held}@{plain(self.touch)}"
+
+    @property
+    def touch(self) -> Decimal | None:
+        """Price at which it would trade now."""
+        return self.together.head.seen.touch(self.request.side)
 
     @property
     def held_after(self) -> Decimal:
@@ -85,11 +93,21 @@ class Closure:
         return (price - self.position.average_price) * unit * self.request.quantity * -self.request.side.sign
 
     def _price(self) -> Decimal | None:
-        return self.request.limit_price or self.together.head.seen.touch(self.request.side)
+        return self.request.limit_price or self.touch
 
     def _unit(self) -> Decimal | None:
         seen = self.together.head.seen
         return None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedAt:
+    """What a look was told as ``seen``."""
+
+    held: str
+    others: str
+    touch: Decimal | None
+    """None where no price was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +117,16 @@ class Flattened:
     ended: int
     """Open orders that were cancelled first."""
     orders: tuple[Order, ...]
+    """What was sent, as it stands now."""
     left: tuple[tuple[str, Refusal], ...]
-    """Symbols of positions for which nothing was sent, and why."""
+    """Symbols of what is not flat though nothing was sent for it, and why."""
+    open: tuple[Order, ...] = ()
+    """Other orders that may fill still: their cancel came to nothing, or somebody sent them meanwhile."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all that was held is closed, and nothing is open that could hold something again."""
+        return not self.left and not self.open and all(one.state is OrderState.FILLED for one in self.orders)
 
 
 class ByHand:
@@ -138,7 +164,8 @@ class ByHand:
         """Send an order that closes a position. Raises Refused.
 
         ``seen`` is that of the look that was confirmed, or empty; where the position, or what open orders may close of
-        it, isn't as it was then, nothing is sent. So two of one confirmation never both leave.
+        it, isn't as it was then, nothing is sent. So two of one confirmation never both leave. A limit at the touch is
+        at the one that was shown; at market nothing is sent where it has moved too far against the order since.
         """
         return await self._undisturbed.do(self._close(wanted, seen, by))
 
@@ -160,8 +187,9 @@ class ByHand:
             if price is None:
                 raise Refused(refuse("MARKET_DATA_MISSING", symbol=instrument.symbol))
         how = How(OrderType.MARKET if price is None else OrderType.LIMIT, price, TimeInForce.DAY)
-        asked = await self._closing.of_position(connection, instrument.symbol, wanted.quantity, how, by_operator=True)
-        others = self._closing.closed_by_others(connection, instrument.symbol, position.quantity, but_waiting=True)
+        symbol, held = instrument.symbol, position.quantity
+        asked = self._closing.of_held(connection, symbol, held, wanted.quantity, how, by_operator=True)
+        others = self._closing.closed_by_others(connection, symbol, held, but_waiting=True)
         refusal = lacking(connection.broker.can, asked)
         if refusal is not None:
             raise Refused(refusal)
@@ -170,12 +198,13 @@ class ByHand:
 
     async def _close(self, wanted: Close, seen: str, by: str) -> Order:
         connection = self._connections.need(wanted.connection)
-        killed = self._killed
+        looked_at, killed = _looked_at(seen) if seen else None, self._killed
+        if wanted.at_touch and looked_at is not None and looked_at.touch is not None:
+            wanted = replace(wanted, limit=looked_at.touch, at_touch=False)
         async with self._observer.turn(connection, OPERATOR):
             closure = await self.look(wanted)
-            if seen and closure.seen != seen:
-                raise Refused(_changed(closure, seen))
-            refusal = closure.together.refusal()
+            refusal = None if looked_at is None else _changed(closure, looked_at)
+            refusal = refusal or closure.together.refusal()
             if refusal is not None:
                 raise Refused(refusal)
             order = self._made(connection, closure)
@@ -198,17 +227,28 @@ class ByHand:
         connection = self._connections.need(name)
         killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
         ended = await self._cancel_open(name, by)
-        positions = await connection.ask(connection.broker.positions())
-        # what was sold is bought back first: what covers it may not go before it
-        for _, symbol in sorted((one.quantity > ZERO, one.symbol) for one in positions if one.quantity):
-            if self._killed and not killed:
-                left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
-                continue
-            try:
-                sent.append(await self._close(Close(name, symbol), "", by))
-            except Refused as refused:
-                left.append((symbol, refused.refusal))
-        return Flattened(ended, tuple(sent), tuple(left))
+        try:
+            positions = await connection.ask(connection.broker.positions())
+        except Refused as refused:
+            positions, left = (), [("what is held", refused.refusal)]
+        # What was sold is bought back first, and has to be there: what covers it may not go before it.
+        for is_long in (False, True):
+            for symbol in sorted(one.symbol for one in positions if one.quantity and (one.quantity > ZERO) is is_long):
+                if self._killed and not killed:
+                    left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
+                    continue
+                try:
+                    sent.append(await self._close(Close(name, symbol), "", by))
+                except Refused as refused:
+                    left.append((symbol, refused.refusal))
+                except (StoreUnavailable, StoreBusy):
+                    left.append((symbol, refuse("AUDIT_UNAVAILABLE")))
+            await asyncio.gather(*(self._has_ended(order.order_id) for order in sent))
+        left += [(one.request.symbol, _not_ours(one)) for one in self._closing.foreign(name)]
+        now = tuple(self._book.get(one.order_id) or one for one in sent)
+        names = {one.order_id for one in sent}
+        still = tuple(one for one in self._book.at_broker(name) if one.order_id not in names)
+        return Flattened(ended, now, tuple(left), still)
 
     async def _cancel_open(self, connection: str, by: str) -> int:
         """Cancel what is open, wait a little until it has gone, and return how many have."""
@@ -221,6 +261,10 @@ class ByHand:
 
     async def _cancel(self, order_id: OrderId, by: str) -> bool:
         await self._decisions.cancel(order_id, by)
+        return await self._has_ended(order_id)
+
+    async def _has_ended(self, order_id: OrderId) -> bool:
+        """Wait a little until an order has ended; False where it hasn't."""
         try:
             async with asyncio.timeout(_GONE_WITHIN):
                 while (order := self._book.get(order_id)) is not None and order.state not in DONE:
@@ -234,12 +278,37 @@ class ByHand:
         return self._switch.state is TradingState.KILLED
 
 
-def _changed(closure: Closure, seen: str) -> Refusal:
-    """Say what isn't as it was when the operator looked."""
-    held, _, others = seen.partition("/")
-    now = plain(closure.position.quantity)
-    says = f"Held is {now} now, not {held}; nothing was sent."
-    if now == held:
-        closed = plain(closure.others)
-        says = f"Open orders may close {closed} of it now, not {others}; nothing was sent."
-    return refuse("POSITION_CHANGED", says, looked_at=seen, now=closure.seen)
+def _looked_at(seen: str) -> _LookedAt:
+    """Read what a look was told as ``seen``. Raises Refused."""
+    quantities, _, price = seen.partition("@")
+    held, _, others = quantities.partition("/")
+    try:
+        touch = Decimal(price) if price else None
+    except InvalidOperation:
+        touch = ZERO
+    if touch is not None and (not touch.is_finite() or touch <= ZERO):
+        raise Refused(refuse("POSITION_CHANGED", "No look ever said that; nothing was sent.", looked_at=seen))
+    return _LookedAt(held, others, touch)
+
+
+def _changed(closure: Closure, looked_at: _LookedAt) -> Refusal | None:
+    """Say what isn't as it was when the operator looked; None where all is."""
+    now, closed = plain(closure.position.quantity), plain(closure.others)
+    if now != looked_at.held:
+        says = f"Held is {now} now, not {looked_at.held}; nothing was sent."
+        return refuse("POSITION_CHANGED", says, now=closure.seen)
+    if closed != looked_at.others:
+        says = f"Open orders may close {closed} of it now, not {looked_at.others}; nothing was sent."
+        return refuse("POSITION_CHANGED", says, now=closure.seen)
+    head = closure.together.head
+    limit = drift_limit(head.seen.instrument, head.policy)
+    moved = drift(closure.request.side, looked_at.touch, closure.touch)
+    if closure.request.limit_price is not None or moved is None or moved <= limit:
+        return None
+    says = f"It trades at {plain(closure.touch or ZERO)} now, not {plain(looked_at.touch or ZERO)}; nothing was sent."
+    return refuse("PRICE_MOVED", f"{says} Look again.", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
+
+
+def _not_ours(order: Order) -> Refusal:
+    says = f"{order.request.words()}, {name_of(order)}, works on; only its broker's own programs can cancel it."
+    return refuse("ORDERS_IN_THE_WAY", says)

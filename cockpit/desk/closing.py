@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -13,6 +14,7 @@ from cockpit.desk.market import Market
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import safe
 
 MOST_CLOSED: Final = 50
 """Positions that one call closes."""
@@ -30,8 +32,10 @@ class How:
 class Closing:
     """Makes orders from positions, with what open orders of the same instrument may still do in mind."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, foreign: Callable[[str], Sequence[Order]] = lambda connection: ()) -> None:
         self._book = book
+        self.foreign = foreign
+        """Returns the open orders in a connection's account that this cockpit doesn't know: they close it like any."""
 
     async def to_target(self, connection: Connection, symbol: str, target: Decimal, how: How) -> Wanted:
         """Return the order that brings what is held to ``target`` (below zero is short)."""
@@ -45,27 +49,37 @@ class Closing:
         side = Side.BUY if target > held else Side.SELL
         return Wanted.alone(_order(symbol, side, abs(target - held), how), held, to_target=True)
 
-    async def of_position(
-        self, connection: Connection, symbol: str, quantity: Decimal | None, how: How, *, by_operator: bool = False
+    async def of_position(self, connection: Connection, symbol: str, quantity: Decimal | None, how: How) -> Wanted:
+        """Return the order that closes a position, or ``quantity`` of it."""
+        symbol = (await Market(connection).resolve(symbol)).symbol
+        return self.of_held(connection, symbol, (await _held(connection)).get(symbol, ZERO), quantity, how)
+
+    def of_held(
+        self,
+        connection: Connection,
+        symbol: str,
+        held: Decimal,
+        quantity: Decimal | None,
+        how: How,
+        *,
+        by_operator: bool = False,
     ) -> Wanted:
-        """Return the order that closes a position, or ``quantity`` of it.
+        """Return the order that closes what is ``held``, or ``quantity`` of it.
 
         ``by_operator``: he closes by hand, so what waits for his approval doesn't stand in his way.
         """
-        symbol = (await Market(connection).resolve(symbol)).symbol
-        held = (await _held(connection)).get(symbol, ZERO)
         leg = self._closing(connection, symbol, held, quantity, how, by_operator=by_operator)
+        if leg is not None and quantity in {None, leg.request.quantity}:
+            return Wanted.alone(leg.request, held)
+        if not held:
+            raise Refused(refuse("NOTHING_HELD", symbol=symbol))
+        rivals = self._that_close(connection, symbol, held, but_waiting=by_operator)
+        names, flatten = _names(rivals), ", or flatten" if all(one.client for one in rivals) else ""
+        mend = f" To close more of it, cancel {names} first{flatten}." if by_operator and rivals else ""
         if leg is None:
-            ours = _names(self._open(connection, symbol))
-            raise Refused(
-                refuse("ORDERS_IN_THE_WAY", "Open orders close it already.", orders=ours)
-                if held
-                else refuse("NOTHING_HELD", symbol=symbol)
-            )
-        if quantity is not None and leg.request.quantity != quantity:
-            most = leg.request.quantity
-            raise Refused(refuse("BAD_QUANTITY", f"At most {most} can be closed.", held=held, closable=most))
-        return Wanted.alone(leg.request, held)
+            raise Refused(refuse("ORDERS_IN_THE_WAY", f"Open orders close it already.{mend}", orders=names))
+        most = leg.request.quantity
+        raise Refused(refuse("BAD_QUANTITY", f"At most {most} can be closed.{mend}", held=held, closable=most))
 
     async def of_all(self, connection: Connection, order_type: OrderType) -> Wanted:
         """Return the orders that close every position: market orders, or limits at the touch.
@@ -134,21 +148,23 @@ class Closing:
         self, connection: Connection, symbol: str, held: Decimal, *, but_waiting: bool = False
     ) -> Decimal:
         """Return how much of a position the open orders of its symbol may close, those that wait left out or not."""
+        closing = self._that_close(connection, symbol, held, but_waiting=but_waiting)
+        return sum((self._may_fill(one) for one in closing), ZERO)
+
+    def _that_close(self, connection: Connection, symbol: str, held: Decimal, *, but_waiting: bool) -> list[Order]:
         side = closes(held)
-        closing = [
+        return [
             one
             for one in self._open(connection, symbol)
             if one.request.side is side and not (but_waiting and one.state is OrderState.PENDING)
         ]
-        return sum((self._may_fill(one) for one in closing), ZERO)
 
     def _open(self, connection: Connection, symbol: str) -> list[Order]:
+        ours = (one for one in self._book.open() if one.connection == connection.name)
         return [
             one
-            for one in self._book.open()
-            if one.connection == connection.name
-            and one.request.symbol == symbol
-            and one.state in {*AT_BROKER, OrderState.PENDING}
+            for one in (*ours, *self.foreign(connection.name))
+            if one.request.symbol == symbol and one.state in {*AT_BROKER, OrderState.PENDING}
         ]
 
     def _may_fill(self, order: Order) -> Decimal:
@@ -171,4 +187,9 @@ def _order(symbol: str, side: Side, quantity: Decimal, how: How) -> OrderRequest
 
 
 def _names(orders: list[Order]) -> str:
-    return ", ".join(one.order_id for one in orders[:10]) or "none"
+    return ", ".join(map(name_of, orders[:10])) or "none"
+
+
+def name_of(order: Order) -> str:
+    """Name an order to people, also one that only its broker can cancel."""
+    return order.order_id if order.client else f"{safe(order.reference, 40)} (not sent from here)"

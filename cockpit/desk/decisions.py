@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from cockpit.desk.approvals import drift
+from cockpit.desk.approvals import drift, drift_limit
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.deadlines import Deadlines
@@ -29,7 +29,6 @@ from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event
 from cockpit.model.identity import GrantId
-from cockpit.model.instruments import InstrumentKind
 from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -350,9 +349,7 @@ class Decisions:
         if refusal is not None:
             return refusal
         for one, asked in zip(together.judged, orders, strict=True):
-            request, limit = one.request, one.policy.max_drift
-            if one.seen.instrument.kind is InstrumentKind.OPTION:
-                limit = one.policy.max_drift_options
+            request, limit = one.request, drift_limit(one.seen.instrument, one.policy)
             moved = drift(request.side, asked.asked_at_price, one.seen.touch(request.side))
             bound = request.limit_price is not None or asked.role in EXITS
             if not bound and moved is not None and moved > limit:

@@ -40,6 +40,7 @@ from cockpit.desk.risk import refusal_of
 from cockpit.desk.rulebook import Rulebook
 from cockpit.desk.rules import Verdict
 from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.surroundings import of_others
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.accounts import Balances
@@ -89,7 +90,7 @@ class OrderDesk:
         self._previews = Previews(clock)
         self._rulebook = rulebook
         self._budgets = budgets
-        self.closing = Closing(book)
+        self.closing = Closing(book, self._foreign)
         self.release: Callable[[Order], Awaitable[None]] = _nobody
         """Takes an order that a rule approves, once it is durable, and approves it the operator's way."""
 
@@ -354,6 +355,10 @@ class OrderDesk:
         """Return an order's place among all that wait for the operator, from 1; None where it doesn't."""
         waiting = [one.order_id for one in self._book.waiting()]
         return waiting.index(order.order_id) + 1 if order.order_id in waiting else None
+
+    def _foreign(self, connection: str) -> list[Order]:
+        now = self._clock.now()
+        return [of_others(connection, one, now) for one in self._observer.foreign(connection)]
 
     def _need_room(self, client: ClientName) -> None:
         refusal = room_to_ask(client, [*self._book.waiting(), *self._book.unconfirmed()], self._approval)

@@ -12,6 +12,7 @@ from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.reconciling import OURS
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.model.clock import Clock
+from cockpit.model.identity import OPERATORS_GRANT
 from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, Order, OrderRef
 from cockpit.model.refusals import Refused
 
@@ -44,28 +45,44 @@ class Withdrawing:
         self._cancels: set[asyncio.Task[object]] = set()
 
     async def withdraw(self, by: str, within: float = WITHIN) -> Withdrawn:
-        """Cancel all that is ours, and look at the brokers until nothing rests or the time is over."""
+        """Cancel all that is ours, and look at the brokers until nothing rests or the time is over.
+
+        What the operator closes by hand after he asked for it is meant, and stays.
+        """
         ours = [order for order in self._book.open() if order.state in AT_BROKER]
-        left = await asyncio.gather(*(self._withdraw(one, by, within) for one in self._connections))
+        before = frozenset(order.reference for order in self._book.open())
+        left = await asyncio.gather(*(self._withdraw(one, before, by, within) for one in self._connections))
         gone = sum(1 for order in ours if (self._book.get(order.order_id) or order).state in DONE)
         return Withdrawn(gone, tuple(words for each in left for words in each))
 
-    async def _withdraw(self, connection: Connection, by: str, within: float) -> tuple[str, ...]:
+    async def _withdraw(
+        self, connection: Connection, before: frozenset[OrderRef], by: str, within: float
+    ) -> tuple[str, ...]:
         asked: dict[OrderRef, float] = {}
         ends = self._clock.monotonic() + within
-        self._cancel(connection, self._book.at_broker(connection.name), asked, by)
+        known, _ = self._known(connection, before)
+        self._cancel(connection, known, asked, by)
         while True:
             resting = await self._resting(connection)
+            known, meant = self._known(connection, before)
+            if resting is not None:
+                resting = [one for one in resting if one.reference not in meant]
             now = self._clock.monotonic()
             if resting is not None:
                 again = [one for one in resting if now - asked.get(one.reference, now - _ASK_AGAIN) >= _ASK_AGAIN]
                 self._cancel(connection, again, asked, by)
-                if not resting and not any(map(self._sender.is_under_way, self._book.at_broker(connection.name))):
+                if not resting and not any(map(self._sender.is_under_way, known)):
                     await self._sender.settled()
                     return ()
             if now >= ends:
-                return tuple(map(_words, self._book.at_broker(connection.name) if resting is None else resting))
+                return tuple(map(_words, known if resting is None else resting))
             await asyncio.sleep(_LOOK_EVERY)
+
+    def _known(self, connection: Connection, before: frozenset[OrderRef]) -> tuple[list[Order], frozenset[OrderRef]]:
+        """Return our orders at a broker, and the references of those besides that the operator has sent since."""
+        ours = self._book.at_broker(connection.name)
+        meant = frozenset(one.reference for one in ours if one.grant_id == OPERATORS_GRANT) - before
+        return [one for one in ours if one.reference not in meant], meant
 
     async def _resting(self, connection: Connection) -> list[BrokerOrder] | None:
         """Return what of ours the broker's books show as open; None where they can't be read now."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from cockpit.desk.by_hand import Close, Closure
+from cockpit.desk.by_hand import Close, Closure, Flattened
 from cockpit.desk.connections import Connection
 from cockpit.model.checks import Applies
 from cockpit.model.clock import Clock
 from cockpit.model.money import cents, plain
+from cockpit.model.orders import OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
 from cockpit.operator import listing
@@ -18,7 +20,16 @@ from cockpit.operator.terms import connection_for
 from cockpit.operator.wire import decimal
 
 TOUCH: Final = "touch"
-"""As a limit: the price at which it trades now."""
+"""As a limit: the price at which it trades now, or at which it traded when the close was looked at."""
+
+_NOT_CLOSED: Final = {
+    OrderState.REJECTED: "BROKER_REJECTED",
+    OrderState.REFUSED: "CANCELLED_BEFORE_SENT",
+    OrderState.CANCELLED: "NOT_FLAT",
+    OrderState.EXPIRED: "NOT_FLAT",
+    OrderState.UNKNOWN: "NOT_FLAT",
+}
+"""What a close is refused with that came to nothing, or of which nobody knows what it came to."""
 
 
 class ClosingActs:
@@ -42,7 +53,10 @@ class ClosingActs:
         if isinstance(wanted, Refusal):
             return wanted
         order = await self._by_hand.close(wanted, given.get("seen", ""), by)
-        return Done(listing.order_says(order), listing.order_json(order))
+        says = listing.order_says(order)
+        if (code := _NOT_CLOSED.get(order.state)) is not None:
+            return refuse(code, f"{says}.", order_id=order.order_id, state=order.state, filled=plain(order.filled))
+        return Done(says, listing.order_json(order))
 
     async def flatten(self, given: dict[str, str], by: str) -> Answer:
         """Cancel what is open on a connection and close all that it holds."""
@@ -50,19 +64,16 @@ class ClosingActs:
         if isinstance(name, Refusal):
             return name
         done = await self._by_hand.flatten(name, by)
-        parts = [listing.order_says(order) for order in done.orders]
-        parts += [f"{safe(symbol, 40)}: nothing sent, {why.code}: {why.message}" for symbol, why in done.left]
         ended = f"{done.ended} open orders ended. " if done.ended else ""
-        says = f"{name}: {ended}{'; '.join(parts) or 'Nothing was held'}."
+        closed = [listing.order_says(order) for order in done.orders if order.state is OrderState.FILLED]
+        if not done.is_flat:
+            return _not_flat(name, done, [*closed, *([f"{done.ended} open orders ended"] if done.ended else ())])
         data = {
             "connection": name,
             "ended": done.ended,
             "orders": [listing.order_json(order) for order in done.orders],
         }
-        if done.left:
-            sent, left = len(done.orders), len(done.left)
-            return refuse("NOT_FLAT", f"Not flat. {says}", connection=name, sent=sent, left=left)
-        return Done(says, data)
+        return Done(f"{name}: {ended}{'; '.join(closed) or 'Nothing was held'}.", data)
 
     async def _wanted(self, given: dict[str, str]) -> Close | Refusal:
         text = given.get("limit", "").lower()
@@ -96,6 +107,24 @@ async def _may_hold(connection: Connection, symbol: str) -> bool:
     except Refused:
         return True
     return any(one.symbol == symbol and one.quantity for one in positions)
+
+
+def _not_flat(name: str, done: Flattened, went_well: Sequence[str]) -> Refusal:
+    """Say what is held or open still, and only then what went well: a long sentence may be cut."""
+    unfilled = [order for order in done.orders if order.state is not OrderState.FILLED]
+    parts = [f"{safe(symbol, 40)}: {why.code}: {why.message.rstrip('.')}" for symbol, why in done.left]
+    parts += [f"{listing.order_says(order)} [{order.order_id}]" for order in unfilled]
+    parts += [f"still open: {listing.order_says(order)} [{order.order_id}]" for order in done.open]
+    says = f"{name} is not flat. {'; '.join((*parts, *went_well))}."
+    return refuse(
+        "NOT_FLAT",
+        says,
+        connection=name,
+        sent=len(done.orders),
+        left=", ".join(dict.fromkeys(safe(symbol, 40) for symbol, _ in done.left)) or None,
+        not_filled=", ".join(order.order_id for order in unfilled) or None,
+        open=", ".join(order.order_id for order in done.open) or None,
+    )
 
 
 def _sentence(wanted: Close, closure: Closure) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cockpit.desk.by_hand import ByHand, Close
+from cockpit.desk.by_hand import ByHand, Close, Closure
+from cockpit.desk.groups import bracket
 from cockpit.model.accounts import Position
 from cockpit.model.identity import OPERATOR, OPERATORS_GRANT, Caller
 from cockpit.model.latches import LatchKind
+from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderState, OrderType, Side
 from cockpit.model.refusals import Refused
 from cockpit.model.trading import TradingState
@@ -114,6 +117,87 @@ async def test_a_position_that_changed_since_the_look_is_told_and_nothing_is_sen
     assert "23" in found.value.refusal.message
     assert "20" in found.value.refusal.message
     assert await held(desk) == {"ALFA": Decimal(23)}
+
+
+async def test_what_is_bound_and_what_is_sent_come_from_one_look_at_the_account(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hold(desk, claude, "20")
+    hand = by_hand(desk)
+    look = await hand.look(wanted())
+    await hold(desk, claude, "5")
+    broker = desk.connections.need("paper").broker
+    positions, reads = broker.positions, list[int]()
+
+    async def late() -> Sequence[Position]:
+        reads.append(1)
+        now = await positions()
+        return [replace(one, quantity=Decimal(20)) for one in now] if len(reads) == 1 else now
+
+    monkeypatch.setattr(broker, "positions", late)
+    with pytest.raises(Refused) as found:
+        await hand.close(wanted(), look.seen, "screen")
+    assert code(found.value) == "POSITION_CHANGED"
+    assert await held(desk) == {"ALFA": Decimal(25)}
+
+
+def at(look: Closure, price: Decimal) -> str:
+    """Return what that look would have told as seen, had it traded at that price."""
+    return f"{look.seen.partition('@')[0]}@{price}"
+
+
+async def test_a_close_at_market_asks_anew_where_the_price_has_moved_beyond_the_limit(
+    desk: Desk, claude: Caller
+) -> None:
+    await hold(desk, claude, "20")
+    hand, bid = by_hand(desk), await desk.touch("ALFA", Side.SELL)
+    look = await hand.look(wanted("5"))
+    assert look.seen == f"20/0@{plain(bid)}"
+    with pytest.raises(Refused) as found:
+        await hand.close(wanted("5"), at(look, bid * Decimal("1.02")), "screen")
+    assert code(found.value) == "PRICE_MOVED"
+    assert await held(desk) == {"ALFA": Decimal(20)}
+    for price in (bid * Decimal("1.005"), bid * Decimal("0.9")):
+        look = await hand.look(wanted("5"))
+        assert (await hand.close(wanted("5"), at(look, price), "screen")).state is OrderState.FILLED
+    resting = wanted("5", round(bid * Decimal("1.01"), 2))
+    look = await hand.look(resting)
+    order = await hand.close(resting, at(look, bid * Decimal("1.02")), "screen")
+    assert order.state is OrderState.WORKING, "a limit bounds itself"
+
+
+async def test_a_limit_at_the_touch_is_the_one_that_was_shown(desk: Desk, claude: Caller) -> None:
+    await hold(desk, claude, "20")
+    bid = await desk.touch("ALFA", Side.SELL)
+    shown, touch = round(bid * Decimal("1.01"), 2), replace(wanted("5"), at_touch=True)
+    look = await by_hand(desk).look(touch)
+    assert look.request.limit_price == bid
+    order = await by_hand(desk).close(touch, at(look, shown), "screen")
+    assert (order.request.limit_price, order.state) == (shown, OrderState.WORKING)
+
+
+@pytest.mark.parametrize("price", ["soon", "NaN", "Infinity", "0", "-1"])
+async def test_a_price_that_no_look_ever_told_is_refused(desk: Desk, claude: Caller, price: str) -> None:
+    await hold(desk, claude, "20")
+    with pytest.raises(Refused) as found:
+        await by_hand(desk).close(wanted(), f"20/0@{price}", "screen")
+    assert code(found.value) == "POSITION_CHANGED"
+    assert await held(desk) == {"ALFA": Decimal(20)}
+
+
+async def test_orders_in_the_way_are_named_with_what_to_do_about_them(desk: Desk, claude: Caller) -> None:
+    ask = await desk.touch("ALFA", Side.BUY)
+    exits = round(ask * Decimal("1.03"), 2), round(ask * Decimal("0.97"), 2)
+    group = await desk.orders.place_group(
+        desk.admitted(claude), bracket(market("ALFA", "20"), exits[0], exits[1], None), "key-bracket-1"
+    )
+    await desk.decisions.approve(group[0].order_id, None, None, None, "test")
+    with pytest.raises(Refused) as found:
+        await by_hand(desk).look(wanted())
+    assert code(found.value) == "ORDERS_IN_THE_WAY"
+    says = found.value.refusal.message
+    assert "or flatten" in says
+    assert all(one.order_id in says for one in group[1:])
 
 
 async def test_never_more_is_closed_than_is_held_and_no_order_closes_already(desk: Desk, claude: Caller) -> None:

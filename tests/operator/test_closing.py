@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cockpit.model.refusals import Refusal
+from cockpit.model.orders import DONE, Order, OrderState
+from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.operator.act import Answer, Command, Done
 from tests.operator.houses import House, open_house
 
@@ -35,7 +37,7 @@ async def test_a_position_is_looked_at_and_closed_as_it_was_seen(tmp_path: Path)
         await hold(house, key)
         seen = await house.done("position.look", symbol="alfa", quantity="5")
         assert (seen["order"], seen["held"], seen["held_after"]) == ("SELL 5 ALFA MKT DAY", "20", "15")
-        assert (seen["connection"], seen["refused"], seen["seen"]) == ("paper", "", "20/0")
+        assert (seen["connection"], seen["refused"], seen["seen"]) == ("paper", "", f"20/0@{seen['bid']}")
         assert {"bid", "ask", "age_ms", "source", "about", "realises", "currency"} <= seen.keys()
         done = await house.done("position.close", symbol="ALFA", quantity="5", connection="paper", seen=seen["seen"])
         assert (done["client"], done["state"], done["filled"]) == ("operator", "filled", "5")
@@ -61,6 +63,44 @@ async def test_a_clients_look_at_the_orders_shows_it_as_not_its_own(tmp_path: Pa
         (row,) = [one for one in listed["orders"] if one["order_id"] == done["order_id"]]
         assert row["yours"] is False
         assert (await house.call(key, "cancel_order", order_id=done["order_id"]))["code"] == "NOT_YOUR_ORDER"
+
+
+async def test_a_close_that_comes_to_nothing_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_house(tmp_path) as house:
+        await hold(house, await house.key())
+
+        async def rejects(*given: object) -> None:
+            raise Refused(refuse("BROKER_REJECTED", "the margin desk says no"))
+
+        monkeypatch.setattr(house.face._rooms.connections.need("paper").broker, "submit", rejects)
+        answer = await house.act("position.close", symbol="ALFA")
+        assert code(answer) == "BROKER_REJECTED"
+        assert isinstance(answer, Refusal)
+        assert "margin desk" in answer.message
+        answer = await house.act("position.flatten")
+        assert code(answer) == "NOT_FLAT"
+        assert isinstance(answer, Refusal)
+        orders = [one.order_id for one in house.face._rooms.book.all() if one.client == "operator"]
+        assert answer.details["not_filled"] == orders[-1]
+        assert "rejected" in answer.message
+        assert await held(house) == {("paper", "ALFA"): "20"}
+
+
+@pytest.mark.parametrize("state", [one for one in OrderState if one in {*DONE, OrderState.UNKNOWN}])
+async def test_of_what_ended_only_a_fill_is_a_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: OrderState
+) -> None:
+    async with open_house(tmp_path) as house:
+        await hold(house, await house.key())
+        by_hand = house.face._rooms.by_hand
+        close = by_hand.close
+
+        async def ends_as(*given: Any) -> Order:
+            return replace(await close(*given), state=state)
+
+        monkeypatch.setattr(by_hand, "close", ends_as)
+        answer = await house.act("position.close", symbol="ALFA")
+        assert isinstance(answer, Done) is (state is OrderState.FILLED)
 
 
 @pytest.mark.parametrize("act", ["reduce", "halt", "kill"])

@@ -1,0 +1,50 @@
+"""What a kill takes off the brokers' books, and what it leaves there."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from cockpit.model.identity import Caller
+from cockpit.model.orders import OrderRef, OrderState, Side
+from cockpit.model.trading import TradingState
+from tests.desk.desks import Desk
+from tests.desk.test_by_hand import by_hand, hold, wanted
+from tests.desk.test_flattening import rest
+
+
+async def test_what_the_operator_closes_while_the_kill_still_withdraws_stays(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hold(desk, claude, "20")
+    stuck = await rest(desk, claude, Side.BUY, "1")
+    above = round(await desk.touch("ALFA", Side.BUY) * Decimal("1.01"), 2)
+    before = await by_hand(desk).close(wanted("1", above), "", "screen")
+    broker = desk.connections.need("paper").broker
+    cancel, orders, looked = broker.cancel, broker.orders, asyncio.Event()
+
+    async def loses_one(reference: OrderRef) -> None:
+        if reference != stuck.reference:
+            await cancel(reference)
+
+    async def tells() -> object:
+        looked.set()
+        return await orders()
+
+    monkeypatch.setattr(broker, "cancel", loses_one)
+    desk.switch.lower(TradingState.KILLED, "test")
+    leaving = asyncio.create_task(desk.decisions.withdrawing.withdraw("test", 60))
+    await asyncio.sleep(0)
+    after = await by_hand(desk).close(wanted("2", above), "", "screen")
+    assert after.state is OrderState.WORKING
+    monkeypatch.setattr(broker, "orders", tells)
+    for _ in range(2):
+        looked.clear()
+        await looked.wait()
+    desk.clock.pass_time(60)
+    gone = await leaving
+    assert (gone.cancelled, [stuck.order_id in one or stuck.reference in one for one in gone.left]) == (1, [True])
+    states = [desk.book.get(one.order_id) for one in (before, after)]
+    assert [one.state for one in states if one is not None] == [OrderState.CANCELLED, OrderState.WORKING]
