@@ -16,13 +16,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from mcp_types import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+
 from cockpit.desk.risk import CHECKS
 from cockpit.desk.risk.verdicts import Check
-from cockpit.model.refusals import REFUSALS
+from cockpit.model.refusals import REFUSALS, Mender
 from cockpit.operator.act import Act, Argument, Danger, TotpDue
 from cockpit.operator.acts import ACTS
 from cockpit.settings.describe import EACH, Key, keys
 from cockpit.settings.policy import LIVE_DEFAULTS, TIGHTENS, PolicySettings, limit_words
+from server.transport.answering import DEAD
+from server.transport.wire import REQUEST_CANCELLED, error_status
 from tui.screen_acts import KNOWN
 from tui.themes import shipped
 
@@ -30,6 +42,25 @@ FOLDER: Final = Path(__file__).parent
 TESTS: Final = FOLDER.parent / "tests"
 _CASE: Final = re.compile(r"test_(T\d\d)_(\w+)")
 _MARKS: Final = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- made: end -->)", re.DOTALL)
+MENDERS: Final[Mapping[Mender, str]] = {
+    Mender.CLIENT: "Change the call, or wait, as the message says.",
+    Mender.OPERATOR: "Tell your user; the human at the cockpit decides. Don't try around it.",
+    Mender.BROKER: "The broker or its data has to change; ask again later where `retryable` says so.",
+    Mender.HOST: "The computer that the cockpit runs on; ask again where `retryable` says so, else tell your user.",
+    Mender.NOBODY: "Nothing changes it.",
+}
+PROTOCOL: Final[Mapping[int, str]] = {
+    PARSE_ERROR: "The body is no JSON.",
+    INVALID_REQUEST: "The body is no single JSON-RPC message, its session is unknown, or a refusal outside a tool: its"
+    " `data` is the object above.",
+    METHOD_NOT_FOUND: "There is no such method.",
+    INVALID_PARAMS: "The parameters don't fit the method, or there is no tool, prompt or resource of that name.",
+    INTERNAL_ERROR: "Something went wrong here; the host's log has the details, the answer has none of them. From"
+    " `cockpit stdio` also: no cockpit answered, and `data` is the object above.",
+    HEADER_MISMATCH: "A routing header is missing, doubled, or says something else than the body.",
+    UNSUPPORTED_PROTOCOL_VERSION: "That version isn't served; `data.supported` lists those that are.",
+    REQUEST_CANCELLED: "The client called the request off itself.",
+}
 _ASKS: Final = {Danger.SAFE: "", Danger.TWO_STEPS: "asks", Danger.TYPED: "asks for a word"}
 
 
@@ -57,12 +88,28 @@ def commands() -> str:
 
 
 def refusals() -> str:
-    """Every code of a refusal."""
+    """Every code of a refusal, and how it is said where that isn't the result of a tool."""
     rows = [
-        (f"`{kind.code}`", kind.message, kind.who.value, "yes" if kind.retryable else "no")
+        (f"`{kind.code}`", kind.message, kind.who.value, "yes" if kind.retryable else "no", _said(kind.code))
         for kind in REFUSALS.values()
     ]
-    return table(("code", "what is wrong", "who can mend it", "same call may work later"), rows)
+    return table(("code", "message", "who can fix", "retryable", "how it is said"), rows)
+
+
+def menders() -> str:
+    """Everybody who can mend a refusal, with how many codes wait for them."""
+    rows = [
+        (f"`{who.value}`", MENDERS[who], str(sum(kind.who is who for kind in REFUSALS.values())))
+        for who in Mender
+        if any(kind.who is who for kind in REFUSALS.values())
+    ]
+    return table(("who_can_fix", "what that means for a program", "codes"), rows)
+
+
+def protocol() -> str:
+    """The errors of JSON-RPC, with the HTTP status that each has in the stateless era."""
+    rows = [(f"`{code}`", PROTOCOL[code], str(error_status(code))) for code in sorted(PROTOCOL, reverse=True)]
+    return table(("code", "when", "HTTP status, 2026-07-28"), rows)
 
 
 def settings() -> str:
@@ -137,6 +184,8 @@ MADE: Final[Mapping[str, Callable[[], str]]] = {
     "keys": keys_table,
     "commands": commands,
     "refusals": refusals,
+    "menders": menders,
+    "protocol": protocol,
     "settings": settings,
     "checks": checks,
     "limits": limits,
@@ -162,6 +211,19 @@ def main(check: bool) -> int:
     for name in stale:
         sys.stdout.write(f"{name} {'is not current: make docs' if check else 'written'}\n")
     return int(check and bool(stale))
+
+
+def _said(code: str) -> str:
+    """Say how a refusal reaches a client where it isn't a tool's result alone."""
+    if code in DEAD:
+        return f"HTTP 401 with a challenge; JSON-RPC {INVALID_REQUEST}"
+    if code == "SCOPE_MISSING":
+        return (
+            f"signed-in clients: HTTP 403 with a challenge, JSON-RPC {INVALID_REQUEST}; all others: result of the tool"
+        )
+    if code == "UNKNOWN_TOOL":
+        return f"JSON-RPC {INVALID_PARAMS}"
+    return ""
 
 
 def _head(section: str) -> str:

@@ -39,7 +39,8 @@ class Work(Protocol):
         ...
 
 
-_DEAD: Final = frozenset({"GRANT_ENDED", "KILL_SWITCH"})
+DEAD: Final = frozenset({"GRANT_ENDED", "KILL_SWITCH"})
+"""Codes after which the authority is gone: over HTTP a challenge says so."""
 
 
 class Denied(Exception):
@@ -141,7 +142,7 @@ class Answering:
 
     def denial(self, exchange: Exchange, refusal: Refusal) -> Answer | None:
         """Return what HTTP has a status of its own for: an authority that has ended, a scope that is missing."""
-        if refusal.code in _DEAD:
+        if refusal.code in DEAD:
             return self._challenged(exchange, refusal, 401, self._challenge.unauthorized("invalid_token"))
         if refusal.code == "SCOPE_MISSING" and exchange.caller.grant.via is Via.OAUTH:
             return self._challenged(
