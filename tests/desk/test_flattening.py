@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -105,11 +107,26 @@ async def test_what_was_sold_has_to_be_bought_back_before_what_is_held_is_sold(
 ) -> None:
     await hold(desk, claude, "20")
     await hold(desk, claude, "3", Side.SELL, symbol="BRVO")
-    submit, sent = desk.connections.need("paper").broker.submit, list[tuple[str, int]]()
+    monkeypatch.setattr(module, "_GONE_WITHIN", 10)
+    submit, sent, later = (
+        desk.connections.need("paper").broker.submit,
+        list[tuple[str, int]](),
+        set[asyncio.Task[None]](),
+    )
+    sold = asyncio.Event()
+
+    async def fills_late(reference: OrderRef, request: OrderRequest) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sold.wait(), 0.1)
+        await submit(reference, request)
 
     async def noted(reference: OrderRef, request: OrderRequest) -> None:
         sent.append((request.symbol, len(desk.book.at_broker("paper"))))
-        await submit(reference, request)
+        if request.side is Side.BUY:
+            later.add(asyncio.create_task(fills_late(reference, request)))
+        else:
+            sold.set()
+            await submit(reference, request)
 
     monkeypatch.setattr(desk.connections.need("paper").broker, "submit", noted)
     assert (await by_hand(desk).flatten("paper", "screen")).is_flat
