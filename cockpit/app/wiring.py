@@ -33,6 +33,7 @@ from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.oversight import Oversight
 from cockpit.desk.presence import Presence
+from cockpit.desk.read_only import CountingGrants, ReadOnlyClients
 from cockpit.desk.restarting import mark_waiting
 from cockpit.desk.resting import Resting
 from cockpit.desk.rulebook import Rulebook
@@ -148,7 +149,9 @@ async def running(
         await book.load()
         shadows = Shadows({name: one.shadow for name, one in settings.clients.items()}, store, clock)
         await shadows.load()
-        sender = Sender(OrderGrants(authority, shadows), connections, switch, book, clock, feed.publish)
+        read_only = ReadOnlyClients(settings.clients)
+        counting = CountingGrants(authority, read_only)
+        sender = Sender(OrderGrants(counting, shadows), connections, switch, book, clock, feed.publish)
         tasks = await stack.enter_async_context(_Services(stopping))
         tasks.start("facts", sender.run())
         for connection in connections:
@@ -181,7 +184,7 @@ async def running(
         if switch.state is TradingState.KILLED and settings.kill.cancel_orders:
             # What a kill could not take off the brokers' books before the stop is taken off now.
             tasks.once(decisions.withdrawing.withdraw("start"))
-        gate = Gate(authority, connections, switch, budgets, store, clock, feed.publish, shadows.of)
+        gate = Gate(counting, connections, switch, budgets, store, clock, feed.publish, shadows.of)
         alerts = Alerts(store, connections, clock, feed.publish, partial(_may_read_prices, authority))
         await alerts.load()
         tool_rooms = Rooms(

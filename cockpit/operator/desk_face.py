@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import position_change, worth
+from cockpit.desk.read_only import ReadOnlyClients
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.events import Event
 from cockpit.model.identity import Grant, Scope
@@ -73,6 +74,7 @@ class OperatorFace:
         self._url = url
         self._counter = CallCounter(rooms.clock)
         self._letting_in = LettingIn(rooms)
+        self._read_only = ReadOnlyClients(rooms.settings.clients)
         self._stopping = Stopping(rooms)
         auditing = Auditing(rooms)
         self._version = 0
@@ -324,7 +326,7 @@ class OperatorFace:
         return PendingOrder(order, _why(order), worth(legs), until, legs if len(legs) > 1 else ())
 
     def _client_view(self, grant: Grant) -> ClientView:
-        authority = self._rooms.authority
+        authority, grant = self._rooms.authority, self._read_only.without_writes(grant)
         tally = self._counter.of(grant.client)
         return ClientView(
             grant.client,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.model.identity import Grant, scope_text, scopes_of
+from cockpit.desk.read_only import ReadOnlyClients
+from cockpit.model.identity import WRITE_SCOPES, Grant, scope_text, scopes_of
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import counted, safe
 from cockpit.operator.act import Answer, Done
@@ -19,6 +20,7 @@ class Granting:
 
     def __init__(self, rooms: OperatorRooms) -> None:
         self._rooms = rooms
+        self._read_only = ReadOnlyClients(rooms.settings.clients)
 
     async def scopes(self, given: dict[str, str], by: str) -> Answer:
         """Change what a client may do, from the next call on; what is added may fall away by itself."""
@@ -32,6 +34,8 @@ class Granting:
         if isinstance(grants, Refusal):
             return grants
         for grant in grants:
+            if more & WRITE_SCOPES and grant.client in self._read_only:
+                return refuse("SCOPE_NOT_ALLOWED", "The settings let that client only read.", client=grant.client)
             refusal = check_scopes(self._rooms, more, grant.connection) if more else None
             if refusal is not None:
                 return refusal

@@ -150,3 +150,6 @@ class ClientSettings(Section):
         pattern=r"^([a-z0-9][a-z0-9_\-]{0,31})?$",
         description="Connection in paper mode that gets all of its orders, while it reads its own.",
     )
+    read_only: bool = Field(
+        default=False, description="Whether it only reads: scopes that write don't count, whatever was granted."
+    )
