@@ -1,114 +1,111 @@
-"""How many tool calls a second the cockpit answers, as a ratio to the SDK's own server in the same run.
+"""How many tool calls a second the cockpit answers, in one run with other servers; its ratio to each comes first.
 
-    python -m bench.calls                          starts a cockpit in a temporary folder, with an API key
-    python -m bench.calls --url URL --token TOKEN  uses a running one
-    python -m bench.calls --fake                   our transport alone, without gate, token check and audit
+    python -m bench.calls            all peers, a cockpit without and one with a screen
+    python -m bench.calls --quick    one shorter round
+    python -m bench.calls --fake     our transport alone, without gate, token check and audit, against the SDK's
+    python -m bench.calls --url URL --token TOKEN    a cockpit that runs
 
-The peer is the SDK's lowlevel server under uvicorn, without authentication. Rounds alternate between the servers; medians
-are printed. Each server and the load run in processes of their own.
+Rounds alternate between the servers; medians are printed. Each server and the load run in processes of their own. The
+ratio of processor time is that which a call takes of the peer's process, in that which it takes of the cockpit's; it is
+what to look at while something else keeps the machine busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bench.call_servers import Started, cockpit, cockpit_with_screen, module, node_peer, processor_seconds
 from bench.load import LEGACY, MODERN, Measured, Target, measure
 
-_ROOT = Path(__file__).parent.parent
-_OPEN_BUDGET = {
-    "COCKPIT_BUDGET__CALLS_PER_SECOND": "100000",
-    "COCKPIT_BUDGET__BURST": "1000000",
-    "COCKPIT_SERVER__MAX_CALLS_IN_FLIGHT": "256",
+_OURS = "cockpit"
+_SCREEN = "cockpit, screen"
+_WHAT = {
+    "sdk": "the SDK's starlette and uvicorn, no token",
+    "sdk + jwt": "the SDK's FastMCP with a JWT verified for each call",
+    "typescript": "the TypeScript SDK on Node, no token",
+    "raw": "aiohttp and orjson alone: the limit",
+    _OURS: "token, scope, budget and durable audit",
+    _SCREEN: "the same with its screen on a terminal",
+    "transport": "our transport without the product behind it",
 }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One run, with what it took of the server's processor."""
+
+    measured: Measured
+    microseconds: float
+    """Of processor time for each call; nought where the server isn't ours to look at."""
 
 
-@contextlib.contextmanager
-def _process(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=_ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(10)
+Runs = dict[tuple[str, int, str], list[Round]]
 
 
-def _await_port(port: int) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"nothing listens on {port}")
+def _round(target: Target, era: str, symbol: str, connections: int, seconds: float) -> Round:
+    before = processor_seconds(target.pid) if target.pid else 0.0
+    measured = measure(target, era, symbol, connections, seconds)
+    spent = processor_seconds(target.pid) - before if target.pid else 0.0
+    return Round(measured, spent / measured.calls * 1e6)
 
 
-@contextlib.contextmanager
-def _module(name: str, module: str, *arguments: str) -> Iterator[Target]:
-    port = _free_port()
-    with _process("-m", module, str(port), *arguments):
-        _await_port(port)
-        yield Target(name, f"http://127.0.0.1:{port}/mcp", "any")
-
-
-@contextlib.contextmanager
-def _cockpit() -> Iterator[Target]:
-    with tempfile.TemporaryDirectory() as folder:
-        base = ("-m", "cockpit", "--data-dir", folder)
-        with _process(*base, "--port", str(_free_port()), "serve", **_OPEN_BUDGET) as process:
-            assert process.stdout is not None
-            ready = process.stdout.readline().split()
-            if ready[:1] != ["ready"]:
-                raise SystemExit(f"the cockpit didn't start: {ready}")
-            create = [
-                "key",
-                "create",
-                "--name",
-                "bench",
-                "--connection",
-                "paper",
-                "--scope",
-                "read:market",
-                "--yes",
-                "--json",
-            ]
-            made = subprocess.run([sys.executable, *base, *create], cwd=_ROOT, capture_output=True, text=True)
-            if made.returncode:
-                raise SystemExit(f"no key: {made.stdout}{made.stderr}")
-            yield Target("cockpit", ready[1], json.loads(made.stdout)["key"])
-
-
-def _table(runs: dict[tuple[str, int, str], list[Measured]], names: list[str]) -> None:
-    print(f"{'era':12}{'c':>4}  {'server':10}{'rps':>8}{'p50 ms':>9}{'p99 ms':>9}   ratio (lowest to highest round)")
+def _ratios(runs: Runs, names: Sequence[str], ours: str) -> None:
+    print(f"calls a second of the {ours}, in those of each other (lowest to highest round), and in processor time")
     for era, connections in sorted({key[:2] for key in runs}, reverse=True):
-        peer = runs[era, connections, names[0]]
+        own = runs[era, connections, ours]
         for name in names:
-            measured = runs[era, connections, name]
-            ratios = [one.rps / other.rps for one, other in zip(measured, peer, strict=True)]
+            if name == ours:
+                continue
+            other = runs[era, connections, name]
+            found = [one.measured.rps / peer.measured.rps for one, peer in zip(own, other, strict=True)]
+            spent = [
+                peer.microseconds / one.microseconds for one, peer in zip(own, other, strict=True) if one.microseconds
+            ]
+            processor = f"{statistics.median(spent):6.2f}" if spent else ""
             print(
-                f"{era:12}{connections:4}  {name:10}"
-                f"{statistics.median(run.rps for run in measured):8.0f}"
-                f"{statistics.median(run.p50_ms for run in measured):9.2f}"
-                f"{statistics.median(run.p99_ms for run in measured):9.2f}"
-                f"   {statistics.median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+                f"{era:12}{connections:4}  {name:16}{statistics.median(found):6.2f}"
+                f"  ({min(found):.2f} to {max(found):.2f}){processor}"
             )
+
+
+def _figures(runs: Runs, names: Sequence[str]) -> None:
+    print(f"\n{'era':12}{'c':>4}  {'server':16}{'calls/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
+    for era, connections in sorted({key[:2] for key in runs}, reverse=True):
+        for name in names:
+            rounds = runs[era, connections, name]
+            print(
+                f"{era:12}{connections:4}  {name:16}"
+                f"{statistics.median(one.measured.rps for one in rounds):8.0f}"
+                f"{statistics.median(one.measured.p50_ms for one in rounds):9.2f}"
+                f"{statistics.median(one.measured.p99_ms for one in rounds):9.2f}"
+                f"{statistics.median(one.microseconds for one in rounds):9.0f}"
+            )
+    print()
+    for name in names:
+        print(f"{name:16}{_WHAT.get(name, '')}")
+
+
+def _chosen(asked: argparse.Namespace) -> list[Started | contextlib.AbstractContextManager[Target | None]]:
+    sdk = module("sdk", "bench.peer")
+    if asked.fake:
+        return [sdk, module("transport", "bench.transport_alone"), module("raw", "bench.peer_raw")]
+    own = (
+        [contextlib.nullcontext(Target(_OURS, asked.url, asked.token))]
+        if asked.url
+        else [cockpit(_OURS), cockpit_with_screen(_SCREEN)]
+    )
+    return [
+        sdk,
+        module("sdk + jwt", "bench.peer_checked", tells_token=True),
+        node_peer("typescript"),
+        module("raw", "bench.peer_raw"),
+        *own,
+    ]
 
 
 def main() -> None:
@@ -117,34 +114,31 @@ def main() -> None:
     parser.add_argument("--url")
     parser.add_argument("--token", default="")
     parser.add_argument("--fake", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--symbol", default="ALFA")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
-    parser.add_argument("--peer-json", action="store_true", help="also the SDK's server answering in plain JSON")
     asked = parser.parse_args()
+    rounds = asked.rounds or (1 if asked.quick else 3)
+    seconds = asked.seconds or (1.0 if asked.quick else 2.0)
+    runs: Runs = defaultdict(list)
     with contextlib.ExitStack() as stack:
-        targets = [stack.enter_context(_module("sdk", "bench.peer"))]
-        if asked.peer_json:
-            targets.append(stack.enter_context(_module("sdk json", "bench.peer", "json")))
-        if asked.url:
-            targets.append(Target("cockpit", asked.url, asked.token))
-        elif asked.fake:
-            targets.append(stack.enter_context(_module("transport", "bench.transport_alone")))
-        else:
-            targets.append(stack.enter_context(_cockpit()))
-        runs: dict[tuple[str, int, str], list[Measured]] = defaultdict(list)
+        opened = [stack.enter_context(server) for server in _chosen(asked)]
+        targets = [target for target in opened if target is not None]
         for target in targets:
             for era in (MODERN, LEGACY):
                 measure(target, era, asked.symbol, 4, 1)
-        for turn in range(asked.rounds):
+        for turn in range(rounds):
             for era in (MODERN, LEGACY):
                 for connections in asked.connections:
                     for target in targets if turn % 2 == 0 else reversed(targets):
                         runs[era, connections, target.name].append(
-                            measure(target, era, asked.symbol, connections, asked.seconds)
+                            _round(target, era, asked.symbol, connections, seconds)
                         )
-    _table(runs, [target.name for target in targets])
+    names = [target.name for target in targets]
+    _ratios(runs, names, "transport" if asked.fake else _OURS)
+    _figures(runs, names)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ class Target:
     name: str
     url: str
     token: str = ""
+    pid: int = 0
+    """Of its process; nought where that is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Measured:
     rps: float
     p50_ms: float
     p99_ms: float
+    calls: int
 
 
 def measure(target: Target, era: str, symbol: str, connections: int, seconds: float) -> Measured:
@@ -110,9 +113,10 @@ def _with_wrk(
     rps = re.search(r"Requests/sec:\s+([\d.]+)", out)
     p50 = re.search(r"50%\s+([\d.]+)(us|ms|s)", out)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
-    if rps is None or p50 is None or p99 is None:
+    calls = re.search(r"(\d+) requests in", out)
+    if rps is None or p50 is None or p99 is None or calls is None:
         raise RuntimeError(out)
-    return Measured(float(rps[1]), _ms(p50), _ms(p99))
+    return Measured(float(rps[1]), _ms(p50), _ms(p99), int(calls[1]))
 
 
 def _ms(found: re.Match[str]) -> float:
@@ -144,7 +148,7 @@ async def _by_hand(
     await asyncio.gather(*(connection() for _ in range(connections)))
     spent = time.perf_counter() - began
     took.sort()
-    return Measured(len(took) / spent, took[len(took) // 2] * 1000, took[int(len(took) * 0.99)] * 1000)
+    return Measured(len(took) / spent, took[len(took) // 2] * 1000, took[int(len(took) * 0.99)] * 1000, len(took))
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:
@@ -161,4 +165,4 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 
 if __name__ == "__main__":
     measured = asyncio.run(_by_hand(*json.load(sys.stdin)))
-    print(json.dumps([measured.rps, measured.p50_ms, measured.p99_ms]))
+    print(json.dumps([measured.rps, measured.p50_ms, measured.p99_ms, measured.calls]))
