@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
-from cockpit.desk.covering import kept_for
+from cockpit.desk.covering import Sale, sale
 from cockpit.desk.equity import Marks
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
@@ -148,6 +148,17 @@ class Observer:
         if in_flight is not None and order is not None:
             in_flight -= given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
         positions, symbol = account.positions, instrument.symbol
+        sold = None
+        if positions is not None and request.side is Side.SELL:
+            brought = around.position(symbol) - held.get(symbol, ZERO)
+            sold = sale(
+                instrument,
+                request.quantity - filled - brought,
+                held,
+                around.rivals(),
+                {one.order_id for one in earlier},
+                connection.settings.mode,
+            )
         seen = Seen(
             self._clock.now(),
             self._switch.state,
@@ -189,9 +200,8 @@ class Observer:
             open_orders=len(waiting) + len(earlier),
             open_of_symbol=sum(1 for one in (*waiting, *earlier) if one.request.symbol == symbol),
             latches=self._oversight.latches.holding(connection.name, client),
-            kept=None
-            if positions is None or request.side is Side.BUY
-            else kept_for(instrument, request.quantity - filled, held, others, sent_before, connection.settings.mode),
+            kept=None if sold is None else sold.kept(),
+            uncovers=None if sold is None else await self._uncovers(connection, market, sold),
             by_operator=by_operator,
         )
         lowers = False
@@ -277,12 +287,26 @@ class Observer:
         price = own_price(order)
         if order.unit_worth is not None or price is None:
             return order.unit_worth
-        key = (connection.name, order.request.symbol)
-        instrument = self._instruments.get(key) or await _answer(market.resolve(order.request.symbol))
+        instrument = await self._instrument(connection, market, order.request.symbol)
         if instrument is None or instrument.currency != currency:
             return None
-        self._instruments[key] = instrument
         return price * (1 + policy.market_margin) * instrument.multiplier
+
+    async def _uncovers(self, connection: Connection, market: Market, sold: Sale) -> tuple[str, ...] | None:
+        """Return the sold calls that a sale leaves naked; None where nobody says how much a call is of its underlying."""
+        calls = sold.calls()
+        if not calls:
+            return ()
+        call = await self._instrument(connection, market, calls[0])
+        return None if call is None else sold.uncovers(call.multiplier)
+
+    async def _instrument(self, connection: Connection, market: Market, symbol: str) -> Instrument | None:
+        """Return what a symbol of the account is, asked for once; None where the broker doesn't answer."""
+        key = (connection.name, symbol)
+        found = self._instruments.get(key) or await _answer(market.resolve(symbol))
+        if found is not None:
+            self._instruments[key] = found
+        return found
 
     async def _average_volume(self, connection: Connection, market: Market, instrument: Instrument) -> Decimal | None:
         """Return the average of the last days' volumes, asked for once a day: zero where the broker has none.

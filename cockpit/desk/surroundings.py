@@ -89,7 +89,7 @@ class Surroundings:
 
     def committed(self, symbol: str, side: Side) -> Decimal:
         """Return the quantity that others of that side may still fill."""
-        found = (one for one in self._rivals() if one.order.request.symbol == symbol and one.order.request.side is side)
+        found = (one for one in self.rivals() if one.order.request.symbol == symbol and one.order.request.side is side)
         return sum((one.may_fill for one in found), ZERO)
 
     def entry(self) -> Order | None:
@@ -126,7 +126,7 @@ class Surroundings:
             for one in positions
             if one.symbol != symbol and one.quantity
         }
-        for one in self._rivals():
+        for one in self.rivals():
             name = one.order.request.symbol
             if name == symbol or one.may_fill == ZERO:
                 continue
@@ -139,7 +139,7 @@ class Surroundings:
                 found[name] = replace(known, sells=known.sells + one.may_fill * one.unit)
         return tuple(found.values())
 
-    def _rivals(self) -> list[Neighbour]:
+    def rivals(self) -> list[Neighbour]:
         """Return what fills besides the judged order, not instead of it and not before it."""
         return [
             one

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
+from typing import Final
 
 from cockpit.model.money import ZERO
 from cockpit.model.options import OptionContract, Right
@@ -26,6 +28,12 @@ class Written:
     """Contracts times their multiplier."""
 
 
+Account = tuple[Sequence[Written], Mapping[str, Decimal]]
+"""What is held of options, and of their underlyings by symbol."""
+
+NOTHING: Final[Account] = ((), {})
+
+
 def secured(positions: Iterable[Written], shares: Mapping[str, Decimal]) -> Decimal:
     """Return what must be kept for them; of what is naked, as if the underlying rose to the highest strike."""
     return sum(
@@ -34,12 +42,12 @@ def secured(positions: Iterable[Written], shares: Mapping[str, Decimal]) -> Deci
     )
 
 
-def naked(positions: Iterable[Written], shares: Mapping[str, Decimal]) -> frozenset[str]:
-    """Return the underlyings on which calls are sold that nothing covers until they expire."""
+def naked(positions: Sequence[Written], shares: Mapping[str, Decimal], before: Account = NOTHING) -> frozenset[str]:
+    """Return the underlyings on which calls are sold that nothing covers until they expire, more of them than before."""
+    now: Account = (positions, shares)
+    ends = {(one.option.underlying, one.option.expiry) for one in (*positions, *before[0]) if _is_call(one)}
     return frozenset(
-        underlying
-        for underlying, own in _by_underlying(positions)
-        if any(_calls(left) + _held(shares, underlying) < ZERO for left in _at_expiries(own))
+        underlying for underlying, until in ends if _bare(now, underlying, until) > _bare(before, underlying, until)
     )
 
 
@@ -68,8 +76,18 @@ def _worst(left: Sequence[Written], shares: Decimal) -> Decimal:
     return max(ZERO, -min(payoffs))
 
 
-def _calls(left: Sequence[Written]) -> Decimal:
-    return sum((one.units for one in left if one.option.right is Right.CALL), ZERO)
+def _bare(account: Account, underlying: str, until: date) -> Decimal:
+    """Return the units of calls on an underlying, sold until that day or longer, that nothing covers as long."""
+    calls = (
+        one.units
+        for one in account[0]
+        if _is_call(one) and one.option.underlying == underlying and one.option.expiry >= until
+    )
+    return max(ZERO, -sum(calls, ZERO) - _held(account[1], underlying))
+
+
+def _is_call(one: Written) -> bool:
+    return one.option.right is Right.CALL
 
 
 def _held(shares: Mapping[str, Decimal], underlying: str) -> Decimal:

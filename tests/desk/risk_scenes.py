@@ -60,6 +60,7 @@ SEEN = Seen(
     to_account=Decimal(1),
     elsewhere=(),
     average_volume=ZERO,
+    uncovers=(),
     day_start=Decimal(100_000),
     high_water=Decimal(100_000),
     activity=Activity(),

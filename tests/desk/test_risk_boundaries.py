@@ -76,6 +76,7 @@ TEN = replace(ALFA, multiplier=D(10))
 OPTION = replace(ALFA, kind=InstrumentKind.OPTION, multiplier=D(100))
 SHORT = seen(position=D(-5))
 LONG = seen(position=D(5))
+CALL = "ALFA260320C00370000"
 EXIT_TARGET, EXIT_STOP = sell("1", "110"), sell("1", stop="95")
 ENTRY = in_bracket(Role.ENTRY, (Role.TARGET, EXIT_TARGET), (Role.STOP, EXIT_STOP))
 
@@ -304,6 +305,10 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("SHORT_NOT_ALLOWED", case(sell("5"), LONG, of(allow_short=False)), case(sell("6"), LONG, of(allow_short=False))),
     ("SHORT_NOT_ALLOWED", case(sell("6"), LONG), case(sell("6"), replace(LONG, can=replace(CAN, short_selling=False)))),
     ("SHORT_NOT_ALLOWED", case(order("6"), policy=of(allow_short=False)), case(sell("6"), policy=of(allow_short=False))),
+    ("SHORT_NOT_ALLOWED", case(sell("5"), LONG), case(sell("5"), replace(LONG, uncovers=(CALL,)))),
+    ("SHORT_NOT_ALLOWED", case(sell("5"), replace(LONG, uncovers=(CALL,), lowers=True)),
+     case(sell("5"), replace(LONG, uncovers=(CALL,), by_operator=True))),
+    ("SHORT_NOT_ALLOWED", case(order("5"), replace(LONG, uncovers=None)), case(sell("5"), replace(LONG, uncovers=None))),
     ("NO_LOCATE", case(sell("1"), LIVE), case(sell("1"), replace(LIVE, locate=False))),
     ("NO_LOCATE", case(order("1"), replace(LIVE, locate=False)), case(sell("1"), replace(LIVE, locate=False))),
     ("NO_LOCATE", case(sell("5"), replace(LIVE, locate=False, position=D(5))), case(sell("6"), replace(LIVE, locate=False, position=D(5)))),

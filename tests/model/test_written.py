@@ -66,6 +66,31 @@ def test_a_sold_call_that_nothing_covers_until_it_expires_is_naked(legs: tuple[W
     assert naked(legs, {"ALFA": Decimal(shares)}) == {"ALFA"}
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "more"),
+    [
+        ((leg(-1, CALL, 370),), (leg(-1, CALL, 370),), False),
+        ((leg(-1, CALL, 370),), (leg(-2, CALL, 370),), True),
+        ((leg(-1, CALL, 370),), (leg(-51, CALL, 370),), True),
+        ((leg(-1, CALL, 370),), (leg(-1, CALL, 370), leg(-1, CALL, 390)), True),
+        ((leg(-1, CALL, 370),), (leg(-1, CALL, 370), leg(-1, PUT, 350)), False),
+        ((leg(-2, CALL, 370),), (leg(-1, CALL, 370),), False),
+        ((leg(-1, CALL, 370, FAR),), (leg(-1, CALL, 370, FAR), leg(-1, PUT, 350, NEAR)), False),
+        ((leg(1, CALL, 360, NEAR), leg(-1, CALL, 370, FAR)), (leg(-1, CALL, 370, FAR),), True),
+    ],
+)
+def test_who_is_naked_already_is_naked_anew_with_every_further_unit(
+    before: tuple[Written, ...], now: tuple[Written, ...], more: bool
+) -> None:
+    assert naked(now, {}, (before, {})) == (frozenset({"ALFA"}) if more else frozenset())
+
+
+def test_shares_that_go_leave_the_call_naked_that_they_covered() -> None:
+    call, shares = (leg(-1, CALL, 370),), {"ALFA": Decimal(150)}
+    assert naked(call, {"ALFA": Decimal(100)}, (call, shares)) == frozenset()
+    assert naked(call, {"ALFA": Decimal(99)}, (call, shares)) == {"ALFA"}
+
+
 positions = st.lists(
     st.builds(leg, st.integers(-5, 5), st.sampled_from(Right), st.integers(1, 80).map(lambda step: step * 5)),
     max_size=6,

@@ -156,7 +156,6 @@ def _carry_fault(rules: Rules, state: State, *wishes: Wish) -> str | None:
             return f"SHORT_NOT_ALLOWED: {wish.symbol} can't be sold short"
     if any(wish.side is Side.SELL for wish in wishes):
         bare = uncovered(state, rules.terms, *wishes)
-        bare = bare and bare - uncovered(state, rules.terms)
         if bare:
             return f"SHORT_NOT_ALLOWED: nothing would cover the calls that are sold on {', '.join(sorted(bare))}"
     if not affordable(state, rules.terms, *wishes):

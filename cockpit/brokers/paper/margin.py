@@ -72,8 +72,9 @@ def required(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> Decimal
 
 
 def uncovered(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> frozenset[str]:
-    """Return the underlyings on which calls would be sold that nothing covers, if all that is to be sold were."""
-    return naked(*_sold(state, terms, _with(state, wishes)[1]))
+    """Return the underlyings on which the wishes leave more sold calls that nothing covers, if all sales fill."""
+    before = _sold(state, terms, _open(state)[1])
+    return naked(*_sold(state, terms, _with(state, wishes)[1]), before)
 
 
 def _with(state: State, wishes: Iterable[Wish]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:

@@ -109,12 +109,15 @@ def buying_power(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     return at_most(room, need, "Needs buying power of", cents)
 
 
-@check("E4", "SHORT_NOT_ALLOWED", "Regulation SHO", parameters=("allow_short",), inputs=("held",))
+@check("E4", "SHORT_NOT_ALLOWED", "Regulation SHO", parameters=("allow_short",), inputs=("held", "uncovers"))
 def short_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """Nothing is sold that isn't held, unless policy and broker allow it."""
+    """Nothing is sold that isn't held, unless policy and broker allow it, and nothing that covers a sold call."""
     if order.side is Side.BUY:
         return idle("A buy.")
     known(seen.held or None, "what is held")
+    if not seen.lowers and known(seen.uncovers, "what covers the sold calls"):
+        calls = ", ".join(seen.uncovers or ())
+        return judged(False, "covered", "uncovered", f"It covers {calls}: close that first.")
     if seen.opening(order) == ZERO:
         return ONLY_REDUCES
     ok = policy.allow_short and seen.can.short_selling

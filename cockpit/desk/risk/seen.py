@@ -140,6 +140,8 @@ class Seen:
     kept: Decimal | None = None
     """Money that must be kept for a sale of options, beyond what is kept already; None where a call would be sold that
     nothing covers, and where nobody knows what is held."""
+    uncovers: tuple[str, ...] | None = None
+    """Sold calls which a sale would leave naked; None where nobody knows what is held or what covers them, and for a buy."""
     locate: bool | None = None
     """Whether the shares for a short sale are found."""
     broker_warning: str | None = None

@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from cockpit.brokers.paper.book import Holding, Shown, State, Touch
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.brokers.paper.faults import order_fault
+from cockpit.brokers.paper.rules import paper_rules
 from cockpit.model.orders import (
     BrokerFact,
     Executed,
@@ -78,6 +81,22 @@ async def test_shares_that_cover_a_call_may_not_be_sold(broker: PaperBroker, fac
     await broker.submit(OrderRef("leave"), order("ALFA", Side.SELL, 1))
     assert isinstance(facts[-1], Rejected)
     assert facts[-1].reason.startswith("SHORT_NOT_ALLOWED")
+
+
+def test_an_account_that_is_naked_already_sells_no_further_call() -> None:
+    rules, now = paper_rules(), EXPIRES - timedelta(days=1)
+    state = replace(
+        State.opened(Decimal(1_000_000)),
+        holdings={HIGHER: Holding(Decimal(-1), Decimal(-200))},
+        shown={
+            symbol: Shown(Touch(symbol, Decimal("1.98"), Decimal("2.00"), Decimal(100), Decimal(100), now))
+            for symbol in (CALL, HIGHER, PUT)
+        },
+    )
+    for symbol in (CALL, HIGHER):
+        assert (order_fault(rules, state, order(symbol, Side.SELL)) or "").startswith("SHORT_NOT_ALLOWED")
+    assert order_fault(rules, state, order(PUT, Side.SELL)) is None
+    assert order_fault(rules, state, order(HIGHER, Side.BUY)) is None
 
 
 async def test_a_put_alone_keeps_its_whole_strike(broker: PaperBroker, facts: list[BrokerFact]) -> None:
