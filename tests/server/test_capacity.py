@@ -15,11 +15,12 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Response
 
-from cockpit.model.identity import GrantId
+from cockpit.model.identity import Caller, GrantId
 from server.door import Challenge
+from server.host import Talk, ToolAnswer, ToolResult
 from server.transport.kernel import About
 from server.transport.transport import Limits, Transport
-from tests.server.parts import LEGACY, FakeClock, FakeTools, caller, house, wire
+from tests.server.parts import ENVELOPE, LEGACY, MODERN, FakeClock, FakeTools, caller, house, wire
 from tests.server.test_streams import get_stream, listen_stream, next_event
 
 SESSIONS = 400
@@ -82,6 +83,31 @@ async def test_a_session_that_nobody_uses_takes_at_most_four_kibibytes_and_its_e
             assert tracemalloc.get_traced_memory()[0] - before < held / 2
         finally:
             tracemalloc.stop()
+
+
+async def test_requests_that_came_together_are_worked_on_together_and_then_answered_together():
+    happened: list[str] = []
+
+    async def works(_: Caller, __: Talk) -> ToolResult:
+        happened.append("worked")
+        return ToolAnswer({})
+
+    tools, ann = FakeTools(), caller("ann")
+    tools.do = works
+    about = About("cockpit", "1.2.3", "Cockpit", "")
+    body = json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "do", "_meta": ENVELOPE}}
+    ).encode()
+    headers = {"MCP_Protocol_Version": MODERN, "Mcp_Method": "tools/call", "Mcp_Name": "do"}
+    async with Transport(tools, FakeClock(), Challenge.at("http://127.0.0.1"), about) as transport:
+
+        async def ask() -> None:
+            answer = await transport.serve(posted(body, **headers), ann)
+            assert answer.status == 200
+            happened.append("answered")
+
+        await asyncio.gather(*(ask() for _ in range(3)))
+    assert happened == ["worked"] * 3 + ["answered"] * 3
 
 
 async def test_two_hundred_streams_of_a_grant_end_with_it_at_once():
