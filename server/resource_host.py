@@ -14,6 +14,7 @@ from cockpit.model.refusals import Refusal
 from server.host import Talk
 from tools.registry import Call, Result, Rooms
 from tools.resources import KINDS, QUOTE_TEMPLATE, place_of
+from tools.trust import answer_of
 
 READ: Final = "resources/read"
 """What the record calls it."""
@@ -66,5 +67,5 @@ class DeskResources:
         result = await self._gate.run(caller, rule, READ, {"uri": uri}, run)
         if isinstance(result, Refusal):
             return None if result.code == "UNKNOWN_TOOL" else result
-        text = orjson.dumps(result.body.model_dump()).decode()
+        text = orjson.dumps(answer_of(result.body)).decode()
         return [TextResourceContents(uri=uri, mime_type=_JSON, text=text)]

@@ -15,6 +15,7 @@ from server.host import Talk, ToolAnswer
 from server.transport.results import refusal_answer
 from tools.catalogue import TOOLS
 from tools.registry import Call, Result, Rooms, Tool, untold
+from tools.trust import answer_of, schema_of
 
 _LISTED: Final = {
     tool.rule.name: ListedTool(
@@ -22,7 +23,7 @@ _LISTED: Final = {
         title=tool.title,
         description=tool.description,
         input_schema=tool.arguments.model_json_schema(),
-        output_schema=tool.result.model_json_schema(),
+        output_schema=schema_of(tool.result),
         annotations=ToolAnnotations(
             title=tool.title,
             read_only_hint=tool.hints.read_only,
@@ -77,7 +78,7 @@ class DeskTools:
         result = await self._gate.run(caller, rule, name, arguments, run)
         if isinstance(result, Refusal):
             return refusal_answer(result)
-        return ToolAnswer(result.body.model_dump())
+        return ToolAnswer(answer_of(result.body))
 
     def turned_away(self, caller: Caller, name: str, refusal: Refusal) -> None:
         """Record a call that the transport refused."""

@@ -13,6 +13,7 @@ from cockpit.model.identity import Scope
 from cockpit.model.text import counted, safe
 from cockpit.store.audit import AuditQuery, AuditRecord
 from tools.registry import Arguments, Call, Result, Toolset, tool
+from tools.words import Outside
 
 _MOST_BYTES: Final = 200_000
 """Of JSON Lines in one answer."""
@@ -31,7 +32,7 @@ class ExportResult(Result):
     """One page of records."""
 
     records: int
-    lines: str
+    lines: Outside
     """JSON Lines, the oldest first, each with number, at, tool, outcome, code, symbol, order_id, duration_ms, hash (of
     the chain) and detail: the arguments as you sent them."""
     next_after: int | None

@@ -13,7 +13,7 @@ from cockpit.model.money import plain
 from cockpit.model.quotes import DepthLevel
 from cockpit.model.text import safe
 from tools.registry import Arguments, Call, Result, Toolset, tool
-from tools.words import Symbol, iso
+from tools.words import Outside, Symbol, iso
 
 
 class DepthArguments(Arguments):
@@ -45,7 +45,7 @@ class DepthResult(Result):
     age_ms: int
     source: str
     data_type: str
-    note: str
+    note: Outside
 
 
 @tool(

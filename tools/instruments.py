@@ -15,7 +15,7 @@ from cockpit.model.instruments import SYMBOL_PATTERN, Instrument, InstrumentKind
 from cockpit.model.money import plain
 from cockpit.model.text import safe
 from tools.registry import Arguments, Call, Result, Toolset, tool
-from tools.words import Symbol
+from tools.words import Outside, Symbol
 
 MOST_MEMBERS: Final = 1000
 
@@ -41,7 +41,7 @@ class InstrumentRow(Result):
     """One tradable thing."""
 
     symbol: str
-    name: str
+    name: Outside
     kind: str
     exchange: str
     currency: str

@@ -15,7 +15,7 @@ from cockpit.model.quotes import Bar, Bars, Interval, MarketClock, Quote
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import safe
 from tools.registry import Arguments, Call, Result, tool
-from tools.words import Symbol, iso, maybe
+from tools.words import OUTSIDE, Outside, Symbol, iso, maybe
 
 
 def _lower(value: object) -> object:
@@ -91,7 +91,7 @@ class ErrorRow(Result):
     message: str
     retryable: bool
     who_can_fix: str
-    details: dict[str, str]
+    details: Annotated[dict[str, str], Field(json_schema_extra={OUTSIDE: True})]
 
     @classmethod
     def of(cls, refusal: Refusal) -> ErrorRow:
@@ -108,7 +108,7 @@ class ErrorRow(Result):
 class QuoteRow(Result):
     """The quote of one symbol, or why there is none: one of the two is null."""
 
-    asked: str
+    asked: Outside
     """The symbol as it was asked for."""
     quote: QuoteResult | None
     error: ErrorRow | None
@@ -220,7 +220,7 @@ class ClockResult(Result):
     opens_at: str | None
     closes_at: str | None
     source: str
-    note: str
+    note: Outside
 
     @classmethod
     def of(cls, clock: MarketClock) -> ClockResult:

@@ -15,7 +15,7 @@ from cockpit.model.research import Transfer
 from cockpit.model.text import safe
 from tools.account import check_account
 from tools.registry import Arguments, Call, Result, Toolset, tool
-from tools.words import AccountWord, iso
+from tools.words import AccountWord, Outside, iso
 
 _DAYS: Final = 90
 
@@ -37,7 +37,7 @@ class TransferRow(Result):
     """Above zero where money came in."""
     currency: str
     at: str
-    text: str
+    text: Outside
     """As the broker words it: untrusted."""
     source: str
 

@@ -146,7 +146,7 @@ class OrderResult(Result):
     filled: str
     average_price: str | None
     fees: str
-    reason: str
+    reason: Outside
     version: int
     made_at: str
     changed_at: str
