@@ -6,18 +6,23 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from cockpit.desk import by_hand as module
+from cockpit.desk.groups import Leg, basket
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Caller
-from cockpit.model.orders import BrokerOrder, Order, OrderRef, OrderRequest, OrderState, OrderType, Side
+from cockpit.model.instruments import Instrument
+from cockpit.model.orders import BrokerOrder, Order, OrderRef, OrderRequest, OrderState, OrderType, Role, Side
+from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
-from tests.desk.desks import Desk, limit, place
+from tests.desk.desks import Desk, limit, market, open_desk, place
 from tests.desk.test_by_hand import by_hand, held, hold
+from tests.desk.test_covering import BRVO_CALL, OPTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +158,54 @@ async def test_orders_that_were_not_sent_from_here_are_left_and_told(desk: Desk,
     with pytest.raises(Refused) as refused:
         await desk.orders.closing.to_target(connection, "ALFA", Decimal(0), how)
     assert refused.value.refusal.code == "ORDERS_IN_THE_WAY"
+
+
+async def cover(desk: Desk, caller: Caller) -> None:
+    """Hold shares, and sell a call against them."""
+    legs = [Leg(market("BRVO", "100"), Role.LEG), Leg(market(BRVO_CALL, side=Side.SELL), Role.LEG)]
+    orders = await desk.orders.place_group(desk.admitted(caller), basket(legs), "key-covered-1")
+    await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
+    assert await held(desk) == {"BRVO": 100, BRVO_CALL: -1}
+
+
+@pytest.mark.parametrize("trouble", ["no price", "rejected", "rests"])
+async def test_shares_stay_as_long_as_the_call_that_they_cover_is_sold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        await cover(desk, desk.grants.give("claude"))
+        broker = desk.connections.need("paper").broker
+        quote, submit = broker.quote, broker.submit
+
+        async def without(instrument: Instrument) -> Quote | None:
+            return None if instrument.symbol == BRVO_CALL else await quote(instrument)
+
+        async def fails(reference: OrderRef, request: OrderRequest) -> None:
+            if request.symbol != BRVO_CALL:
+                await submit(reference, request)
+            elif trouble == "rejected":
+                raise Refused(refuse("BROKER_REJECTED", "the margin desk says no"))
+
+        if trouble == "no price":
+            monkeypatch.setattr(broker, "quote", without)
+        else:
+            monkeypatch.setattr(broker, "submit", fails)
+        done = await by_hand(desk).flatten("paper", "screen")
+        assert await held(desk) == {"BRVO": 100, BRVO_CALL: -1}
+        assert not done.is_flat
+        symbol, refusal = done.left[-1]
+        assert symbol == "BRVO"
+        assert BRVO_CALL in refusal.message
+
+
+async def test_the_operator_is_told_what_to_close_before_what_covers_it(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        await cover(desk, desk.grants.give("claude"))
+        hand, shares = by_hand(desk), module.Close("paper", "BRVO")
+        look = await hand.look(shares)
+        with pytest.raises(Refused) as refused:
+            await hand.close(shares, look.seen, "screen")
+        assert look.together.refusal() == refused.value.refusal
+        assert BRVO_CALL in refused.value.refusal.message
+        await hand.close(module.Close("paper", BRVO_CALL), "", "screen")
+        assert (await hand.close(shares, "", "screen")).state is OrderState.FILLED
