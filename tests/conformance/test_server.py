@@ -30,6 +30,9 @@ _OF_THE_PRODUCT: Final = {
         "server-sse-multiple-streams",
         "ping",
         "tools-list",
+        "prompts-list",
+        "resources-list",
+        "completion-complete",
         "dns-rebinding-protection",
     },
     STATELESS: {
@@ -38,10 +41,14 @@ _OF_THE_PRODUCT: Final = {
         "tools-list",
         "dns-rebinding-protection",
         "http-header-validation",
+        "caching",
+        "prompts-list",
+        "resources-list",
+        "completion-complete",
         "sep-2164-resource-not-found",
     },
 }
-"""What a server with tools for trading has, and none of the fixtures' tools."""
+"""What a server with tools, prompts and resources for trading has, and none of the fixtures'."""
 
 
 async def _run(suite: Suite, url: str, requirements: str, folder: Path) -> tuple[int, str]:
