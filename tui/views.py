@@ -135,7 +135,8 @@ class Views:
             case Place.ORDER:
                 rows = self._order(width)
             case Place.HOLDINGS:
-                return holding_rows(state.positions, state.snapshot.balances, now, width, height)
+                seen = state.snapshot
+                return holding_rows(state.positions, seen.balances, now, width, height, seen.unheard)
             case Place.LIMITS:
                 rows = limit_rows(state.latches, state.snapshot, state.policy, width, self._zone)
             case Place.NOTICES:

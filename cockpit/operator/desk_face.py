@@ -33,6 +33,7 @@ from cockpit.operator.exposed import gross_exposure, is_bare
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.granting import Granting
 from cockpit.operator.guarding import Guard
+from cockpit.operator.holdings import Holdings
 from cockpit.operator.letting_in import LettingIn, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
@@ -45,8 +46,6 @@ from cockpit.operator.view import (
     ClientTicket,
     ClientView,
     ConnectionView,
-    HeldBalances,
-    HeldPosition,
     LimitUse,
     OrderTicket,
     PendingOrder,
@@ -79,8 +78,7 @@ class OperatorFace:
         auditing = Auditing(rooms)
         self._version = 0
         self._cached: Snapshot | None = None
-        self._positions: tuple[HeldPosition, ...] = ()
-        self._balances: tuple[HeldBalances, ...] = ()
+        self._holdings = Holdings(rooms.connections, rooms.clock)
         self._limits: tuple[LimitUse, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
@@ -235,7 +233,7 @@ class OperatorFace:
         average = next(
             (
                 one.position.average_price
-                for one in self._positions
+                for one in self._holdings.positions
                 if one.connection == look.order.connection and one.position.symbol == asked.symbol
             ),
             None,
@@ -270,18 +268,8 @@ class OperatorFace:
             await asyncio.sleep(_REFRESH_SECONDS)
 
     async def _refresh_accounts(self) -> None:
-        positions: list[HeldPosition] = []
-        balances: list[HeldBalances] = []
-        for connection in self._rooms.connections:
-            try:
-                held = await connection.ask(connection.broker.positions())
-                money = await connection.ask(connection.broker.balances())
-            except Refused:
-                continue
-            positions.extend(HeldPosition(connection.name, one) for one in held if one.quantity)
-            balances.append(HeldBalances(connection.name, money))
-        self._positions, self._balances = tuple(positions), tuple(balances)
-        self._limits = limits_used(self._rooms, self._positions)
+        await self._holdings.refresh()
+        self._limits = limits_used(self._rooms, self._holdings.positions, self._holdings.unheard)
         self._version += 1
 
     def _happened(self, event: Event) -> None:
@@ -304,8 +292,8 @@ class OperatorFace:
             tuple(self._pending_order(one) for one in sorted(rooms.book.waiting(), key=_asked)),
             tuple(self._client_view(grant) for grant in rooms.authority.grants()),
             (*open_orders, *reversed(ended))[:_ORDERS_SHOWN],
-            self._positions,
-            self._balances,
+            self._holdings.positions,
+            self._holdings.balances,
             self._counter.counters(),
             self._counter.recent(),
             self._hint,
@@ -313,6 +301,7 @@ class OperatorFace:
             latches=rooms.oversight.latches.all(),
             presence=self._presence(),
             limits=self._limits,
+            unheard=self._holdings.unheard,
         )
 
     def _presence(self) -> PresenceView:

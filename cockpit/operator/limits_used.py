@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -16,15 +16,21 @@ _OF_CLIENTS: Final = frozenset({"max_daily_orders", "max_daily_notional"})
 """Limits that each client has for itself; the others are shared by all clients of a connection."""
 
 
-def limits_used(rooms: OperatorRooms, positions: Sequence[HeldPosition]) -> tuple[LimitUse, ...]:
-    """Return each connection's limits, then those of each client that is bound to it."""
+def limits_used(
+    rooms: OperatorRooms, positions: Sequence[HeldPosition], unheard: Container[str]
+) -> tuple[LimitUse, ...]:
+    """Return each connection's limits, then those of each client that is bound to it.
+
+    Of positions, where nobody knows what is held (``unheard``), nothing is said.
+    """
     grants = rooms.authority.grants()
     uses: list[LimitUse] = []
     for connection in rooms.connections:
         open_orders = sum(1 for one in rooms.book.open() if one.connection == connection.name)
         shared = rooms.oversight.left(connection, "", open_orders).limits
         uses += _uses(connection, "", (row for row in shared if row.name not in _OF_CLIENTS))
-        uses += _largest_position(rooms, connection, positions)
+        if connection.name not in unheard:
+            uses += _largest_position(rooms, connection, positions)
         for client in sorted({grant.client for grant in grants if grant.connection == connection.name}):
             own = rooms.oversight.left(connection, client, open_orders).limits
             uses += _uses(connection, client, (row for row in own if row.name in _OF_CLIENTS))

@@ -119,6 +119,7 @@ def positions(snapshot: Snapshot) -> Done:
             "average_price": plain(round(one.position.average_price, 6)),
             "mark": None if one.position.mark is None else plain(one.position.mark),
             "unrealised": None if one.position.unrealised is None else cents(one.position.unrealised),
+            "last_said": _iso_or_none(one.last_said),
         }
         for one in snapshot.positions
     ]
@@ -133,10 +134,16 @@ def positions(snapshot: Snapshot) -> Done:
             "realised": cents(one.balances.realised),
             "unrealised": cents(one.balances.unrealised),
             "fees": cents(one.balances.fees),
+            "last_said": _iso_or_none(one.last_said),
         }
         for one in snapshot.balances
     ]
-    return Done(f"{counted(len(held), 'position')}.", {"positions": held, "balances": money})
+    silent = [
+        f"{one.connection} doesn't answer, as of {_iso(one.last_said)}" for one in snapshot.balances if one.last_said
+    ]
+    silent += [f"{name} has not said yet what it holds" for name in snapshot.unheard]
+    data = {"positions": held, "balances": money, "unheard": list(snapshot.unheard)}
+    return Done("; ".join((counted(len(held), "position"), *silent)) + ".", data)
 
 
 def order_json(order: Order) -> dict[str, object]:
@@ -205,6 +212,10 @@ def logs(lines: Sequence[str], count: int) -> Done:
     """The newest lines of the host's log, newest last."""
     newest = [safe(line, 400) for line in lines[-max(1, count) :]]
     return Done("\n".join(newest) or "Nothing was logged.", {"lines": newest})
+
+
+def _iso_or_none(at: datetime | None) -> str | None:
+    return None if at is None else _iso(at)
 
 
 def _iso(at: datetime) -> str:

@@ -115,6 +115,8 @@ class HeldPosition:
 
     connection: str
     position: Position
+    last_said: datetime | None = None
+    """When its broker said so last, where it doesn't answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class HeldBalances:
 
     connection: str
     balances: Balances
+    last_said: datetime | None = None
+    """When its broker said so last, where it doesn't answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ class Snapshot:
     """How far limits are used up, of each connection and each of its clients; at most a second old."""
     latches: tuple[Latch, ...] = ()
     """What limits have latched by themselves and only the operator releases, oldest first."""
+    unheard: tuple[str, ...] = ()
+    """Connections of which no broker has said yet what they hold: nobody knows."""
     silent_seconds: int | None = None
     """How long the cockpit has not answered the screen that shows this over its socket; None where it answers."""
 

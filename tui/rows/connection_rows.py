@@ -6,11 +6,13 @@ from datetime import datetime
 
 from cockpit.model.orders import OPEN
 from cockpit.model.quotes import DataType
+from cockpit.model.text import counted
 from cockpit.model.trading import Link, Mode
 from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, heading, wrap
 from tui.glyphs import LINK
-from tui.words import ago, duration, gain, masked, money, plural
+from tui.rows.lists import silent_notes
+from tui.words import ago, duration, gain, masked, money
 
 _LABEL = 12
 
@@ -45,29 +47,33 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: 
     books = ago(seen.reconciled_at, now)
     compared = Span(books, "wait" if seen.reconciled_at is None else "")
     lines.append(_fact("reconciled", [compared, Span("  orders compared with the broker's books", "dim")], width))
-    for held in snapshot.balances:
-        if held.connection == seen.name:
-            sums = held.balances
-            role = "bad" if sums.unrealised < 0 else "ok" if sums.unrealised > 0 else ""
-            lines.append(
-                _fact(
-                    "account",
-                    [
-                        Span(money(sums.equity, sums.currency), "strong"),
-                        Span(" equity, ", "dim"),
-                        Span(money(sums.buying_power, sums.currency)),
-                        Span(" buying power, ", "dim"),
-                        Span(gain(sums.unrealised, sums.currency), role),
-                        Span(" unrealised", "dim"),
-                    ],
-                    width,
-                )
+    of_it = tuple(one for one in snapshot.balances if one.connection == seen.name)
+    unheard = tuple(name for name in snapshot.unheard if name == seen.name)
+    for note in silent_notes(of_it, unheard, now):
+        lines.append(_fact("", [Span(note, "bad")], width))
+    for held in of_it:
+        sums = held.balances
+        role = "bad" if sums.unrealised < 0 else "ok" if sums.unrealised > 0 else ""
+        lines.append(
+            _fact(
+                "account",
+                [
+                    Span(money(sums.equity, sums.currency), "strong"),
+                    Span(" equity, ", "dim"),
+                    Span(money(sums.buying_power, sums.currency)),
+                    Span(" buying power, ", "dim"),
+                    Span(gain(sums.unrealised, sums.currency), role),
+                    Span(" unrealised", "dim"),
+                ],
+                width,
             )
+        )
     clients = sorted({view.client for view in snapshot.clients if view.connection == seen.name})
     shadows = sorted({view.client for view in snapshot.clients if view.shadow == seen.name})
     held_here = sum(one.connection == seen.name for one in snapshot.positions)
     working = sum(order.connection == seen.name and order.state in OPEN for order in snapshot.orders)
-    lines.append(_fact("holds", [Span(f"{plural(held_here, 'position')}, {plural(working, 'open order')}")], width))
+    positions = "positions not known" if unheard else counted(held_here, "position")
+    lines.append(_fact("holds", [Span(f"{positions}, {counted(working, 'open order')}")], width))
     names = ", ".join((*clients, *(f"{name} (shadow)" for name in shadows))) or "nobody"
     lines += [
         _fact("clients" if place == 0 else "", [Span(row, "name" if clients or shadows else "dim")], width)

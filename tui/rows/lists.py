@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cockpit.model.identity import WRITE_SCOPES, Via
+from cockpit.model.text import counted
 from cockpit.operator.view import ClientView, HeldBalances, HeldPosition
 from tui.cells import Line, Span, clip, heading, left, right, wrap
 from tui.glyphs import CHOSEN
 from tui.stable_rows import StableRows
-from tui.words import ago, amount, gain, masked, money, plural, price, span_of
+from tui.words import ago, amount, gain, masked, money, price, span_of
 
 _DETAIL_ROWS = 4
 
@@ -43,7 +45,7 @@ def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, he
         alike = sum(one.client == view.client for one in rows.items)
         group = f"one of {alike} of this name, " if alike > 1 else ""
         last = f", last from {view.last_address}" if view.last_address else ""
-        life = f"{group}let in {ago(view.made_at, now)}, ends {ends}{last}, {plural(view.denied, 'call')} denied"
+        life = f"{group}let in {ago(view.made_at, now)}, ends {ends}{last}, {counted(view.denied, 'call')} denied"
         lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
         lines.append(heading([Span(f" {view.client}", "title"), Span(f" {_host(view)}", "dim")], (), width))
         lines += _detail(_scopes(view, now), width, 2)
@@ -78,9 +80,14 @@ def _may(view: ClientView) -> list[Span]:
 
 
 def holding_rows(
-    rows: StableRows[HeldPosition], balances: tuple[HeldBalances, ...], now: datetime, width: int, height: int
+    rows: StableRows[HeldPosition],
+    balances: tuple[HeldBalances, ...],
+    now: datetime,
+    width: int,
+    height: int,
+    unheard: tuple[str, ...] = (),
 ) -> list[Line]:
-    """What the accounts hold, each price with its age."""
+    """What the accounts hold, each price with its age; of a broker that doesn't answer, what it said last."""
     lines = [heading([Span(" BALANCES", "title")], (), width)]
     labels = ("connection", "account", "equity", "cash", "buying power", "unrealised", "fees")
     widths = (11, 10, 12, 13, 13, 11, 9) if width < 100 else (16, 14, 16, 16, 16, 14, 12)
@@ -89,7 +96,7 @@ def holding_rows(
         sums = held.balances
         unit = sums.currency
         cells = [
-            (held.connection, "strong"),
+            (held.connection, "strong" if held.last_said is None else "bad"),
             (masked(sums.account), "dim"),
             (money(sums.equity, unit), "strong"),
             (money(sums.cash, unit), ""),
@@ -98,10 +105,15 @@ def holding_rows(
             (money(sums.fees, unit), "dim"),
         ]
         lines.append(_columns(cells, widths, 2, width))
+    notes = silent_notes(balances, unheard, now)
+    lines += [Line(clip([Span(f"  {note}", "bad")], width)) for note in notes]
     shown = rows.in_view(height - len(lines) - 3)
     more = len(rows.items) - len(shown)
     facts = [Span(f"{more} more", "wait")] if more else []
-    lines += [Line(), heading([Span(" POSITIONS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
+    lines += [
+        Line(),
+        heading([Span(" POSITIONS", "title"), Span(f" {held_count(rows.items, unheard)}", "strong")], facts, width),
+    ]
     labels = ("symbol", "on", "quantity", "average", "mark", "value", "profit", "age")
     widths = (9, 10, 10, 10, 10, 12, 11, 7) if width < 100 else (16, 16, 14, 14, 14, 16, 14, 10)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
@@ -115,12 +127,27 @@ def holding_rows(
             (price(position.mark), "" if position.mark is not None else "bad"),
             (money(position.market_value, position.currency), ""),
             (gain(position.unrealised, position.currency), _signed(position.unrealised)),
-            (ago(position.as_of, now).removesuffix(" ago"), "dim"),
+            (ago(position.as_of, now).removesuffix(" ago"), "dim" if held.last_said is None else "bad"),
         ]
         lines.append(_columns(cells, widths, 2, width, chosen=held is rows.chosen))
-    if not rows.items:
+    if not rows.items and not notes:
         lines.append(Line((Span("  Nothing is held.", "dim"),)))
     return lines
+
+
+def held_count(positions: Sequence[HeldPosition], unheard: tuple[str, ...]) -> str:
+    """Count positions; those of an account that was never heard of may be more."""
+    return f"{len(positions)}{'+' if unheard else ''}" if positions or not unheard else "?"
+
+
+def silent_notes(balances: tuple[HeldBalances, ...], unheard: tuple[str, ...], now: datetime) -> list[str]:
+    """Say of each connection whose broker doesn't answer how old its figures are, or that there are none."""
+    notes = [
+        f"{one.connection}: as of {ago(one.last_said, now)}, its broker does not answer"
+        for one in balances
+        if one.last_said is not None
+    ]
+    return notes + [f"{name}: not known, its broker has not answered yet" for name in unheard]
 
 
 def _signed(value: object) -> str:

@@ -10,6 +10,7 @@ from tui.call_rates import CELLS, bars
 from tui.cells import Line, Span, clip, heading, left, right, wrap
 from tui.glyphs import bar
 from tui.rows.limit_rows import side_limit_rows
+from tui.rows.lists import held_count, silent_notes
 from tui.rows.order_ticket import order_ticket_rows
 from tui.rows.waiting_row import claim, currency_of
 from tui.state import ScreenState
@@ -30,7 +31,7 @@ def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> lis
         upper = _order(state, chosen, now, width)
     elif isinstance(chosen, PendingClient):
         upper = _client(chosen, now, width)
-    lower = [*_clients(state, now, width), Line(), *_held(snapshot, width)]
+    lower = [*_clients(state, now, width), Line(), *_held(snapshot, now, width)]
     if snapshot.limits:
         lower += [Line(), *side_limit_rows(snapshot, width)]
     if not upper:
@@ -97,8 +98,9 @@ def _clients(state: ScreenState, now: datetime, width: int) -> list[Line]:
     return lines if clients else [*lines, Line((Span("  nobody yet", "dim"),))]
 
 
-def _held(snapshot: Snapshot, width: int) -> list[Line]:
-    lines = [heading([Span(" POSITIONS", "title-off"), Span(f" {len(snapshot.positions)}", "strong")], (), width)]
+def _held(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
+    count = held_count(snapshot.positions, snapshot.unheard)
+    lines = [heading([Span(" POSITIONS", "title-off"), Span(f" {count}", "strong")], (), width)]
     symbol, quantity, value, profits = (10, 9, 14, 13) if width >= _WIDE else (7, 9, 12, 12)
     for held in snapshot.positions[:8]:
         position = held.position
@@ -118,6 +120,8 @@ def _held(snapshot: Snapshot, width: int) -> list[Line]:
                 )
             )
         )
+    for note in silent_notes(snapshot.balances, snapshot.unheard, now):
+        lines.append(Line(clip((Span(f"  {note}", "bad"),), width)))
     for held in snapshot.balances:
         sums = held.balances
         lines.append(
