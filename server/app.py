@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiohttp import web
 
 from cockpit.model.identity import ClientName
+from cockpit.model.refusals import refuse
 from server.door import Door
 from server.guard import Guard, Policy
+from server.transport.results import refusal_answer
 from server.transport.transport import Transport
 from server.transport.wire import dumps, json_response
+
+_TOO_MANY: Final = {
+    "error": "too_many_requests",
+    **refusal_answer(refuse("BUSY", "Too many of your requests are open; wait for one to end.")).structured,
+}
 
 
 def build_app(
@@ -38,7 +46,7 @@ def build_app(
             return caller
         client = caller.grant.client
         if open_requests[client] >= max_requests_open:
-            return json_response(dumps({"error": "too_many_requests"}), 429, {"Retry-After": "5"})
+            return json_response(dumps(_TOO_MANY), 429, {"Retry-After": "5"})
         open_requests[client] += 1
         try:
             return await transport.serve(request, caller)

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from cockpit.model.identity import READ_SCOPES, Caller, scope_text
 from cockpit.model.networks import Networks
+from cockpit.model.refusals import refuse
 from server.addresses import Addresses
 from server.limits import Kind, Limits
+from server.transport.results import refusal_answer
 from server.transport.wire import dumps
 
 CHALLENGE_HEADER: Final = "WWW-Authenticate"
@@ -95,12 +97,14 @@ class Door:
         if error and self._limits is not None:
             again = self._limits.refuse(Kind.BAD_TOKENS, address)
             if again is not None:
-                return _json(429, {"error": "too_many_requests"}, {"Retry-After": str(again)})
+                refusal = refuse("RATE_LIMITED", "Too many bad tokens come from there.", seconds=again)
+                said = {"error": "too_many_requests", **refusal_answer(refusal).structured}
+                return _json(429, said, {"Retry-After": str(again)})
         challenge = {CHALLENGE_HEADER: self._challenge.unauthorized(error)}
         return _json(401, {"error": error or "unauthorized"}, challenge)
 
 
-def _json(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> web.Response:
+def _json(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=dumps(body), content_type="application/json", headers=headers)
 
 

@@ -216,6 +216,7 @@ async def test_one_client_can_not_take_all_places_with_its_streams(era):
             assert answer.content_type == "text/event-stream"
         async with ann.legacy("ping") as answer:
             assert answer.status == 429
+            assert (await answer.json())["code"] == "BUSY"
             assert answer.headers["Retry-After"] == "5"
         async with ben.legacy("ping") as answer:
             assert answer.status == 200

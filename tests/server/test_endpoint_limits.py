@@ -72,9 +72,8 @@ async def test_T07_a_browser_that_asks_too_often_gets_a_page_with_every_header_o
 async def test_bad_tokens_at_mcp_are_limited_and_a_good_one_of_the_same_address_is_not(tmp_path: Path) -> None:
     async with whole(tmp_path / "data", **two_each("bad_tokens")) as client:
         key = (await done(client.cockpit, "key.create", name="bot", scope="read:market"))["key"]
-        assert (await third(client, "POST", "/mcp", headers={"Authorization": "Bearer garbage"})).json == {
-            "error": "too_many_requests"
-        }
+        said = (await third(client, "POST", "/mcp", headers={"Authorization": "Bearer garbage"})).json
+        assert (said["error"], said["code"], said["who_can_fix"]) == ("too_many_requests", "RATE_LIMITED", "client")
         client.headers = FROM
         assert (await client.call(key, symbol="ALFA")).status == 200
 
