@@ -68,6 +68,11 @@ class Journal:
         upper = _NEWEST if before is None else before
         return [_note(row) for row in await self._store.rows(_OF_CLIENT, (client, upper, symbol, symbol, count))]
 
+    async def note(self, wanted: int) -> Note | None:
+        """Return the note of that number, whoever wrote it; None where there is none."""
+        rows = await self._store.rows("SELECT * FROM notes WHERE number = ?", (min(max(wanted, 0), _NEWEST),))
+        return _note(rows[0]) if rows else None
+
     async def newest(self, count: int, client: str = "") -> list[Note]:
         """Return the newest notes of all clients, or of one by its name in any case, newest first."""
         return [_note(row) for row in await self._store.rows(_OF_ALL, (client, client, count))]

@@ -428,6 +428,18 @@ SERVICE_REVOKE = Act(
     arguments=(_need("name", "Name or id of the service"),),
     when=When.COMMAND_LINE,
 )
+JOURNAL = Act(
+    "journal",
+    "journal",
+    "Show what clients noted for themselves, newest first",
+    arguments=(
+        _may("client", "Only this client"),
+        _may("count", "How many, at most 500; without: 50", Kind.NUMBER),
+        _may("note", "Number of one note, to read it whole", Kind.NUMBER),
+    ),
+    changes=False,
+    when=When.COMMAND_LINE,
+)
 AUDIT_TAIL = Act(
     "audit.tail",
     "audit tail",
@@ -545,6 +557,7 @@ ACTS: Final[Mapping[str, Act]] = {
         WEB_REMOVE,
         WEB_SIGN_OUT,
         WEB_UNLOCK,
+        JOURNAL,
         AUDIT_TAIL,
         AUDIT_SEARCH,
         AUDIT_VERIFY,

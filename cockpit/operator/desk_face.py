@@ -37,6 +37,7 @@ from cockpit.operator.holdings import Holdings
 from cockpit.operator.letting_in import LettingIn, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
+from cockpit.operator.noting import Noting
 from cockpit.operator.programs import Programs
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.ruling import Ruling
@@ -143,6 +144,7 @@ class OperatorFace:
             "web.remove": web.remove,
             "web.sign_out": web.sign_out,
             "web.unlock": web.unlock,
+            "journal": Noting(rooms).show,
             "audit.tail": auditing.tail,
             "audit.search": auditing.search,
             "audit.verify": auditing.verify,
@@ -228,7 +230,7 @@ class OperatorFace:
         if isinstance(look, Refusal):
             return look
         seen = look.judged.seen
-        held = seen.position
+        held = seen.position - seen.brought
         asked = look.order.proposed or look.order.request
         average = next(
             (
@@ -239,7 +241,8 @@ class OperatorFace:
             None,
         )
         worth = None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
-        after = held + position_change(look.legs or (look.order,), asked.symbol)
+        group = look.legs or self._rooms.book.known_of_group(look.order.group_id)
+        after = seen.position + position_change(look.legs or (look.order,), asked.symbol)
         alone = len({one.request.symbol for one in look.legs}) <= 1
         return OrderTicket(
             look.order,
@@ -253,8 +256,9 @@ class OperatorFace:
             look.legs,
             gross_exposure(held, asked, seen),
             gross_exposure(after, asked, seen) if alone else None,
-            is_bare(look.order, asked, seen),
-            profit_at_stop(asked, look.legs, seen.touch, worth, held, average),
+            is_bare(look.order, asked, seen, group),
+            seen.brought,
+            profit_at_stop(look.order, group, seen.touch, worth, held, average),
         )
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
