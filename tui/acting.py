@@ -10,7 +10,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.operator.act import Act, Command, Danger, When, danger_of
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
@@ -64,8 +64,8 @@ from tui.screen_acts import (
     WRITE,
 )
 from tui.shown import Shown
-from tui.state import Place, ScreenState, named, waiting_order
-from tui.words import order_words, plural
+from tui.state import Pane, Place, ScreenState, named, waiting_order
+from tui.words import order_words
 
 SHORT_SECONDS: Final = 8.0
 LONG_SECONDS: Final = 30.0
@@ -129,12 +129,15 @@ class Acting:
     def kill(self) -> None:
         """Stop everything at once."""
         self._state.question = self._state.entry = None
+        self._state.turn_away()
         self.say("Stopping everything …", "bad")
         self._sends.send(Command(KILL.name, {"reason": "operator pressed the kill key"}))
 
     def nothing_chosen(self) -> None:
         """A key that needs a row was pressed without one: choose the oldest, and do nothing to it."""
-        if self._state.waiting.items and self._state.waiting.chosen is None:
+        if self._state.pane is Pane.STREAM:
+            self.say("Keys act on what is chosen here: tab goes to the queue.", "dim")
+        elif self._state.waiting.items and self._state.waiting.chosen is None:
             self._state.waiting.move(1)
             self._shown.not_meant()
             self.say("Chosen: the oldest. Press the key again to act on it.", "dim", 3.0)
@@ -296,7 +299,7 @@ class Acting:
         more = "" if cut == text else f"; cut off at {MOST_COPIED:,} bytes, :write FILE takes all of it"
         first = next((row.strip() for row in cut.splitlines() if row.strip()), "")
         kept = "; tmux keeps it, unless set-clipboard is on" if os.environ.get("TMUX") else ""
-        sent = f"{plural(rows, 'row')}, {len(cut):,} characters, “{first[:40]}”"
+        sent = f"{counted(rows, 'row')}, {len(cut):,} characters, “{first[:40]}”"
         self.say(f"Sent to the terminal for its clipboard: {sent}{more}{kept}.", "ok")
 
     def type(self, text: str) -> None:
@@ -310,6 +313,7 @@ class Acting:
             self._own(act, command.arguments)
         elif act is KILL:
             self._state.entry = self._state.question = None
+            self._state.turn_away()
             self._sends.send(command)
         elif danger is Danger.TYPED:
             self._ask_word(act, command)
@@ -338,6 +342,9 @@ class Acting:
         if pending is None:
             self.complain("No order of that id waits.")
             return
+        if "version" in given and given["version"] != str(pending.order.version):
+            self.complain(f"That order stands at version {pending.order.version}, not {given['version']}; look again.")
+            return
         edit = given.get("quantity", "") + (f" @ {given['limit']}" if "limit" in given else "")
         try:
             changed = edited(pending.order.proposed or pending.order.request, edit) if edit else None
@@ -358,7 +365,7 @@ class Acting:
     def say_yes(self, question: Question) -> None:
         """Do what was asked about, if it still is as the words said."""
         self._state.question = None
-        if gone := still_holds(self._state, question):
+        if gone := still_holds(self._state, question, self._clock.now()):
             self.complain(gone)
         elif question.command is None:
             self._around.leave()

@@ -28,6 +28,7 @@ from tui.calls import CallHistory
 from tui.controls import Controls
 from tui.driver import CockpitDriver
 from tui.errands import Errands
+from tui.frames import TRUSTED_OVER_SSH_SECONDS, TRUSTED_SECONDS
 from tui.glyphs import draws_utf8, in_ascii
 from tui.key_map import KeyMap
 from tui.line_history import LineHistory
@@ -72,7 +73,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self._face = face
         self._clock = clock or SystemClock()
-        self._pace = Pace(drawn_per_second(settings, over_ssh=bool(os.environ.get("SSH_CONNECTION"))))
+        self._over_ssh = bool(os.environ.get("SSH_CONNECTION"))
+        self._pace = Pace(drawn_per_second(settings, over_ssh=self._over_ssh))
         self._watched = True
         """Whether somebody looks at the terminal, as far as it says."""
         self._presses = KeyPresses(face.touched, self._clock.monotonic)
@@ -167,7 +169,8 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """Give the screen that says how long painting took."""
-        return PacedScreen(self._clock.monotonic, self._pace.spend, self._painted)
+        trusts = TRUSTED_OVER_SSH_SECONDS if self._over_ssh else TRUSTED_SECONDS
+        return PacedScreen(self._clock.monotonic, self._pace.spend, self._painted, trusts)
 
     def compose(self) -> ComposeResult:
         """Lay out the parts, from top to bottom."""
@@ -399,6 +402,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         root.set_class(width >= _WIDEST, "-widest")
         root.set_class(height >= _TALL, "-tall")
         self._look_again()
+        self.redraw()
         self.call_after_refresh(self._repaint)
 
     # drawing
@@ -418,6 +422,12 @@ class CockpitScreen(App[None], inherit_bindings=False):
         columns = CallColumns.fit(self.size.width, state.calls.widest_client, state.calls.widest_tool)
         calls = state.calls.window(self.stream_height())
         return self._views.as_text(self.size.width, [call_row(call, columns, self._zone) for call in calls])
+
+    def redraw(self) -> None:
+        """Paint everything, whatever the terminal may show already."""
+        for screen in self.screen_stack:
+            if isinstance(screen, PacedScreen):
+                screen.redraw()
 
     def copy(self, text: str) -> None:
         """Send text to the terminal's clipboard (OSC 52)."""

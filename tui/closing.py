@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from cockpit.model.text import Safe, safe
+from cockpit.model.text import Safe, counted, safe
 from cockpit.operator.act import Command
 from cockpit.operator.acts import CLOSE, POSITION
 from cockpit.operator.view import HeldPosition
 from tui.asking import Question
 from tui.cells import Span
 from tui.state import ScreenState, named
-from tui.words import amount, gain, money, plural, price
+from tui.words import amount, gain, money, price
 
 ANSWER_SECONDS: Final = 60
 """How long the question stands: what it shows gets old."""
@@ -146,7 +146,7 @@ def flatten_label(state: ScreenState, command: Command) -> str:
         return ""
     held = sum(one.connection == name for one in state.snapshot.positions)
     live = "LIVE MONEY: " if state.is_live(name) else ""
-    return f"{live}TYPE FLATTEN to close {plural(held, 'position')} on {name}"
+    return f"{live}TYPE FLATTEN to close {counted(held, 'position')} on {name}"
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -76,12 +76,9 @@ class Controls:
         """Let go of what has lost its ground since it was shown: a question, a client's ticket, a message."""
         state = self.state
         asked = state.question
-        if asked is not None and (gone := still_holds(state, asked)):
+        if asked is not None and (gone := still_holds(state, asked, self._clock.now())):
             state.question = None
             self.complain(gone)
-        elif asked is not None and asked.decide_by is not None and self._clock.now() >= asked.decide_by:
-            state.question = None
-            self.complain("Too late: the time to decide is over.")
         if state.form is not None and state.place is Place.CLIENT:
             request = state.form.ticket.request.request_id
             if all(item.request_id != request for item in state.snapshot.pending_clients):
@@ -110,6 +107,7 @@ class Controls:
         means = meaning(Where.QUESTION, key)
         if means is Means.NO:
             self.state.question = None
+            self.state.turn_away()
             self.say("Nothing was done.", "dim")
         elif means is Means.YES and self._shown.takes_yes(question):
             self._acting.say_yes(question)
@@ -198,7 +196,13 @@ class Controls:
         self._sends.look_at_order(order.order_id)
 
     def open_client(self, form: ClientForm) -> None:
-        """Show the request that a typed code has selected. Any other line that is typed by now stays."""
+        """Show the request that a typed code has selected. Any other line that is typed by now stays.
+
+        Under a question nothing moves: the request is let go of, and its code may be typed again.
+        """
+        if self.state.question is not None:
+            self.complain("That client's request came while you were asked something; type its code again.")
+            return
         if self.state.entry is not None and self.state.entry.asks is Asks.CODE:
             self.state.entry = None
         self.go(Place.CLIENT)

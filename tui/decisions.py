@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.latches import Latch
 from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderRequest
+from cockpit.model.text import counted
 from cockpit.operator.act import Act, Command
 from cockpit.operator.acts import APPROVE_ORDER, CLOSE, RELEASE
 from tui.asking import Question
@@ -19,7 +21,7 @@ from tui.group_words import group_sentence, kind_of, part_words
 from tui.rows.waiting_row import currency_of
 from tui.scope_form import LASTS, ScopeForm
 from tui.state import ScreenState
-from tui.words import amount, money, order_sentence, plural, price
+from tui.words import amount, money, order_sentence, price
 
 
 def order_question(state: ScreenState, order: Order, changed: OrderRequest | None = None) -> Question:
@@ -150,15 +152,24 @@ def quit_question(state: ScreenState) -> Question:
     """Ask before the screen, and with it the host, ends; one that is attached leaves its host running."""
     clients = len({view.client for view in state.snapshot.clients})
     waiting = len(state.waiting.items)
-    left = f", {plural(waiting, 'decision')} still open" if waiting else ""
+    left = f", {counted(waiting, 'decision')} still open" if waiting else ""
     if state.attached:
         return Question("LEAVE", (Span(f"this screen? The cockpit goes on without it{left}"),), None)
-    cut_off = f" and cut off {plural(clients, 'client')}" if clients else ""
+    cut_off = f" and cut off {counted(clients, 'client')}" if clients else ""
     return Question("QUIT", (Span(f"the cockpit{cut_off}{left}?"),), None)
 
 
-def still_holds(state: ScreenState, question: Question) -> str:
+def still_holds(state: ScreenState, question: Question, now: datetime) -> str:
     """Return why a question has lost its ground since it was asked, or nothing."""
+    return _gone(state, question) or _over(question, now)
+
+
+def _over(question: Question, now: datetime) -> str:
+    late = question.decide_by is not None and now >= question.decide_by
+    return "Too late: the time to decide is over." if late else ""
+
+
+def _gone(state: ScreenState, question: Question) -> str:
     if not question.about:
         return ""
     if question.command is not None and question.command.act == CLOSE.name:

@@ -19,8 +19,11 @@ from textual._xterm_parser import XTermParser
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
+from tui.pace import PacedScreen
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from textual.app import App
 
@@ -95,6 +98,7 @@ class CockpitDriver(LinuxDriver):
         """Frames that a stalled terminal did not get."""
         self._parting = False
         self._title = ""
+        self._resized: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
@@ -117,7 +121,15 @@ class CockpitDriver(LinuxDriver):
         """Take the terminal, and remember its title where it can."""
         self._parting = False
         super().start_application_mode()
+        self._resized = signal.getsignal(signal.SIGWINCH)
+        signal.signal(signal.SIGWINCH, self._on_resized)
         self.write(_SAVE_TITLE)
+
+    def _on_resized(self, number: int, frame: FrameType | None) -> None:
+        """Paint anew at every signal: of a size that was another for a moment no trace is left but its signal."""
+        if callable(self._resized):
+            self._resized(number, frame)
+        self._in_loop(self._repaint)
 
     def set_title(self, title: str) -> None:
         """Name the terminal's window; the text must be printable."""
@@ -186,7 +198,9 @@ class CockpitDriver(LinuxDriver):
 
     def _repaint(self) -> None:
         if not self.gone and self._app.is_running:
-            self._app.refresh()
+            for screen in self._app.screen_stack:
+                if isinstance(screen, PacedScreen):
+                    screen.redraw()
             self.write(self._title)
 
     def _hang_up(self) -> None:

@@ -11,7 +11,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import CallFinished
 from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Mender, Refusal, refuse
-from cockpit.model.text import safe
+from cockpit.model.text import counted, safe
 from cockpit.operator.act import Command, Done
 from cockpit.operator.acts import ACTS, EXPIRE, LOGS, SCOPES
 from cockpit.operator.face import Face
@@ -25,7 +25,6 @@ from tui.rows.result_rows import texts_of
 from tui.state import Pane, Place, ScreenState
 from tui.text_file import write_text
 from tui.totp_prompt import AGAIN, code_for, finish_of
-from tui.words import plural
 
 LOG = logging.getLogger(__name__)
 
@@ -119,6 +118,7 @@ class Errands:
 
     def look_to_close(self, command: Command) -> None:
         """Look at what closing a position would send, and ask about it."""
+        self._state.close_sought = command
         self._start(self._look_to_close(command))
 
     def look_for_client(self, code: str) -> None:
@@ -204,8 +204,9 @@ class Errands:
 
     async def _look_to_close(self, command: Command) -> None:
         answer = await _guarded(self._face.run(look_at(command)), "look at a position")
-        if self.told is None:
+        if self.told is None or self._state.close_sought is not command:
             return
+        self._state.close_sought = None
         closing = None if isinstance(answer, Refusal) else closing_of(answer.data)
         if isinstance(answer, Refusal):
             self.told.complain(_words(answer))
@@ -246,7 +247,7 @@ class Errands:
             if complaint:
                 self.told.complain(complaint)
             else:
-                self.told.say(f"{plural(len(text.splitlines()), 'row')} written to {safe(file, 120)}.", "ok")
+                self.told.say(f"{counted(len(text.splitlines()), 'row')} written to {safe(file, 120)}.", "ok")
         self._changed()
 
     async def _find(self, code: str) -> None:

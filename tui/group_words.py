@@ -9,7 +9,8 @@ from typing import Final
 
 from cockpit.model.money import plain
 from cockpit.model.orders import Linkage, Order, OrderRequest, OrderType, Role, TimeInForce
-from tui.words import amount, order_sentence, plural, price
+from cockpit.model.text import counted
+from tui.words import amount, order_sentence, price
 
 _KIND: Final = {
     Linkage.BRACKET: "bracket",
@@ -65,7 +66,7 @@ def group_sentence(legs: Sequence[Order]) -> str:
             return " or ".join(order_sentence(one.request) for one in legs)
         case Linkage.SPLIT:
             sizes = " + ".join(amount(one.request.quantity) for one in legs)
-            return f"{order_sentence(_whole(legs))} in {plural(len(legs), 'part')}, {sizes}"
+            return f"{order_sentence(_whole(legs))} in {counted(len(legs), 'part')}, {sizes}"
     return "; ".join(order_sentence(one.request) for one in legs)
 
 

@@ -133,9 +133,11 @@ class KeyMap:
         if state.question is not None:
             return [*found, KeyHint("y", "yes", 1), KeyHint("n", "no", 1)]
         target = state.target
-        if (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
-            opens = "the call" if state.pane is Pane.STREAM and state.calls.chosen is not None else "open"
-            found += [KeyHint(self.enter, opens, 3)] if state.place is not Place.ORDER else []
+        if state.place is Place.MAIN and state.pane is Pane.STREAM:
+            found += [KeyHint(self.enter, "the call", 3)] if state.calls.chosen is not None else []
+            found += [KeyHint("tab", "queue", 2)]
+        elif (state.place is Place.MAIN and isinstance(target, PendingOrder)) or isinstance(target, Order):
+            found += [KeyHint(self.enter, "open", 3)] if state.place is not Place.ORDER else []
         for name, key in self._keys.items():
             act = KNOWN[name]
             if act is not KILL and act.when is not When.ALWAYS and is_offered(act, state):

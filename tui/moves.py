@@ -108,6 +108,7 @@ class Moves:
     def go(self, place: Place) -> None:
         """Show a place from its beginning."""
         state = self._state
+        state.turn_away()
         if place is not state.place:
             state.back = state.place if place in _ABOVE else Place.MAIN
         if place is Place.CLIENTS:
@@ -134,6 +135,7 @@ class Moves:
     def escape(self) -> None:
         """Go back one step: out of a place, then to the end of the stream, then out of the filter."""
         state = self._state
+        state.turn_away()
         if state.place is not Place.MAIN:
             state.place, state.back = state.back, Place.MAIN
             state.offset = 0

@@ -8,7 +8,7 @@ from typing import Final
 from textual.screen import Screen
 
 from cockpit.model.screen import ScreenSettings
-from tui.frames import ThriftyCompositor
+from tui.frames import TRUSTED_SECONDS, ThriftyCompositor
 
 SLOW_SECONDS: Final = 0.020
 """A frame that takes longer than this keeps the clients waiting."""
@@ -68,13 +68,22 @@ class PacedScreen(Screen[None]):
     """Textual's screen; says how long each painting took, and that it is done."""
 
     def __init__(
-        self, monotonic: Callable[[], float], spend: Callable[[float], None], painted: Callable[[], None]
+        self,
+        monotonic: Callable[[], float],
+        spend: Callable[[float], None],
+        painted: Callable[[], None],
+        trusts: float = TRUSTED_SECONDS,
     ) -> None:
         super().__init__(id="_default")
-        self._compositor = ThriftyCompositor(monotonic)
+        self._compositor = self._thrifty = ThriftyCompositor(monotonic, trusts)
         self._painted = painted
         self._monotonic = monotonic
         self._spend = spend
+
+    def redraw(self) -> None:
+        """Paint everything, whatever the terminal may show already."""
+        self._thrifty.forget()
+        self.refresh()
 
     def _compositor_refresh(self) -> None:
         began = self._monotonic()

@@ -12,6 +12,7 @@ from cockpit.model.identity import GrantId
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order, OrderId, OrderState
 from cockpit.model.trading import Mode, TradingState
+from cockpit.operator.act import Command
 from cockpit.operator.view import ClientView, HeldPosition, OrderTicket, PendingClient, PendingOrder, Snapshot
 from tui.asking import Entry, Message, Question
 from tui.calls import CallHistory
@@ -129,6 +130,8 @@ class ScreenState:
     ticket_complaint: str = ""
     code_sought: str = ""
     """The code that is being looked up; emptied when the operator turns away meanwhile."""
+    close_sought: Command | None = None
+    """The close whose position is being looked at; emptied when the operator turns away meanwhile."""
     form: ClientForm | None = None
     scopes: ScopeForm | None = None
     """The change of a client's scopes that is being chosen."""
@@ -159,12 +162,16 @@ class ScreenState:
         """Whether the switch stands anywhere but free."""
         return self.snapshot.switch.state is not TradingState.RUNNING
 
+    def turn_away(self) -> None:
+        """Let go of what is being looked up: its answer would open something that isn't wanted any more."""
+        self.code_sought, self.close_sought = "", None
+
     @property
     def target(self) -> Target | None:
         """Return what a key acts on here."""
         match self.place:
             case Place.MAIN:
-                return self.waiting.chosen
+                return self.waiting.chosen if self.pane is Pane.QUEUE else None
             case Place.ORDER:
                 return self.shown_order
             case Place.CLIENT:

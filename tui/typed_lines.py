@@ -39,7 +39,8 @@ class TypedLines:
         """Take one key."""
         means = meaning(Where.LINE, key)
         if means is Means.DROP:
-            self._state.entry, self._state.code_sought = None, ""
+            self._state.entry = None
+            self._state.turn_away()
         elif means is Means.ENTER:
             entry.note = ""
             self._submit(entry)

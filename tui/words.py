@@ -134,8 +134,3 @@ def clock_time(at: datetime, zone: tzinfo | None = None, *, fine: bool = False) 
     there = at.astimezone(zone)
     text = there.strftime("%H:%M:%S")
     return f"{text}.{there.microsecond // 1000:03}" if fine else text
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Say a number of things: ``1 client``, ``3 clients``."""
-    return f"{count} {one if count == 1 else many or one + 's'}"

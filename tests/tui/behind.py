@@ -26,7 +26,7 @@ from tui.controls import Controls
 from tui.errands import Errands
 from tui.key_map import KeyMap
 from tui.shown import BLOCKED_SECONDS, Frame, Shown
-from tui.state import Place, ScreenState
+from tui.state import Pane, Place, ScreenState
 from tui.views import Views
 
 SETTLES = 0.4
@@ -192,7 +192,7 @@ class Behind:
         """Say in the test's own words what the cursor stands on."""
         state = self.state
         if state.place is Place.MAIN:
-            item = state.waiting.chosen
+            item = state.waiting.chosen if state.pane is Pane.QUEUE else None
             return "" if item is None else item.order.order_id if isinstance(item, PendingOrder) else item.request_id
         if state.place is Place.ORDER:
             ticket = state.ticket

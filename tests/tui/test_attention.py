@@ -57,9 +57,7 @@ def test_the_window_is_named_by_how_much_waits_and_how_long_the_first_of_it_does
 
 def test_the_title_changes_once_a_second_at_most_and_ends_up_right() -> None:
     attention = Attention()
-    given = [
-        attention.title((FIRST,), NOW + timedelta(seconds=tenth / 10), 1000 + tenth / 10) for tenth in range(40)
-    ]
+    given = [attention.title((FIRST,), NOW + timedelta(seconds=tenth / 10), 1000 + tenth / 10) for tenth in range(40)]
     assert len([title for title in given if title]) == 4
     assert attention.title((), NOW + timedelta(seconds=10), 1010) == "cockpit"
     assert attention.title((), NOW + timedelta(seconds=12), 1012) is None

@@ -204,6 +204,18 @@ async def test_a_question_about_a_close_does_not_stand_for_ever() -> None:
         assert [act for act, _ in seat.sent] == ["position.look"]
 
 
+async def test_a_yes_after_the_time_counts_nothing_even_before_the_clock_has_ticked() -> None:
+    async with seated(holding()) as seat:
+        await seat.press("p", "x")
+        seat.wait(60)
+        seat.wait(0.5)
+        seat.app.controls.press("y", "y", seat.clock.monotonic())
+        await seat.pilot.pause()
+        assert [act for act, _ in seat.sent] == ["position.look"]
+        assert seat.app.state.message is not None
+        assert "Too late" in seat.app.state.message.text
+
+
 async def test_a_line_that_was_begun_meanwhile_is_not_answered_by_a_y_for_the_close() -> None:
     async with seated(holding()) as seat:
         await seat.press("p")

@@ -145,7 +145,7 @@ FAULTS: dict[str, tuple[Plant, list[Step]]] = {
         [("key", "j", 0.0), ("wait", 0.3), ("show",), ("wait", 0.01), ("key", "d", 0.3)],
     ),
     "no version is looked at": (
-        lambda patch: [patch.setattr(room, "still_holds", lambda state, asked: "") for room in (controls, acting)],
+        lambda patch: [patch.setattr(room, "still_holds", lambda state, asked, now: "") for room in (controls, acting)],
         [("calmly", "a"), *[("change", "order changes", at) for at in range(3)], ("calmly", "y")],
     ),
     "the version under the cursor is not looked at": (

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from cockpit.model.events import CallFinished, Outcome
+from cockpit.model.text import counted
 from cockpit.operator.view import Counters
 from tui.calls import CallHistory
 from tui.cells import Line, Span, heading, left, right
 from tui.glyphs import CHOSEN, OUTCOME
-from tui.words import clock_time, duration, plural
+from tui.words import clock_time, duration
 
 _LEAST_CLIENT, _LEAST_TOOL = 6, 10
 
@@ -76,7 +77,7 @@ def stream_title(calls: CallHistory, counters: Counters, active: bool, slowed_to
     if counters.denied:
         facts += [Span(" · ", "rule"), Span(f"{counters.denied:,} denied", "bad")]
     if counters.errors:
-        facts += [Span(" · ", "rule"), Span(plural(counters.errors, "error"), "error")]
+        facts += [Span(" · ", "rule"), Span(counted(counters.errors, "error"), "error")]
     if counters.p95_ms is not None:
         facts += [Span(" · ", "rule"), Span(f"p95 {duration(counters.p95_ms)}", "dim")]
     return heading(title, facts, width)

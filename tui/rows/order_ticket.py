@@ -188,7 +188,9 @@ def _position(ticket: OrderTicket) -> list[Span]:
     before, after = ticket.position_before, ticket.position_after
     flips = before * after < 0
     spans = [Span(amount(before)), Span(" → ", "dim"), Span(amount(after), "strong")]
-    if flips:
+    if ticket.to_come:
+        spans.append(Span(f"  once its entry has brought {amount(ticket.to_come)}", "wait"))
+    elif flips:
         spans.append(Span("  turns the position round", "wait"))
     elif abs(after) < abs(before):
         spans.append(Span("  reduces it", "dim"))

@@ -72,7 +72,7 @@ def result_rows(texts: tuple[str, ...], width: int, height: int = 1_000_000) -> 
     """Draw the page; rows that are too long go on, indented. What fits stays as it is: it may be a drawing."""
     title, *rows = texts or ("",)
     rows = _with_drawing(rows, width - 4, height - 1)
-    lines = [heading([Span(f" {title}", "title")], [Span("esc back", "dim")], width)]
+    lines = [heading([Span(f" {title.upper()}", "title")], [Span("esc back", "dim")], width)]
     for row in rows:
         room = max(10, width - 4)
         for place, part in enumerate([row] if cell_len(row) <= room else wrap(row, room, 20)):

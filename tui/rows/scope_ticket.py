@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cockpit.model.identity import WRITE_SCOPES, Scope
+from cockpit.model.text import counted
 from cockpit.operator.view import ClientView
 from tui.cells import Line, Span, clip, heading
 from tui.glyphs import CHOSEN
 from tui.rows.client_ticket import MEANING
 from tui.scope_form import LASTS, ScopeForm
-from tui.words import ago, plural, span_of
+from tui.words import ago, span_of
 
 
 def scope_ticket_rows(form: ScopeForm, alike: Sequence[ClientView], now: datetime, width: int) -> list[Line]:
@@ -27,7 +28,7 @@ def scope_ticket_rows(form: ScopeForm, alike: Sequence[ClientView], now: datetim
         _fact("last used", [Span(used), Span(f", let in {ago(view.made_at, now)}, ends {ends}", "dim")], width)
     )
     if len(alike) > 1:
-        said = f"{plural(len(alike), 'authority', 'authorities')} of this name change together"
+        said = f"{counted(len(alike), 'authority', 'authorities')} of this name change together"
         lines.append(_fact("group", [Span(said, "wait")], width))
     lines.append(Line())
     until = dict(view.timed)

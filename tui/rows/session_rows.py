@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
+from cockpit.model.text import counted
 from cockpit.operator.view import ClientView
 from tui.call_rates import CallRates, bars
 from tui.cells import Line, Span, clip, heading, left, right
 from tui.records import Record
 from tui.rows.record_rows import record_list_rows
 from tui.stable_rows import StableRows
-from tui.words import ago, plural
+from tui.words import ago
 
 WANTED = "kind:client since:24h"
 
@@ -30,7 +31,7 @@ def session_rows(
     by_name: dict[str, list[ClientView]] = {}
     for view in clients:
         by_name.setdefault(view.client, []).append(view)
-    title = [Span(" SESSIONS", "title"), Span(f" {plural(len(by_name), 'client')}", "strong")]
+    title = [Span(" SESSIONS", "title"), Span(f" {counted(len(by_name), 'client')}", "strong")]
     lines = [heading(title, [Span("the last minute, today", "dim")], width)]
     who = 22 if width >= 100 else 16
     head = f"  {left('client', who)} {left('minute', 10)} {right('calls', 7)} {right('denied', 7)}  {left('last', 10)} from"

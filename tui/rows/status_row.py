@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from cockpit.model.text import counted
 from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, cut, right, width_of
 from tui.glyphs import LINK, SWITCH, WAITS
 from tui.state import ScreenState
-from tui.words import clock_time, duration, masked, plural
+from tui.words import clock_time, duration, masked
 
 _STOPPED = frozenset({TradingState.HALTED, TradingState.KILLED})
 _GAP = Span("  ")
@@ -89,7 +90,7 @@ def status_row(
 
 def _middle(lines: Sequence[ConnectionView], clients: int, room: int) -> list[Span]:
     """Fit as much as there is room for; the mode of the most dangerous connection is always there."""
-    people = [_GAP, Span(plural(clients, "client"), "")]
+    people = [_GAP, Span(counted(clients, "client"), "")]
     for shown in range(len(lines), 0, -1):
         for full in (True, False):
             spans = [span for seen in lines[:shown] for span in (*_connection(seen, full), _GAP)][:-1]
