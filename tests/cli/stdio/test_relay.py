@@ -80,6 +80,26 @@ async def test_more_requests_than_may_be_open_are_refused_and_those_that_lose_th
         assert relay.found
 
 
+async def test_a_request_of_the_stateless_era_is_called_off_by_closing_it(tmp_path: Path) -> None:
+    began, closed = asyncio.Event(), asyncio.Event()
+
+    async def waiting(request: web.Request) -> web.StreamResponse:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+        return web.Response()
+
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    async with relaying(tmp_path, waiting) as (relay, out):
+        await relay.take(line(1, "tools/call", name="wait_for_order", _meta=meta))
+        await asyncio.wait_for(began.wait(), 20)
+        await relay.take(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
+        await asyncio.wait_for(closed.wait(), 20)
+        assert out.nothing_more
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 async def test_a_stream_is_read_however_its_bytes_come(tmp_path: Path, size: int) -> None:
     progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1, "message": "µ"}}
