@@ -30,8 +30,12 @@ def _signed(value: Any) -> Decimal:
         raise ValueError("must be a number or a decimal string") from None
     if not number.is_finite():
         raise ValueError("must be finite")
-    exponent = number.normalize().as_tuple().exponent
-    if abs(number) > _LARGEST or (isinstance(exponent, int) and exponent < _FINEST):
+    if not number:
+        return Decimal(0)  # written out, 0e-999999999 has a thousand million digits
+    # The order of magnitude first: arithmetic overflows on what is too large and makes nought of what is too small.
+    magnitude = number.adjusted()
+    exponent = number.normalize().as_tuple().exponent if _FINEST <= magnitude <= _LARGEST.adjusted() else None
+    if not isinstance(exponent, int) or exponent < _FINEST or abs(number) > _LARGEST:
         raise ValueError("must be at most 1e12 and have at most 10 decimal places")
     return number
 
