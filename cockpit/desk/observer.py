@@ -148,9 +148,9 @@ class Observer:
         if in_flight is not None and order is not None:
             in_flight -= given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
         positions, symbol = account.positions, instrument.symbol
+        brought = around.position(symbol) - held.get(symbol, ZERO)
         sold = None
         if positions is not None and request.side is Side.SELL:
-            brought = around.position(symbol) - held.get(symbol, ZERO)
             sold = sale(
                 instrument,
                 request.quantity - filled - brought,
@@ -202,6 +202,7 @@ class Observer:
             latches=self._oversight.latches.holding(connection.name, client),
             kept=None if sold is None else sold.kept(),
             uncovers=None if sold is None else await self._uncovers(connection, market, sold),
+            brought=brought,
             by_operator=by_operator,
         )
         lowers = False

@@ -197,7 +197,7 @@ def entry_again(entry: Order, held: Decimal, role: Role, exit_: OrderRequest, se
     others = () if seen.linked is None else seen.linked.others
     exits = ((role, exit_), *((of, one) for of, one in others if of in EXITS))
     linked = Linked(Linkage.BRACKET, Role.ENTRY, exits)
-    return replace(seen, linked=linked, position=held, filled=entry.filled, before=None)
+    return replace(seen, linked=linked, position=held, brought=ZERO, filled=entry.filled, before=None)
 
 
 def with_group(activity: Activity, client: str, request: OrderRequest, earlier: Sequence[Order]) -> Activity:

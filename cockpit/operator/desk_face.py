@@ -230,7 +230,7 @@ class OperatorFace:
         if isinstance(look, Refusal):
             return look
         seen = look.judged.seen
-        held = seen.position
+        held = seen.position - seen.brought
         asked = look.order.proposed or look.order.request
         average = next(
             (
@@ -241,7 +241,8 @@ class OperatorFace:
             None,
         )
         worth = None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
-        after = held + position_change(look.legs or (look.order,), asked.symbol)
+        group = look.legs or await self._rooms.book.of_group(look.order)
+        after = seen.position + position_change(look.legs or (look.order,), asked.symbol)
         alone = len({one.request.symbol for one in look.legs}) <= 1
         return OrderTicket(
             look.order,
@@ -255,8 +256,9 @@ class OperatorFace:
             look.legs,
             gross_exposure(held, asked, seen),
             gross_exposure(after, asked, seen) if alone else None,
-            is_bare(look.order, asked, seen),
-            profit_at_stop(asked, look.legs, seen.touch, worth, held, average),
+            is_bare(look.order, asked, seen, group),
+            seen.brought,
+            profit_at_stop(look.order, group, seen.touch, worth, held, average),
         )
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:

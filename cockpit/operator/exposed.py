@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from cockpit.desk.risk import Seen
 from cockpit.model.money import ZERO
-from cockpit.model.orders import Linkage, Order, OrderRequest
+from cockpit.model.orders import OPEN, Order, OrderRequest, Role
 
 
 def gross_exposure(held: Decimal, request: OrderRequest, seen: Seen) -> Decimal | None:
@@ -24,6 +25,7 @@ def gross_exposure(held: Decimal, request: OrderRequest, seen: Seen) -> Decimal 
     return here + sum((abs(value) for value in values), ZERO)
 
 
-def is_bare(order: Order, request: OrderRequest, seen: Seen) -> bool:
-    """Whether an order that waits would open or grow a position that no stop of its own group bounds."""
-    return order.waits and order.linkage is not Linkage.BRACKET and seen.opening(request) > ZERO
+def is_bare(order: Order, request: OrderRequest, seen: Seen, group: Sequence[Order]) -> bool:
+    """Whether an order that waits would open or grow a position that no stop of its own group bounds, or none any more."""
+    stopped = any(one.role is Role.STOP and one.state in OPEN for one in group)
+    return order.waits and not stopped and seen.opening(request) > ZERO

@@ -117,7 +117,8 @@ def order_words(ticket: OrderTicket) -> Done:
         lines.append(f"drift     {ticket.drift * 100:+.2f} % since it was asked; above zero is worse for the order")
     if ticket.notional is not None:
         lines.append(f"worth     {cents(ticket.notional)} at worst")
-    lines.append(f"position  {plain(ticket.position_before)} to {plain(ticket.position_after)}")
+    once = f", once its entry has brought {plain(ticket.to_come)} more" if ticket.to_come else ""
+    lines.append(f"position  {plain(ticket.position_before)} to {plain(ticket.position_after)}{once}")
     if ticket.gross_before is not None:
         after = "?" if ticket.gross_after is None else cents(ticket.gross_after)
         lines.append(f"gross     {cents(ticket.gross_before)} to {after}, all positions without sign")
@@ -138,6 +139,7 @@ def order_words(ticket: OrderTicket) -> Done:
         "notional": None if ticket.notional is None else cents(ticket.notional),
         "position_before": plain(ticket.position_before),
         "position_after": plain(ticket.position_after),
+        "to_come": plain(ticket.to_come),
         "failed": [check.code for check in failed],
     }
     return Done("\n".join(safe(line, 300) for line in lines), data)

@@ -219,6 +219,8 @@ class OrderTicket:
     """The same once this order, or the entry of its group, has filled."""
     bare: bool = False
     """Whether it waits, opens or grows a position, and no stop of its group bounds that."""
+    to_come: Decimal = Decimal(0)
+    """What the entry of this exit still has to bring, below zero for a sale; it is in ``position_after`` alone."""
     at_stop: Decimal | None = None
     """Profit once everything is filled and the stop is hit, in the account's currency; None where there is none."""
 

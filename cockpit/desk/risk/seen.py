@@ -142,6 +142,8 @@ class Seen:
     nothing covers, and where nobody knows what is held."""
     uncovers: tuple[str, ...] | None = None
     """Sold calls which a sale would leave naked; None where nobody knows what is held or what covers them, and for a buy."""
+    brought: Decimal = ZERO
+    """What of ``position`` is not held yet: the entry of the judged exit still has to bring it, below zero for a sale."""
     locate: bool | None = None
     """Whether the shares for a short sale are found."""
     broker_warning: str | None = None
