@@ -13,7 +13,8 @@ JOBS ?= 2
 help:
 	@echo "make run     try it: the demo, in this terminal"
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
-	@echo "make soak    kill it at every step of the order path, with every fault of a broker; some minutes"
+	@echo "make soak    kill it at every step of the order path, with every fault of a broker; send it 50,000 odd calls,"
+	@echo "             then a million to see whether it grows; up to twenty minutes"
 	@echo "make check   style, types and the floors of the house"
 	@echo "make mutants plant faults in risk checks, order path and paper engine; tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
@@ -45,6 +46,8 @@ test: $(DONE)
 
 soak: $(DONE)
 	@$(BIN)/python -m tests.outside.soak
+	@$(BIN)/python -m tests.security.call_fuzz 50000
+	@$(BIN)/python -m bench.endurance --calls 1000000
 
 check: $(DONE)
 	@$(BIN)/ruff check .
@@ -70,6 +73,7 @@ mutants: $(DONE)
 
 bench: $(DONE)
 	@$(BIN)/python -m bench.calls
+	@$(BIN)/python -m bench.endurance
 	@$(BIN)/python -m bench.sessions
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.gate
