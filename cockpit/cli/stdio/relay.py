@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 import orjson
 
+from cockpit.cli.stdio.answers import answer_of, ends, events
 from cockpit.cli.stdio.messages import (
     CANCELLED,
     INITIALIZE,
@@ -159,9 +160,9 @@ class Relay:
         answered, problem = False, refuse("FATE_UNKNOWN")
         try:
             async for said in self._asked(message):
-                ends = _ends(said)
-                answered = answered or ends
-                if not (ends and request_id in self._called_off):
+                is_last = ends(said)
+                answered = answered or is_last
+                if not (is_last and request_id in self._called_off):
                     await self._out.write(said)
         except _NoCockpit as lost:
             problem = lost.refusal
@@ -176,13 +177,13 @@ class Relay:
             headers = {}
         async with self._posted(message.body, headers) as answer:
             if answer.content_type == _STREAM:
-                async for _, said in _events(answer):
+                async for _, said in events(answer):
                     yield said
                 return
             said = await answer.read()
             if message.method == INITIALIZE and answer.status == 200:
                 self._agreed(answer, said)
-            yield _answer_of(answer.status, said, message)
+            yield answer_of(answer.status, said, message)
 
     @contextlib.asynccontextmanager
     async def _posted(self, body: bytes, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -236,7 +237,7 @@ class Relay:
                     if answer.status != 200:
                         return  # the session has ended; the program begins another one, or goes on without
                     pause = _FIRST_PAUSE
-                    async for event_id, said in _events(answer):
+                    async for event_id, said in events(answer):
                         if event_id:
                             headers["Last-Event-ID"] = event_id
                         await self._out.write(said)
@@ -266,49 +267,3 @@ async def _listens(path: Path) -> bool:
         return False
     writer.close()
     return True
-
-
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
-    """Yield the messages of a stream, each with the id of its event."""
-    event_id, data = "", bytearray()
-    rest = bytearray()
-    async for piece in answer.content.iter_any():
-        rest += piece
-        *lines, last = rest.split(b"\n")
-        rest = bytearray(last)
-        for line in (line.removesuffix(b"\r") for line in lines):
-            if line.startswith(b"data:"):
-                data += line[5:].lstrip(b" ")
-            elif line.startswith(b"id:"):
-                event_id = line[3:].strip().decode("ascii", "replace")
-            elif not line and data:
-                yield event_id, bytes(data)
-                data.clear()
-
-
-def _ends(said: bytes) -> bool:
-    """Whether a message answers the request, and is none that comes before the answer."""
-    try:
-        body = orjson.loads(said)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(body, dict) and "method" not in body and ("result" in body or "error" in body)
-
-
-def _answer_of(status: int, said: bytes, message: Line) -> bytes:
-    """Return an answer that isn't a stream as the program reads it: with its id, whatever the cockpit could read of it."""
-    assert message.request_id is not None
-    try:
-        body = orjson.loads(said)
-    except orjson.JSONDecodeError:
-        body = None
-    if isinstance(body, dict) and body.get("jsonrpc") == "2.0":
-        return said if body.get("id") is not None else orjson.dumps({**body, "id": message.request_id})
-    if isinstance(body, dict) and isinstance(body.get("message"), str) and isinstance(body.get("code"), str):
-        with contextlib.suppress(KeyError):
-            details = body.get("details")
-            kept = {str(name): value for name, value in details.items()} if isinstance(details, dict) else {}
-            return refusal_line(message.request_id, refuse(body["code"], body["message"], **kept))
-    if status in {429, 503}:
-        return refusal_line(message.request_id, refuse("BUSY"))
-    return error_line(message.request_id, INVALID_REQUEST, f"The cockpit answered with HTTP status {status}")
