@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import sys
 import termios
@@ -17,9 +18,11 @@ import pexpect
 import pyte
 import pytest
 
+from tui.frames import ANEW
+
 PATIENCE = 20.0
-WHOLE = b"\n\x1b[2;1H"
-"""How the second row begins where everything is painted, whatever was there."""
+WHOLE = ANEW.encode()
+"""What is said first where everything is painted, whatever was there."""
 
 
 class Terminal:
@@ -109,6 +112,36 @@ def test_a_terminal_that_nobody_reads_stops_nothing_and_is_painted_anew_when_it_
     terminal.until(lambda: not terminal.state["stalled"])
     terminal.until(terminal.shows("PENDING 3"))
     terminal.until(lambda: b"\x1b]0;(3) cockpit" in terminal.bytes[before:])
+
+
+def gone_and_back(terminal: Terminal) -> None:
+    """Make the window small and large again, at once; what it showed beyond the small one is lost."""
+    for rows, columns in ((12, 60), (45, 160)):
+        terminal.screen.resize(rows, columns)
+        terminal.child.setwinsize(rows, columns)
+
+
+def whole_again(terminal: Terminal, before: int) -> None:
+    terminal.until(lambda: WHOLE in terminal.bytes[before:])
+    terminal.until(lambda: "^k KILL" in terminal.screen.display[44])
+    terminal.until(lambda: all(row[107:].strip() for row in terminal.screen.display[:3]))
+
+
+def test_a_window_that_is_small_for_less_than_a_beat_is_painted_whole(terminal: Terminal) -> None:
+    before = len(terminal.bytes)
+    gone_and_back(terminal)
+    whole_again(terminal, before)
+
+
+def test_a_window_that_was_small_while_the_process_was_stopped_is_painted_whole(terminal: Terminal) -> None:
+    terminal.child.kill(signal.SIGSTOP)
+    os.waitid(os.P_PID, terminal.child.pid, os.WSTOPPED)
+    while terminal.read() and select.select([terminal.child.fileno()], [], [], 0)[0]:
+        pass
+    before = len(terminal.bytes)
+    gone_and_back(terminal)
+    terminal.child.kill(signal.SIGCONT)
+    whole_again(terminal, before)
 
 
 def test_a_stalled_terminal_does_not_hold_up_the_end(terminal: Terminal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from rich.console import Console
 from rich.style import Style
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 
 from cockpit.model.screen import ScreenSettings
@@ -25,7 +28,7 @@ from cockpit.operator.face import Subscription
 from tests.tui.fake_face import FakeFace, busy_face, call, calls
 from tests.tui.screens import Seat, seated
 from tui.cells import Line
-from tui.frames import TRUSTED_SECONDS, Changes, Piece, Scroll, is_even
+from tui.frames import TRUSTED_OVER_SSH_SECONDS, TRUSTED_SECONDS, Changes, Everything, Piece, Scroll, is_even
 from tui.widgets.lines import Lines, Maker
 from tui.widgets.stream import Stream
 
@@ -257,6 +260,104 @@ async def test_a_part_with_text_of_doubtful_width_is_painted_whole_with_all_that
         top = seat.app.query_one("#stream").region.y
         (row,) = (pieces for frame in wire.frames if isinstance(frame, Changes) for y, pieces in frame.rows if y == top)
         assert row[0].x == seat.app.query_one("#side").region.x
+
+
+def beside(wire: Wire) -> list[str]:
+    """Return what the terminal shows from the side's column on."""
+    return ["".join(wire.screen.buffer[y][x].data for x in range(SIDE, 160)) for y in range(45)]
+
+
+def drawn_beside(seat: Seat) -> list[str]:
+    return [
+        "".join(segment.text for segment in strip.crop(SIDE)) for strip in seat.app.screen._compositor.render_strips()
+    ]
+
+
+SIDE = 107
+
+
+@pytest.mark.parametrize("size", [(160, 45)])
+@pytest.mark.parametrize(("sign", "seen_as"), [("\u0416", 2), ("\u6f22", 1), ("\u0416", 0)])
+async def test_a_terminal_that_sees_other_widths_than_we_do_shows_what_is_beside_them_in_its_place(
+    wire: Wire, size: tuple[int, int], sign: str, seen_as: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width_of = pyte.screens.wcwidth
+    monkeypatch.setattr(pyte.screens, "wcwidth", lambda one: seen_as if one == sign else width_of(one))
+    async with seated(busy_face(), size) as seat:
+        assert seat.app.query_one("#side").region.x <= SIDE
+        await tick(seat)
+        for number in range(100, 140):
+            stood = beside(wire)
+            seat.face.publish(replace(call(number, seat.clock.now()), summary=cast(Safe, sign * 30)))
+            seat.app.drain()
+            await seat.pilot.pause()
+            # Only what counts calls may be another than was painted last.
+            rows = zip(beside(wire), stood, drawn_beside(seat), strict=True)
+            assert all(row in {before, wanted} for row, before, wanted in rows)
+        with wire.hears():
+            seat.app.redraw()
+            await seat.pilot.pause()
+        assert any(isinstance(frame, Everything) for frame in wire.frames)
+        assert beside(wire) == drawn_beside(seat)
+
+
+@pytest.mark.parametrize("size", [(160, 45)])
+async def test_what_a_text_of_doubtful_width_leaves_free_shows_nothing_of_before(
+    wire: Wire, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width_of = pyte.screens.wcwidth
+    monkeypatch.setattr(pyte.screens, "wcwidth", lambda one: 1 if one == "\u6f22" else width_of(one))
+    async with seated(busy_face(), size) as seat:
+        wire._stream.feed("\r\n".join(["", *["#" * 160] * 44]))
+        seat.face.publish(replace(call(100, seat.clock.now()), summary=cast(Safe, "\u6f22" * 10)))
+        seat.app.redraw()
+        await tick(seat, 0.1)
+        assert not any("#" in row for row in wire.screen.display)
+
+
+@pytest.mark.parametrize("size", [(160, 45)])
+@pytest.mark.parametrize("told", [[(60, 12), (160, 45)], [(160, 45)], [(100, 45), (160, 30), (160, 45)]])
+async def test_a_window_that_was_smaller_for_a_moment_is_whole_again(
+    wire: Wire, size: tuple[int, int], told: list[tuple[int, int]]
+) -> None:
+    async with seated(busy_face(), size) as seat:
+        await tick(seat)
+        wire.screen.resize(12, 60)
+        wire.screen.resize(45, 160)
+        for one in told:
+            seat.app.post_message(Resize(Size(*one), Size(*one)))
+        end = time.monotonic() + 20
+        while wire.cells != drawn(seat) and time.monotonic() < end:
+            await tick(seat)
+        assert wire.cells == drawn(seat)
+
+
+@pytest.mark.parametrize("size", [(160, 45)])
+async def test_what_was_cleared_comes_back_once_it_is_trusted_no_longer_also_where_nothing_happens(
+    wire: Wire, size: tuple[int, int]
+) -> None:
+    async with seated(busy_face(), size) as seat:
+        await tick(seat)
+        wire._stream.feed("\x1b[2J")
+        await tick(seat)
+        assert wire.cells != drawn(seat)
+        await tick(seat, TRUSTED_SECONDS)
+        assert wire.cells == drawn(seat)
+
+
+@pytest.mark.parametrize("size", [(80, 24)])
+async def test_over_ssh_what_was_painted_is_trusted_for_longer(
+    wire: Wire, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5 192.0.2.2 22")
+    async with seated(busy_face(), size) as seat:
+        await tick(seat)
+        with wire.hears():
+            await tick(seat, TRUSTED_SECONDS)
+        assert not any(isinstance(frame, Everything) for frame in wire.frames)
+        with wire.hears():
+            await tick(seat, TRUSTED_OVER_SSH_SECONDS)
+        assert any(isinstance(frame, Everything) for frame in wire.frames)
 
 
 @given(st.text(max_size=20))
