@@ -27,12 +27,14 @@ class ThemeChoice:
         self._writing: set[asyncio.Task[None]] = set()
 
     def meant(self, text: str) -> str | None:
-        """Return the theme of that name, or the only one whose name begins so."""
-        sought = text.strip().casefold()
+        """Return the theme of that name, else the only one of it in capitals or not, else the only one that begins so."""
+        sought = text.strip()
         if sought in self.names:
             return sought
-        found = [name for name in self.names if sought and name.casefold().startswith(sought)]
-        return found[0] if len(found) == 1 or (found and found[0].casefold() == sought) else None
+        folded = sought.casefold()
+        alike = [name for name in self.names if name.casefold() == folded]
+        found = alike or [name for name in self.names if folded and name.casefold().startswith(folded)]
+        return found[0] if len(found) == 1 else None
 
     def shown(self, entry: Entry | None) -> str:
         """Return the theme to show while that line, or none, is being typed."""

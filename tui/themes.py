@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -88,12 +90,21 @@ def found_in(folder: Path | None) -> tuple[tuple[Theme, ...], tuple[Safe, ...]]:
         notices.append(safe(f"themes: {len(paths)} files; the first {_MOST} by name are read"))
     for path in paths[:_MOST]:
         try:
-            if path.stat().st_size > _LARGEST:
-                raise ThemeUnfit("larger than 64 KiB")
-            themes.append(theme_of(path.stem, path.read_text("utf-8")))
+            themes.append(theme_of(path.stem, _read(path)))
         except (OSError, UnicodeDecodeError, ThemeUnfit) as problem:
             notices.append(safe(f"theme {path.name} left out: {problem}", _LONGEST_NOTICE))
     return tuple(themes), tuple(notices)
+
+
+def _read(path: Path) -> str:
+    """Read a file and nothing else: a pipe would hold up the start until somebody writes."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ThemeUnfit("no regular file")
+        read = file.read(_LARGEST + 1)
+    if len(read) > _LARGEST:
+        raise ThemeUnfit("larger than 64 KiB")
+    return read.decode("utf-8")
 
 
 def _flag(values: dict[str, object], key: str, otherwise: bool) -> bool:

@@ -50,9 +50,14 @@ def amount(value: Decimal) -> str:
     return f"{Decimal(plain(value)):,f}"
 
 
+def about(request: OrderRequest) -> str:
+    """Say what tells an order from others: ``BUY 100 ALFA``; a contract's symbol differs only at its end."""
+    return f"{request.side.upper()} {amount(request.quantity)} {request.symbol}"
+
+
 def order_words(request: OrderRequest) -> str:
     """Say an order as traders write it: ``BUY 100 ALFA LMT 412.30 DAY``."""
-    said = [request.side.upper(), amount(request.quantity), request.symbol]
+    said = [about(request)]
     if request.order_type is OrderType.MARKET:
         said.append("MKT")
     if request.stop_price is not None:

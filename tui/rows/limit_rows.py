@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
 
 from cockpit.model.latches import Latch, LatchKind
 from cockpit.model.trading import TradingSwitch
@@ -27,6 +29,7 @@ _LABELS: Final = {
     "max_position": "largest position",
 }
 _MONEY: Final = frozenset({"max_daily_notional", "connection_daily_notional", "max_daily_loss", "max_drawdown"})
+_NARROWEST_CLIENT: Final = 4
 _NEARLY, _FULL, _MOST = Decimal("0.75"), Decimal(1), Decimal(99)
 HOLDS: Final = {
     LatchKind.DAILY_LOSS: "only orders that reduce a position pass here",
@@ -46,6 +49,7 @@ def limit_rows(
         lines += _latch(latch, latch.latch_id == latches.chosen_key, width, zone)
     if latches.items:
         lines.append(Line())
+    cells = _use_cells(snapshot, width)
     on = ""
     client = ""
     for use in snapshot.limits:
@@ -54,7 +58,7 @@ def limit_rows(
             on, client = use.connection, ""
         name = use.client if use.client != client else ""
         client = use.client
-        lines.append(_use(use, name, currency_of(snapshot, use.connection), width))
+        lines.append(_use(use, name, currency_of(snapshot, use.connection), cells, width))
     if not snapshot.limits:
         lines.append(Line((Span("  Not known yet.", "dim"),)))
     note = "Tighten or loosen within the settings file: :limits set NAME LIMIT VALUE"
@@ -144,21 +148,45 @@ def _latch(latch: Latch, chosen: bool, width: int, zone: tzinfo | None) -> list[
     return [Line(clip(title, width), chosen=chosen), Line(clip(does, width))]
 
 
-def _use(use: LimitUse, client: str, currency: str, width: int) -> Line:
+class _Cells(NamedTuple):
+    who: int
+    label: int
+    figures: int
+    bar: int
+
+
+def _use_cells(snapshot: Snapshot, width: int) -> _Cells:
+    """Give the label what the longest needs, since contracts differ at their end: from the bar, figures and client."""
+    who, label, figures, cells = (18, 28, 30, 20) if width >= 110 else (11, 26, 22, 10)
+    short = max(0, max((cell_len(_said(use)) for use in snapshot.limits), default=0) - label)
+    label += short
+    widest = max((cell_len(_of(use, currency_of(snapshot, use.connection))) for use in snapshot.limits), default=0)
+    taken = min(short, cells)
+    cells, short = cells - taken, short - taken
+    taken = min(short, max(0, figures - widest - 1))
+    figures, short = figures - taken, short - taken
+    return _Cells(max(_NARROWEST_CLIENT, who - short), label, figures, cells)
+
+
+def _said(use: LimitUse) -> str:
+    return _LABELS.get(use.name, use.name.replace("_", " ")) + (f" {use.symbol}" if use.symbol else "")
+
+
+def _of(use: LimitUse, currency: str) -> str:
+    return f"{_figure(use, use.used, currency)} / {_figure(use, use.limit, currency)}"
+
+
+def _use(use: LimitUse, client: str, currency: str, cells: _Cells, width: int) -> Line:
     share = use.used / use.limit if use.limit else _FULL
     role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
-    wide = width >= 110
-    who, label, figures, cells = (18, 28, 30, 20) if wide else (11, 26, 22, 10)
-    said = _LABELS.get(use.name, use.name.replace("_", " ")) + (f" {use.symbol}" if use.symbol else "")
-    of = f"{_figure(use, use.used, currency)} / {_figure(use, use.limit, currency)}"
     return Line(
         clip(
             (
                 Span("  "),
-                Span(left(client, who) + " ", "name"),
-                Span(left(said, label) + " "),
-                Span(bar(float(share), cells), role),
-                Span(right(of, figures), "" if role == "ok" else role),
+                Span(left(client, cells.who) + " ", "name"),
+                Span(left(_said(use), cells.label) + " "),
+                Span(bar(float(share), cells.bar) if cells.bar else "", role),
+                Span(right(_of(use, currency), cells.figures), "" if role == "ok" else role),
                 Span(right(f"{min(share, _MOST):.0%}{'!' if share >= _FULL else ' '}", 7), role),
             ),
             width,
@@ -182,7 +210,7 @@ def side_limit_rows(snapshot: Snapshot, width: int) -> list[Line]:
         share = use.used / use.limit if use.limit else _FULL
         role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
         of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}" if wide else f"{min(share, _MOST):.0%}"
-        label = f"{use.client or use.connection} {_LABELS.get(use.name, use.name)}"
+        label = f"{use.symbol or use.client or use.connection} {_LABELS.get(use.name, use.name)}"
         spans = (Span("  "), Span(left(label, room) + " "), Span(bar(float(share), cells), role))
         lines.append(Line(clip((*spans, Span(right(of, figures), "dim")), width)))
     return lines

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from cockpit.model.identity import WRITE_SCOPES, Via
 from cockpit.model.text import counted
 from cockpit.operator.view import ClientView, HeldBalances, HeldPosition
@@ -14,6 +16,9 @@ from tui.stable_rows import StableRows
 from tui.words import ago, amount, gain, masked, money, price, span_of
 
 _DETAIL_ROWS = 4
+_MARK = 2
+_LEAST_NEEDED = (3, 5, 4, 7, 6)
+"""Columns of positions that may go: average, value, mark, age, profit. Symbol, connection and quantity stay."""
 
 
 def client_list_rows(rows: StableRows[ClientView], now: datetime, width: int, height: int) -> list[Line]:
@@ -90,7 +95,7 @@ def holding_rows(
     """What the accounts hold, each price with its age; of a broker that doesn't answer, what it said last."""
     lines = [heading([Span(" BALANCES", "title")], (), width)]
     labels = ("connection", "account", "equity", "cash", "buying power", "unrealised", "fees")
-    widths = (11, 10, 12, 13, 13, 11, 9) if width < 100 else (16, 14, 16, 16, 16, 14, 12)
+    widths = (11, 9, 12, 13, 13, 11, 9) if width < 110 else (16, 14, 16, 16, 16, 14, 12)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
     for held in balances:
         sums = held.balances
@@ -115,7 +120,7 @@ def holding_rows(
         heading([Span(" POSITIONS", "title"), Span(f" {held_count(rows.items, unheard)}", "strong")], facts, width),
     ]
     labels = ("symbol", "on", "quantity", "average", "mark", "value", "profit", "age")
-    widths = (9, 10, 10, 10, 10, 12, 11, 7) if width < 100 else (16, 16, 14, 14, 14, 16, 14, 10)
+    widths = _holding_widths(rows.items, width)
     lines.append(_columns([(label, "dim") for label in labels], widths, 2, width))
     for held in shown:
         position = held.position
@@ -155,10 +160,24 @@ def _signed(value: object) -> str:
     return "" if value is None or not text.strip("-0.E") else "bad" if text.startswith("-") else "ok"
 
 
+def _holding_widths(held: Sequence[HeldPosition], width: int) -> tuple[int, ...]:
+    """Give the symbol what the longest one needs; what else there is no room for goes, the least needed first."""
+    longest = max((cell_len(one.position.symbol) for one in held), default=0)
+    widths = [max(15, longest) + 1, 16, 14, 14, 14, 16, 14, 10]
+    if sum(widths) > width - _MARK:
+        widths = [max(7, longest) + 1, 10, 10, 10, 10, 12, 11, 7]
+    for column in _LEAST_NEEDED:
+        if sum(widths) > width - _MARK:
+            widths[column] = 0
+    return tuple(widths)
+
+
 def _columns(
     cells: list[tuple[str, str]], widths: tuple[int, ...], lefts: int, width: int, *, chosen: bool = False
 ) -> Line:
-    spans = [Span(CHOSEN if chosen else " ", "key" if chosen else "")]
+    spans = [Span(f"{CHOSEN if chosen else ' '} ", "key" if chosen else "")]
     for place, ((text, role), cell) in enumerate(zip(cells, widths, strict=True)):
+        if not cell:
+            continue
         spans.append(Span((left if place < lefts else right)(text, cell - 1) + " ", role))
     return Line(clip(spans, width), chosen=chosen)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
+
+from rich.cells import cell_len
 
 from cockpit.model.orders import Order, OrderState
 from cockpit.operator.view import Snapshot
@@ -11,9 +14,12 @@ from tui.glyphs import CHOSEN, ORDER
 from tui.group_words import part_words
 from tui.order_rows import OrderRows, is_under_head
 from tui.rows.waiting_row import currency_of, short_id
-from tui.words import ago, amount, clock_time, money, order_words, price
+from tui.words import about, ago, amount, clock_time, money, order_words, price
 
 _DETAIL_ROWS = 4
+_NARROWEST_CLIENT = 6
+_BESIDE = 2 + 9 + 1 + 1 + 14
+"""Cells of a row that neither client nor order have: mark, time, gaps and state."""
 UNKNOWN_SAYS = (
     "Nobody can say what became of it; it is never sent again by itself.",
     ":reconcile asks the broker's books · r types :resolve, what you saw there",
@@ -31,7 +37,7 @@ def order_list_rows(
         facts += [Span(" "), Span(f"{len(rows.items) - len(shown)} more", "wait")]
     lines = [heading([Span(" ORDERS", "title"), Span(f" {len(rows.items)}", "strong")], facts, width)]
     wide = width >= 100
-    who, words = (18, 36) if wide else (12, 28)
+    who, words = _cells_of(rows.items, wide, width)
     head = f"  {left('changed', 8)} {left('client', who)} {left('order', words)} {left('state', 13)} {'filled'}"
     lines.append(Line(clip((Span(head, "dim"),), width)))
     for place, order in enumerate(shown, rows.top):
@@ -43,6 +49,15 @@ def order_list_rows(
         lines += [Line()] * (height - len(lines) - _DETAIL_ROWS)
         lines += _detail(order, snapshot, now, width)
     return lines
+
+
+def _cells_of(orders: Sequence[Order], wide: bool, width: int) -> tuple[int, int]:
+    """Return the cells of client and order: what an order is about is never cut, the client gives its room first."""
+    who, words = (18, 36) if wide else (12, 28)
+    wanted = max((cell_len(about(order.request)) for order in orders), default=0) + 1
+    room = width - _BESIDE - who
+    words = max(words, min(wanted, room))
+    return max(_NARROWEST_CLIENT, who - max(0, wanted - words)), max(words, min(wanted, room + who - _NARROWEST_CLIENT))
 
 
 def _row(

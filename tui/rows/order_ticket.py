@@ -45,8 +45,11 @@ def order_ticket_rows(
     label = "change to" if order.proposed else _group_label(ticket)
     words, touch = order_words(asked), _from_touch(ticket.quote, asked)
     beside = cell_len(words) + len(touch) <= width - _LABEL - 3
-    lines.append(_fact(label, [Span(words, role), Span(touch if beside else "", "dim")], width))
-    if not beside:
+    if beside:
+        lines.append(_fact(label, [Span(words, role), Span(touch, "dim")], width))
+    else:
+        lines += _wrapped(label, words, role, width)
+    if touch and not beside:
         lines.append(_fact("", [Span(touch.strip(), "dim")], width))
     if ticket.legs:
         lines += _legs(ticket, width)
@@ -109,8 +112,12 @@ def _legs(ticket: OrderTicket, width: int) -> list[Line]:
         request = leg.request
         refused = any(not check.ok and check.message.startswith(request.words()) for check in ticket.checks)
         sign = Span(f"{FAILED} ", "bad") if refused else Span(f"{PASSED} ", "ok")
-        said = Span(order_words(request), "buy" if request.side == "buy" else "sell")
-        lines.append(_fact(f"  {leg.role}", [sign, said], width))
+        role = "buy" if request.side == "buy" else "sell"
+        for place, part in enumerate(wrap(order_words(request), max(10, width - _LABEL - 5))):
+            first = place == 0
+            lines.append(
+                _fact(f"  {leg.role}" if first else "", [sign if first else Span("  "), Span(part, role)], width)
+            )
     count = len(ticket.legs)
     lines.append(
         _fact("decide", [Span(f"on the whole {kind_of(ticket.order.linkage)}: {count} orders", "wait")], width)

@@ -18,6 +18,10 @@ from tui.rows.waiting_row import URGENT_SECONDS
 from tui.words import countdown
 
 _MOST_ROWS = 3
+_MOST_WORDS = 10
+"""Rows of words that a question may have: the rows of the smallest screen, less those that stay."""
+_LEAST_TYPED = 24
+"""Cells that a typed line has behind its label."""
 
 
 def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
@@ -34,6 +38,8 @@ def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
     text = "".join(span.text for span in question.says)
     indent = width_of(chip)
     rows = wrap(text, max(10, width - indent - 1))
+    if len(rows) > _MOST_WORDS:
+        rows = [*rows[: _MOST_WORDS - 1], f"… and {len(rows) - _MOST_WORDS + 1} more rows: read them on the ticket, n and ⏎"]
     if len(rows) > 1 and cell_len(rows[-1]) + indent + width_of(answers) <= width:
         lines = [Line((*chip, Span(rows[0], "strong")))]
         lines += [Line((Span(" " * indent), Span(row, "strong"))) for row in rows[1:-1]]
@@ -81,7 +87,7 @@ def _found(entry: Entry, width: int, looks_only: bool) -> list[Line]:
 
 
 def _entry_line(entry: Entry, note: str, width: int) -> list[Line]:
-    chip = [Span(f" {entry.label} ", "ask"), Span(" ")]
+    chip = [Span(f" {cut(entry.label, max(8, width - _LEAST_TYPED))} ", "ask"), Span(" ")]
     text, at = entry.edit.text, entry.edit.at
     room = max(8, width - width_of(chip) - 2)
     before, under, after = text[:at], text[at : at + 1] or " ", text[at + 1 :]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from cockpit.model.identity import WRITE_SCOPES
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
 from tui.call_rates import CELLS, bars
@@ -102,6 +104,11 @@ def _held(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
     count = held_count(snapshot.positions, snapshot.unheard)
     lines = [heading([Span(" POSITIONS", "title-off"), Span(f" {count}", "strong")], (), width)]
     symbol, quantity, value, profits = (10, 9, 14, 13) if width >= _WIDE else (7, 9, 12, 12)
+    symbol = max(symbol, max((cell_len(held.position.symbol) for held in snapshot.positions[:8]), default=0))
+    if 2 + symbol + quantity + value + profits > width:
+        value = 0
+    if 2 + symbol + quantity + profits > width:
+        profits = 0
     for held in snapshot.positions[:8]:
         position = held.position
         profit = position.unrealised

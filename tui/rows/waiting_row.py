@@ -14,9 +14,10 @@ from tui.cells import Line, Span, clip, cut, heading, left, right
 from tui.glyphs import CHOSEN, WAITS, bar
 from tui.group_words import group_shape
 from tui.waiting import Waiting, WaitingRows, asked_at, key_of
-from tui.words import countdown, money, order_words
+from tui.words import about, countdown, money, order_words
 
 URGENT_SECONDS = 20
+_NARROWEST_WHO = 6
 
 
 def seconds_left(item: Waiting, now: datetime) -> float:
@@ -64,6 +65,11 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
         needed = cell_len(worth) + 1 if worth else 0
         what_cells += _time_cells(bar_cells) - _time_cells(0) + max(0, worth_cells - needed)
         bar_cells, worth_cells = 0, min(worth_cells, needed)
+        short = _about_cells(item) - what_cells
+        given = min(max(0, short), who_cells - _NARROWEST_WHO)
+        who_cells, what_cells = who_cells - given, what_cells + given
+        if short > given:
+            what_cells, worth_cells = what_cells + worth_cells, 0
     life = max(1.0, (item.decide_by - asked_at(item)).total_seconds())
     role = "alarm" if urgent else "wait"
     return Line(
@@ -79,6 +85,13 @@ def waiting_row(item: Waiting, now: datetime, currency: str, chosen: bool, width
         ),
         chosen=chosen,
     )
+
+
+def _about_cells(item: Waiting) -> int:
+    """Count the cells that tell an order from others, and the sign that something is left out behind them."""
+    if isinstance(item, PendingClient):
+        return 0
+    return cell_len(about(item.order.proposed or item.order.request)) + 1
 
 
 def _time_cells(bar_cells: int) -> int:
