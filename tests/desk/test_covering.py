@@ -23,7 +23,7 @@ from cockpit.model.text import Safe
 from cockpit.model.trading import Mode
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
-from tests.desk.desks import Desk, market, open_desk, place
+from tests.desk.desks import Desk, limit, market, open_desk, place
 from tests.desk.risk_scenes import ALFA, order, resting
 from tests.desk.test_by_hand import by_hand, held, wanted
 
@@ -99,6 +99,7 @@ def test_what_covers_a_sold_call_is_named_with_it_when_it_is_sold() -> None:
     assert sold(option(PUT), {PUT: 1, CALL: 1, HIGHER: -1}).uncovers(hundred) == ()
     # nothing is taken away from what was naked before, or is only bought for it by this sale's own entry
     assert sold(ALFA, {HIGHER: -1}).uncovers(hundred) == ()
+    assert sold(option(CALL), {HIGHER: -1}).uncovers(hundred) == ()
     assert sold(ALFA, {"ALFA": 100, HIGHER: -1}, quantity=0).uncovers(hundred) == ()
 
 
@@ -224,6 +225,16 @@ async def test_the_shares_of_a_covered_call_are_sold_by_nobody_before_the_call_i
         await hand.close(wanted(symbol=BRVO_CALL), "", "screen")
         await hand.close(wanted(symbol="BRVO"), "", "screen")
         assert await held(desk) == {}
+
+
+async def test_a_bracket_beside_the_shares_of_a_covered_call_sells_only_what_it_buys(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, settings=OPTIONS) as desk:
+        claude = await hold_covered_call(desk)
+        bid = await desk.touch("BRVO", Side.SELL)
+        entry, target, stop = (round(bid * Decimal(share), 2) for share in ("0.99", "1.02", "0.97"))
+        wished = bracket(limit(entry, "BRVO", "10"), target, stop, None)
+        orders = await desk.orders.place_group(desk.admitted(claude), wished, "key-bracket-1")
+        assert [one.code for order in orders for one in order.checks if not one.ok] == []
 
 
 async def test_shares_are_not_sold_while_nobody_says_how_many_a_sold_call_takes(
