@@ -10,22 +10,20 @@ from collections.abc import Collection
 from datetime import tzinfo
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.filter import Monochrome, NoColor
 from textual.reactive import Reactive
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES
 from textual.timer import Timer
 
 from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.events import CallFinished, Event, Notice
 from cockpit.model.screen import ScreenSettings
-from cockpit.model.text import safe
 from cockpit.operator.face import Face, Subscription
 from tui.attention import Attention, call_words
 from tui.calls import CallHistory
 from tui.controls import Controls
+from tui.dressing import Dressed
 from tui.driver import CockpitDriver
 from tui.errands import Errands
 from tui.frames import TRUSTED_OVER_SSH_SECONDS, TRUSTED_SECONDS
@@ -34,22 +32,15 @@ from tui.key_map import KeyMap
 from tui.line_history import LineHistory
 from tui.notifying import notification, notify_here
 from tui.pace import Pace, PacedScreen, drawn_per_second
-from tui.palette import Palette
 from tui.presence import KeyPresses
 from tui.rows.call_row import CallColumns, call_row
 from tui.rows.waiting_row import seconds_left
 from tui.shown import BEAT_SECONDS, Shown
 from tui.state import Place, ScreenState
-from tui.theme_choice import ThemeChoice, chosen_before
-from tui.themes import found_in, shipped
 from tui.views import Views
 from tui.widgets.lines import Lines
 from tui.widgets.stream import Stream
 
-_DEFAULT_THEME = "cockpit-dark"
-_FEW_COLOURS_THEME = "cockpit-ansi"
-_FEW_COLOURS = frozenset({None, "standard"})
-"""What a terminal of at most sixteen colours has; there others would run into one."""
 _SNAPSHOT_SECONDS = 0.05
 _SMALLEST = (60, 16)
 _WIDE, _WIDEST, _TALL = 120, 150, 36
@@ -57,7 +48,7 @@ _FINE_SECONDS = 10
 """How long before its end the chosen row counts down in tenths of a second."""
 
 
-class CockpitScreen(App[None], inherit_bindings=False):
+class CockpitScreen(Dressed, inherit_bindings=False):
     """The operator's screen. It has no focus and no modal: every key goes through the controls, kill first."""
 
     CSS_PATH = "cockpit.tcss"
@@ -106,66 +97,9 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self._snapshot_at = float("-inf")
         self.crash = ""
         """Traceback of what ended the screen, if anything did."""
-        self._notices = [*self._themes(settings), *keys.complaints]
-        self.palette = self._made_palette()
-
-    # looks
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Give themes of sixteen colours the variables that the library's own style sheets name for such."""
-        return dict(BUILTIN_THEMES["ansi-dark"].variables) if self.current_theme.ansi else {}
-
-    def _themes(self, settings: ScreenSettings) -> list[str]:
-        """Put on the theme that the settings name, else the one that was chosen before; return what is wrong."""
-        own, notices = found_in(settings.theme_folder)
-        ours = shipped()
-        for theme in (*ours, *own):
-            self.register_theme(theme)
-        complaints: list[str] = [*notices]
-        names = dict.fromkeys((*(theme.name for theme in (*ours, *own)), *sorted(self.available_themes)))
-        before = "" if settings.theme_is_set else chosen_before(settings.chosen_theme)
-        wanted = before or settings.theme
-        if wanted not in names:
-            complaints.append(f"theme {safe(wanted, 40)} is not there; using {_DEFAULT_THEME}")
-            wanted = _DEFAULT_THEME
-        self._theme_is_set = settings.theme_is_set
-        self._theme_by_default = not (settings.theme_is_set or before)
-        self._choice = ThemeChoice(tuple(names), wanted, settings.chosen_theme)
-        self.state.themes = self._choice.names
-        self.theme = wanted
-        return complaints
-
-    def choose_theme(self, name: str) -> str:
-        """Take a theme by its name; return what to say about it, or nothing where there is none."""
-        if not self._choice.choose(name):
-            return ""
-        if self._theme_is_set:
-            return (
-                f"Theme {self._choice.chosen}, until the screen ends: its start takes [screen] theme of the settings."
-            )
-        return f"Theme {self._choice.chosen}, also from the next start on."
-
-    def _dress(self) -> None:
-        """Show the theme that is chosen, or that is being typed."""
-        wanted = self._choice.shown(self.state.entry)
-        if wanted != self.theme:
-            self.theme = wanted
-
-    def _watch_theme(self, theme_name: str) -> None:
-        super()._watch_theme(theme_name)
-        if self.no_color:
-            # The library chooses once, for its own first theme; greys of sixteen colours would be black on black.
-            bare = NoColor() if self.current_theme.ansi else Monochrome()
-            self._filters = [bare if isinstance(one, NoColor | Monochrome) else one for one in self._filters]
-        self.call_later(self._new_palette)
-
-    def _made_palette(self) -> Palette:
-        theme = self.current_theme
-        return Palette(self.get_css_variables(), colourless=self.no_color, dark=theme.dark, ansi=theme.ansi)
-
-    def _new_palette(self) -> None:
-        self.palette = self._made_palette()
-        self._repaint()
+        self._notices = [*self.put_on(settings), *keys.complaints]
+        self.state.themes = self.theme_names
+        self.palette = self.made_palette()
 
     def get_default_screen(self) -> Screen[None]:
         """Give the screen that says how long painting took."""
@@ -192,9 +126,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Start receiving, drawing and ticking."""
-        if self._theme_by_default and not self.is_headless and self.console.color_system in _FEW_COLOURS:
-            self._choice.chosen = self.theme = _FEW_COLOURS_THEME
-        self.palette = self._made_palette()
+        self.suit_terminal()
         self._subscription = self._face.subscribe(wake=self._woken)
         self._face.attached()
         self._take()
@@ -203,7 +135,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         self.set_interval(0.25, self.quarter_passed)
         for notice in self._notices:
             self.controls.complain(notice)
-        self._repaint()
+        self.repaint()
 
     async def on_unmount(self) -> None:
         """Stop receiving, and let commands that are under way come to their end."""
@@ -212,7 +144,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
             self._face.detached()
         await self.errands.finish()
         await self._typed_lines.finish()
-        await self._choice.finish()
+        await self.keep_theme()
 
     def leave(self) -> None:
         """End the screen because the operator wants it."""
@@ -243,7 +175,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
     def _take_and_paint(self) -> None:
         self._take()
         self._look_again()
-        self._repaint()
+        self.repaint()
 
     def _take(self) -> None:
         self._snapshot_due = False
@@ -295,7 +227,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 fresh.append(event)
             elif isinstance(event, Notice):
                 self.controls.complain(event.text) if event.bad else self.controls.say(event.text)
-                self._repaint()
+                self.repaint()
         if fresh and self.state.calls.extend(fresh):
             self._refresh_stream()
 
@@ -308,7 +240,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Once a second: clock, countdowns, counters, and the open ticket's price."""
         self._take()
         self._look_again(once_more=True)
-        self._repaint()
+        self.repaint()
 
     def quarter_passed(self) -> None:
         """Four times a second: the countdown of the chosen row in its last seconds."""
@@ -385,11 +317,11 @@ class CockpitScreen(App[None], inherit_bindings=False):
                 self._take()
             if (self.state.waiting.chosen_key, self.state.calls.chosen) != before:
                 self._look_again()
-            self._repaint()
+            self.repaint()
             self.query_one("#stream").refresh()
         elif isinstance(event, events.Paste) and not event.is_forwarded:
             self.controls.paste(event.text)
-            self._repaint()
+            self.repaint()
         else:
             await super().on_event(event)
 
@@ -403,7 +335,7 @@ class CockpitScreen(App[None], inherit_bindings=False):
         root.set_class(height >= _TALL, "-tall")
         self._look_again()
         self.redraw()
-        self.call_after_refresh(self._repaint)
+        self.call_after_refresh(self.repaint)
 
     # drawing
 
@@ -433,12 +365,12 @@ class CockpitScreen(App[None], inherit_bindings=False):
         """Send text to the terminal's clipboard (OSC 52)."""
         self.copy_to_clipboard(text)
 
-    def _repaint(self) -> None:
+    def repaint(self) -> None:
         """Draw everything but the stream; change the layout only where a part came, went or grew."""
         self._keep_beating()
         if not self.is_running or not self.is_mounted:
             return
-        self._dress()
+        self.dress(self.state.entry)
         state, root = self.state, self.screen
         root.set_class(state.place is not Place.MAIN, "-full")
         width = self.size.width

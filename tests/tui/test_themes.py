@@ -126,7 +126,7 @@ def painted(seat: Seat) -> set[tuple[str, str]]:
 async def painted_in(seat: Seat, theme: str) -> set[tuple[str, str]]:
     """Return the pairs once the theme is on the screen."""
     seat.app._choice.chosen = theme
-    seat.app._repaint()
+    seat.app.repaint()
     seat.app._new_palette()
     ground = palette_of(SHIPPED[theme], colourless=seat.app.no_color).background
     for _ in range(20):
