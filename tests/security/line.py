@@ -35,7 +35,7 @@ class Line:
             self._open = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._open
         writer.write(sent)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             head = b"HTTP/1.1 100"
             while head.startswith(b"HTTP/1.1 100"):
                 head = await reader.readuntil(b"\r\n\r\n")
