@@ -57,6 +57,8 @@ async def test_everything_that_an_operator_does(walk: Walk) -> None:
         await walk.turn()
         await reject(walk, claude)
         await walk.turn()
+        if not walk.attached:
+            await close_and_flatten(walk, claude)
         await narrow(walk)
         await walk.turn()
         await search(walk)
@@ -144,6 +146,49 @@ async def reject(walk: Walk, claude: Assistant) -> None:
     assert (await walk.order(placed))["state"] == "refused"
     told = await claude.call("get_order", order_id=placed["order_id"])
     assert "not before lunch" in str(told)
+
+
+async def close_and_flatten(walk: Walk, claude: Assistant) -> None:
+    await claude.call(
+        "place_order", symbol="CHRL", side="buy", quantity=2, order_type="market", idempotency_key="walk-flattened"
+    )
+    await walk.tmux.wait("▸◷ ORDER", "BUY 2 CHRL MKT DAY")
+    await walk.keys("a")
+    await walk.tmux.wait("APPROVE  buy 2 CHRL at market")
+    await walk.keys("y")
+    await walk.tmux.wait("BUY 2 CHRL MKT DAY: filled", "PENDING 0")
+    await held(walk, {"ALFA": "3", "CHRL": "2"})
+    walk.tmux.keys("p")
+    await walk.tmux.wait("POSITIONS 2", "x close")
+    await walk.choose("ALFA")
+    await walk.keys("x")
+    await walk.tmux.wait("CLOSE  sell 3 ALFA at market", "3 → 0")
+    await held(walk, {"ALFA": "3", "CHRL": "2"})
+    await walk.keys("y")
+    await held(walk, {"CHRL": "2"})
+    await walk.main()
+    await walk.line(":flatten")
+    await walk.tmux.wait("TYPE FLATTEN to close 1 position on paper")
+    await walk.line("flatten")
+    await walk.tmux.wait("that isn't FLATTEN")
+    await held(walk, {"CHRL": "2"})
+    walk.tmux.keys("C-u")
+    await walk.line("FLATTEN")
+    await held(walk, {})
+    assert not [one for one in await walk.ask("orders") if one["state"] == "working"]
+    await walk.main()
+
+
+async def held(walk: Walk, expected: dict[str, str], seconds: float = 20) -> None:
+    """Wait until the host holds exactly this."""
+    end = time.monotonic() + seconds
+    while True:
+        rows = (await walk.ask("positions"))["positions"]
+        found = {row["symbol"]: row["quantity"] for row in rows if Decimal(row["quantity"])}
+        if found == expected:
+            return
+        assert time.monotonic() < end, f"{found} is held, not {expected}"
+        await asyncio.sleep(0.1)
 
 
 async def narrow(walk: Walk) -> None:
