@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from rich.cells import cell_len
-
 from cockpit.model.events import CallFinished, Outcome
 from tui.call_rates import CallRates
+from tui.widths import cell_len
 
 _FIELDS: Final = ("client", "tool", "state", "code")
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
+
+from tui.widths import cell_len, drawn
 
 ELLIPSIS: Final = "…"
 
@@ -36,6 +38,7 @@ def line(*spans: Span | str, chosen: bool = False, fill: str = "") -> Line:
 
 def cut(text: str, cells: int) -> str:
     """Shorten to at most ``cells``, with an ellipsis where something is missing."""
+    text = drawn(text)
     if cell_len(text) <= cells:
         return text
     if cells <= 1:
@@ -96,7 +99,7 @@ def wrap(text: str, cells: int, most: int = 1000) -> list[str]:
     """Break at spaces into rows of at most ``cells``; a word that is too long is broken anywhere."""
     rows: list[str] = []
     row = ""
-    for word in text.split(" "):
+    for word in drawn(text).split(" "):
         rest = word
         while True:
             candidate = f"{row} {rest}" if row else rest

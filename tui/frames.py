@@ -5,7 +5,6 @@ Textual paints whole widgets. Over a slow line that is most of what is sent, and
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, Layou
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from tui.widths import is_even
+
 if TYPE_CHECKING:
     from textual.screen import Screen
 
@@ -32,8 +33,6 @@ ANEW: Final = "\x1b[0m\x1b[r\x1b[?6l\x1b[?7l\x1b[?25l\x1b(B\x0f"
 """Said before everything is painted: how the terminal has to write, should something else have changed it."""
 _WORTH_SCROLLING: Final = 3
 """As many rows at least are moved rather than painted."""
-_EVEN: Final = re.compile(r"[ -~¡-¬®-ÿ‐-‧€←-↕⏎≈─-▟■▲▸▼◆●◐○◷✓✗]*")
-"""Text that takes a cell for each character in every terminal."""
 
 
 class Piece(NamedTuple):
@@ -212,11 +211,6 @@ class ThriftyCompositor(Compositor):
             rows[y] = [*(piece for piece in rows[y] if piece.x < start), *_pieces_of(fresh)]
             row = self._rows[y]
             row.parts = _known({x: strip for x, strip in row.parts.items() if x < start} | fresh)
-
-
-def is_even(text: str) -> bool:
-    """Whether every terminal takes a cell for each character."""
-    return (text.isascii() and text.isprintable()) or _EVEN.fullmatch(text) is not None
 
 
 def _all_even(strip: Strip) -> bool:

@@ -98,10 +98,13 @@ def found_in(folder: Path | None) -> tuple[tuple[Theme, ...], tuple[Safe, ...]]:
 
 def _read(path: Path) -> str:
     """Read a file and nothing else: a pipe would hold up the start until somebody writes."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
             raise ThemeUnfit("no regular file")
-        read = file.read(_LARGEST + 1)
+        read = os.read(file, _LARGEST + 1)
+    finally:
+        os.close(file)
     if len(read) > _LARGEST:
         raise ThemeUnfit("larger than 64 KiB")
     return read.decode("utf-8")

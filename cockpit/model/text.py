@@ -54,15 +54,16 @@ def _without_heaps(text: str) -> str:
     marks = 0
     for sign in text:
         marks = marks + 1 if unicodedata.category(sign) in _MARKS else 0
-        kept.append(sign if marks <= _MOST_MARKS else _visible(sign))
+        kept.append(sign if marks <= _MOST_MARKS else visible(sign))
     return "".join(kept)
 
 
 def _escape(found: re.Match[str]) -> str:
-    return _visible(found.group())
+    return visible(found.group())
 
 
-def _visible(sign: str) -> str:
+def visible(sign: str) -> str:
+    r"""Write a character as its escape: ``\x1b``, ``\u202e``, ``\U000e0041``."""
     code = ord(sign)
     if code <= 0xFF:
         return f"\\x{code:02x}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -10,8 +12,9 @@ from typing import Any, TypeVar, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from rich.cells import cell_len as rich_cells
 from rich.segment import Segment
+from wcwidth import wcwidth
 
 from cockpit.model.events import CallFinished, Outcome
 from cockpit.model.identity import ClientName
@@ -32,6 +35,7 @@ from tui.cells import Line, Span
 from tui.palette import Palette
 from tui.rows.call_row import CallColumns, call_row
 from tui.widgets.lines import strip_of
+from tui.widths import cell_len, drawn
 
 ESCAPES = "\x1b]52;c;aGk=\x07\x1b[31m\x9b2J\r\u202eevil\u2066[@click=app.bell]x[/]漢字"
 EVIL: dict[str, str] = {
@@ -223,6 +227,67 @@ def test_the_last_gate_before_the_terminal_lets_nothing_steer(text: str, width: 
     drawn = [segment for segment in strip if isinstance(segment, Segment)]
     assert not STEERING & set("".join(segment.text for segment in drawn))
     assert strip.cell_length == width
+
+
+def test_every_character_that_is_drawn_as_it_is_takes_the_same_cells_in_every_table() -> None:
+    kept = [sign for sign in map(chr, range(sys.maxunicode + 1)) if drawn(sign) == sign]
+    assert len(kept) > 100_000
+    for sign in kept:
+        cells = rich_cells(sign)
+        assert wcwidth(sign) == cells, hex(ord(sign))
+        assert (cells == 0) is (unicodedata.category(sign) in {"Mn", "Me"}), hex(ord(sign))
+
+
+# Characters that tmux was seen to count otherwise than this screen.
+SEEN = [*range(0x2630, 0x2638), *range(0x268A, 0x2690), *range(0x3248, 0x3250), *range(0x1D300, 0x1D357)]
+SEEN += [*range(0x1D360, 0x1D377), *range(0x1F3FB, 0x1F400)]
+MARKS = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Mc"]
+
+
+def test_characters_whose_width_is_disputed_are_drawn_as_escapes() -> None:
+    assert len(MARKS) > 400
+    for code in (*SEEN, *MARKS, 0x1F1E6, 0x1161, 0x94D, 0xE000, 0x1F8FF):
+        escape = f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+        assert drawn(chr(code)) == escape
+        assert cell_len(chr(code)) == len(escape)
+
+
+@given(st.text(max_size=40))
+def test_what_is_drawn_is_drawn_the_same_again(text: str) -> None:
+    assert drawn(drawn(text)) == drawn(text)
+    assert rich_cells(drawn(text)) == cell_len(text)
+
+
+@pytest.mark.parametrize("words", ["漢字 かな", "Việt Nam", "ที่", "Ελλάδα", "Жук", "🚀"])
+def test_words_that_every_terminal_counts_alike_stay_as_they_are(words: str) -> None:
+    assert drawn(words) == words
+
+
+@pytest.mark.parametrize("sign", ["\u0903", "\u0940", "\U0001f3fb", "\u1161"])
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_marks_that_a_terminal_may_count_as_cells_push_nothing_out_of_the_question(
+    sign: str, size: tuple[int, int]
+) -> None:
+    async with seated(hostile_face(safe("a" + sign * 150)), size, ScreenSettings()) as seat:
+        assert not any(sign in row for row in seat.rows())
+        await go(seat, ("a",))
+        rows = seat.rows()
+        foot = seat.app.query_one("#prompt").region
+        assert not any(sign in row for row in rows)
+        assert rows[foot.y].startswith((" APPROVE", " ● LIVE MONEY "))
+        assert "y yes" in rows[foot.bottom - 1]
+
+
+def test_a_calls_outcome_stays_in_its_column_beside_marks_without_width() -> None:
+    plain, marked = (
+        CallFinished(NOW, 1, ClientName(safe(who)), safe(who), Outcome.DENIED, "RATE", 3, safe(who))
+        for who in ("a" * 180, "\u0903" * 180)
+    )
+    rows = [
+        "".join(part.text for part in strip_of(call_row(one, CallColumns.fit(80, 18, 20)), 80, _Looks()))
+        for one in (plain, marked)
+    ]
+    assert rows[0].index("denied") == rows[1].index("denied")
 
 
 def test_marks_that_are_heaped_on_a_letter_become_visible_and_words_of_any_script_stay() -> None:

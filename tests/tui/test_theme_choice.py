@@ -38,6 +38,26 @@ def test_a_theme_is_meant_by_its_name_or_by_a_beginning_that_no_other_has(text: 
     assert ThemeChoice(NAMES, "cockpit-dark", None).meant(text) == meant
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("MyTheme", "MyTheme"),
+        ("mytheme", "MyTheme"),
+        ("MYTHEME2", "mytheme2"),
+        ("Desk", "Desk"),
+        ("desk", "desk"),
+        ("DESK", None),
+        ("desk-a", "Desk-A"),
+        ("myt", None),
+    ],
+)
+def test_a_name_as_it_is_written_comes_first_then_one_in_other_capitals_then_a_beginning(
+    text: str, meant: str | None
+) -> None:
+    names = ("Desk-A", "MyTheme", "mytheme2", "Desk", "desk")
+    assert ThemeChoice(names, "Desk", None).meant(text) == meant
+
+
 def test_only_a_line_that_names_a_theme_shows_another_than_the_chosen_one() -> None:
     choice = ThemeChoice(NAMES, "cockpit-dark", None)
     for asks, text, shown in (

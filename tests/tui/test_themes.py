@@ -1,3 +1,5 @@
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -240,6 +242,21 @@ def test_a_bad_file_is_left_out_with_a_notice_and_the_good_ones_stay(tmp_path: P
     ]  # fmt: skip
     assert "bad.toml left out: primary must be a whole colour such as #2FC79A or teal" in notices[0]
     assert found_in(tmp_path / "nowhere") == ((), ())
+
+
+def test_a_pipe_in_the_folder_is_left_out_and_holds_nothing_up(tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text("primary = '#123456'")
+    os.mkfifo(tmp_path / "pipe.toml")
+    # Should the pipe be waited for after all, this lets the reader go on.
+    late = threading.Timer(10, lambda: os.close(os.open(tmp_path / "pipe.toml", os.O_RDWR | os.O_NONBLOCK)))
+    late.start()
+    try:
+        themes, notices = found_in(tmp_path)
+        assert late.is_alive(), "the pipe was waited for"
+    finally:
+        late.cancel()
+    assert [theme.name for theme in themes] == ["good"]
+    assert notices == ("theme pipe.toml left out: no regular file",)
 
 
 def test_of_too_many_files_the_first_are_read_and_that_is_told(tmp_path: Path) -> None:

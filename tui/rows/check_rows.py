@@ -6,11 +6,10 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from rich.cells import cell_len
-
 from cockpit.model.checks import Applies, CheckResult
 from tui.cells import Line, Span, clip, cut, heading, left, wrap
 from tui.glyphs import FAILED, NOTHING, PASSED
+from tui.widths import cell_len
 
 _TWO_COLUMNS = 76
 _LONG_NAMES = 52

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from rich.cells import cell_len
-
 from cockpit.model.orders import Order, OrderRequest, OrderState
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.trading import Mode
@@ -16,6 +14,7 @@ from tui.glyphs import FAILED, ORDER, PASSED
 from tui.group_words import kind_of, part_words
 from tui.rows.check_rows import check_rows
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
+from tui.widths import cell_len
 from tui.words import ago, amount, countdown, gain, money, order_words, price, span_of
 
 _LABEL = 10

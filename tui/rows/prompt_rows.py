@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.cells import cell_len
-
 from cockpit.model.text import Safe
 from tui.asking import Asks, Entry, Message, Question
 from tui.cells import Line, Span, clip, cut, left, spread, width_of, wrap
@@ -15,6 +13,7 @@ from tui.finding import MOST_SHOWN, found_by
 from tui.glyphs import CHOSEN, ENTER
 from tui.key_map import KeyHint
 from tui.rows.waiting_row import URGENT_SECONDS
+from tui.widths import cell_len
 from tui.words import countdown
 
 _MOST_ROWS = 3
@@ -39,7 +38,10 @@ def question_rows(question: Question, now: datetime, width: int) -> list[Line]:
     indent = width_of(chip)
     rows = wrap(text, max(10, width - indent - 1))
     if len(rows) > _MOST_WORDS:
-        rows = [*rows[: _MOST_WORDS - 1], f"… and {len(rows) - _MOST_WORDS + 1} more rows: read them on the ticket, n and ⏎"]
+        rows = [
+            *rows[: _MOST_WORDS - 1],
+            f"… and {len(rows) - _MOST_WORDS + 1} more rows: read them on the ticket, n and ⏎",
+        ]
     if len(rows) > 1 and cell_len(rows[-1]) + indent + width_of(answers) <= width:
         lines = [Line((*chip, Span(rows[0], "strong")))]
         lines += [Line((Span(" " * indent), Span(row, "strong"))) for row in rows[1:-1]]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 
 from cockpit.operator.act import Done
 from tui.cells import Line, Span, heading, wrap
+from tui.widths import cell_len
 
 _MOST = 1000
 _ONE_LINE = 150

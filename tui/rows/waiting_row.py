@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.trading import TradingState
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
@@ -14,6 +12,7 @@ from tui.cells import Line, Span, clip, cut, heading, left, right
 from tui.glyphs import CHOSEN, WAITS, bar
 from tui.group_words import group_shape
 from tui.waiting import Waiting, WaitingRows, asked_at, key_of
+from tui.widths import cell_len
 from tui.words import about, countdown, money, order_words
 
 URGENT_SECONDS = 20

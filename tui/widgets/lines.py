@@ -10,10 +10,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cockpit.model.text import is_harmless, safe
 from tui.cells import Line, Span
 from tui.glyphs import in_ascii
 from tui.palette import Palette
+from tui.widths import drawn
 
 _BLANK = Line((Span(""),))
 Maker = Callable[[int, int], Sequence[Line]]
@@ -34,7 +34,7 @@ def strip_of(line: Line, width: int, looks: Looks) -> Strip:
     for text, role in line.spans:
         if not text:
             continue
-        shown = text if is_harmless(text) else safe(text, 2000)
+        shown = drawn(text)
         segments.append(
             Segment(in_ascii(shown) if looks.ascii_only else shown, palette.style(role, chosen=line.chosen))
         )
