@@ -88,6 +88,7 @@ class Answering:
         try:
             try:
                 await asyncio.sleep(0)
+                exchange.begun = True
                 answer = await work.run(exchange)
             except asyncio.CancelledError:
                 if exchange.ended is None or task is None or task.uncancel():
@@ -96,11 +97,23 @@ class Answering:
             except Exception as problem:  # noqa: BLE001 - the edge: what nobody planned is logged, and nothing of it leaves
                 answer = self.failed(exchange, problem)
             if exchange.reply is None:
-                exchange.task = None  # what is answered can't be ended any more
-                await asyncio.sleep(0)
+                answer = await self._at_last(exchange, work, answer)
             return await exchange.finish(answer)
         finally:
             self._running.leave(exchange)
+
+    async def _at_last(self, exchange: Exchange, work: Work, answer: Answer) -> Answer:
+        """Let what came together be worked on before any of it is answered, and give nothing to a grant that ends
+        meanwhile; whatever else would end the request comes too late.
+        """
+        task, before = exchange.task, exchange.ended
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if exchange.ended is before or task is None or task.uncancel():
+                raise
+        exchange.task = None  # what is answered can't be ended any more
+        return self._cut_short(exchange, work) if exchange.ended is Ended.GRANT and before is None else answer
 
     async def apart(
         self, exchange: Exchange, work: Work, done: Callable[[Exchange], None] | None
@@ -118,8 +131,10 @@ class Answering:
         loop = asyncio.get_running_loop()
         exchange.waiting = waiting = loop.create_future()
         exchange.task = task = loop.create_task(self._to_the_end(exchange, work))
+        unbegun: Answer | None = None
 
         def over(_: object) -> None:
+            nonlocal unbegun
             self._running.leave(exchange)
             if done is not None:
                 done(exchange)
@@ -127,14 +142,18 @@ class Answering:
                 waiting.set_result(None)
             if not task.cancelled():
                 task.exception()  # marks it as seen: nobody may be left to await it
+            elif exchange.ended is not None and not exchange.begun:
+                # A task that is cancelled before its first step takes none: nothing inside it could say so.
+                unbegun = self._cut_short(exchange, work)
 
         task.add_done_callback(over)
         await waiting
         if exchange.reply is not None:
             return exchange.reply.response
-        return exchange.plain(task.result())
+        return exchange.plain(task.result() if unbegun is None else unbegun)
 
     async def _to_the_end(self, exchange: Exchange, work: Work) -> Answer:
+        exchange.begun = True
         try:
             answer = await work.run(exchange)
         except asyncio.CancelledError:
@@ -184,13 +203,14 @@ class Answering:
         )
 
     def _cut_short(self, exchange: Exchange, work: Work) -> Answer:
+        say = work.refused if exchange.begun else work.turned_away
         match exchange.ended:
             case Ended.GRANT:
-                return work.refused(exchange, refuse("GRANT_ENDED"))
+                return say(exchange, refuse("GRANT_ENDED"))
             case Ended.HOST:
-                return work.refused(exchange, refuse("BUSY", "The host stops."))
+                return say(exchange, refuse("BUSY", "The host stops."))
             case Ended.DEADLINE:
-                return work.refused(exchange, refuse("DEADLINE"))
+                return say(exchange, refuse("DEADLINE"))
             case _:
                 return _error(exchange, ErrorData(code=REQUEST_CANCELLED, message="Request cancelled"))
 

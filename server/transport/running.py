@@ -115,6 +115,7 @@ class Exchange:
 
     __slots__ = (
         "began",
+        "begun",
         "caller",
         "ended",
         "is_call",
@@ -160,6 +161,8 @@ class Exchange:
         self.waiting: asyncio.Future[None] | None = None
         """What the POST's own handler waits for, where the work is done in another task."""
         self.ended: Ended | None = None
+        self.begun = False
+        """Whether the work on it has been begun, which then records it."""
 
     def as_stream(self) -> Reply:
         """Make the answer a stream. From here on it is one, even before its first frame is out."""

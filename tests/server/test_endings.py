@@ -14,7 +14,8 @@ from aiohttp import ClientConnectionError
 
 from cockpit.model.identity import Caller, GrantId
 from server.host import Talk, ToolResult
-from server.transport.running import Reply
+from server.transport.calls import ToolCalls
+from server.transport.running import Answer, Ended, Exchange, Reply, Running
 from server.transport.transport import Limits
 from tests.server.parts import ENVELOPE, MODERN, FakeTools, House, Wire, house, wire
 from tests.server.raw import raw
@@ -100,6 +101,57 @@ async def test_the_calls_of_an_ended_grant_are_cancelled_and_answered_with_401(e
         assert 'error="invalid_token"' in challenge
         async with ann.legacy("ping") as answer:  # the connection itself goes on
             assert answer.status == 200
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_a_call_whose_grant_ends_before_it_is_begun_is_answered_and_reported(
+    era: str, monkeypatch: pytest.MonkeyPatch
+):
+    async with house() as here, wire(here) as ann:
+        enter = Running.enter
+
+        def entered(running: Running, exchange: Exchange) -> None:
+            enter(running, exchange)
+            asyncio.get_running_loop().call_soon(here.transport.grant_ended, exchange.caller.grant.grant_id)
+
+        monkeypatch.setattr(Running, "enter", entered)
+        status, body, challenge = await call(ann, era, "echo")
+        assert (status, body["error"]["data"]["code"]) == (401, "GRANT_ENDED")
+        assert "invalid_token" in challenge
+        assert here.tools.called == []
+        assert here.turned_away == [("ann", "echo", "GRANT_ENDED")]
+        assert here.transport.open_requests == 0
+
+
+async def test_a_grant_that_ends_after_the_work_and_before_the_answer_is_written_is_given_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async with house() as here, wire(here) as ann:
+        run = ToolCalls.run
+
+        async def ran(calls: ToolCalls, exchange: Exchange) -> Answer:
+            answer = await run(calls, exchange)
+            asyncio.get_running_loop().call_soon(here.transport.grant_ended, exchange.caller.grant.grant_id)
+            return answer
+
+        monkeypatch.setattr(ToolCalls, "run", ran)
+        status, body, _ = await call(ann, "modern", "echo")
+        assert here.tools.called
+        assert (status, body["error"]["data"]["code"]) == (401, "GRANT_ENDED")
+
+
+async def test_a_call_that_is_done_is_answered_though_the_host_stops_meanwhile(monkeypatch: pytest.MonkeyPatch):
+    async with house() as here, wire(here) as ann:
+        run = ToolCalls.run
+
+        async def ran(calls: ToolCalls, exchange: Exchange) -> Answer:
+            answer = await run(calls, exchange)
+            asyncio.get_running_loop().call_soon(exchange.end, Ended.HOST)
+            return answer
+
+        monkeypatch.setattr(ToolCalls, "run", ran)
+        status, body, _ = await call(ann, "modern", "echo")
+        assert (status, body["result"]["structuredContent"]) == (200, {"said": {}})
 
 
 async def test_the_calls_of_other_grants_go_on():
