@@ -58,6 +58,7 @@ from tui.screen_acts import (
     PALETTE,
     REASON,
     RECORDS,
+    REDRAW,
     SCREEN_ACTS,
     SESSIONS,
     THEME,
@@ -227,6 +228,8 @@ class Acting:
             self._propose()
         elif act is COPY:
             self._copy()
+        elif act is REDRAW:
+            self._around.redraw()
         elif act is THEME:
             self._choose_theme(given["theme"])
         elif act is WRITE:

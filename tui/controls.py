@@ -17,6 +17,7 @@ from tui.key_map import KeyMap
 from tui.line_edit import LineEdit
 from tui.line_history import LineHistory
 from tui.moves import Around, Moves
+from tui.screen_acts import REDRAW
 from tui.shown import Shown
 from tui.state import Pane, Place, ScreenState, named
 from tui.typed_lines import TypedLines
@@ -62,6 +63,8 @@ class Controls:
         answers = state.entry is not None or state.question is not None
         if self.keys.kills(key):
             self._acting.looks_only() if state.read_only else self._acting.kill()
+        elif self.keys.redraws(key) and not (state.entry is not None and _is_typed(key, character)):
+            self._acting.do(REDRAW)
         elif quits and not (answers and (meaning(Where.LINE, key) or meaning(Where.QUESTION, key))):
             state.entry = None
             self._acting.ask(quit_question(state))
@@ -224,3 +227,8 @@ class Controls:
             self.complain(f"✗ {closing.refused}")
         else:
             self._acting.ask(close_question(self.state, closing, command, self._clock.now()))
+
+
+def _is_typed(key: str, character: str | None) -> bool:
+    """Whether a key belongs to a line that is being typed."""
+    return meaning(Where.LINE, key) is not None or bool(character and character.isprintable())

@@ -24,6 +24,7 @@ from tui.screen_acts import (
     PALETTE,
     REASON,
     RECORDS,
+    REDRAW,
     SESSIONS,
 )
 from tui.state import Pane, Place, ScreenState
@@ -101,6 +102,10 @@ class KeyMap:
     def kills(self, key: str) -> bool:
         """Whether a key is the kill switch."""
         return key in self._kill_keys
+
+    def redraws(self, key: str) -> bool:
+        """Whether a key paints the screen anew."""
+        return self._keys[REDRAW.name] == key
 
     def act_for(self, key: str, state: ScreenState) -> Act | None:
         """Return the act that a key means here and now; a screen that only looks has none that changes anything."""

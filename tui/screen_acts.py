@@ -49,6 +49,7 @@ THEME: Final = Act(
     arguments=(Argument("theme", Kind.TEXT, "Name of the theme, as tab completes it", required=True),),
     changes=False,
 )
+REDRAW: Final = Act("screen.redraw", "redraw", "Paint the whole screen anew", changes=False, key="ctrl+l")
 
 EDIT: Final = Act(
     "screen.edit", "edit", "Lower a waiting order before it is approved", key="e", when=When.WAITING_ORDER
@@ -65,7 +66,7 @@ SCREEN_ACTS: Final[Mapping[str, Act]] = {
     act.name: act
     for act in (
         EDIT, NAME, REASON, CHOOSE_SCOPES, APPLY, PALETTE, RECORDS, CONNECTIONS, SESSIONS, NOTICES, ALWAYS, COPY, WRITE,
-        THEME,
+        THEME, REDRAW,
     )
 }  # fmt: skip
 OF_PLACES: Final = (EDIT, NAME, REASON, CHOOSE_SCOPES, APPLY)

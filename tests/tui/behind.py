@@ -91,6 +91,9 @@ class Behind:
     def shown_as_text(self, file: str) -> str:
         return ""
 
+    def redraw(self) -> None:
+        pass
+
     def copy(self, text: str) -> None:
         pass
 

@@ -52,7 +52,7 @@ def test_only_unknown_orders_are_offered_to_be_resolved() -> None:
 def test_a_screen_that_only_looks_is_offered_nothing_that_changes() -> None:
     made = state()
     made.read_only = True
-    assert completion("re", made).candidates == ("records",)
+    assert completion("re", made).candidates == ("records", "redraw")
 
 
 async def test_tab_goes_as_far_as_it_is_certain_and_then_through_what_there_is() -> None:

@@ -24,7 +24,7 @@ from tui.key_map import KeyMap
 from tui.records import Record, records_of
 from tui.rows.help_rows import help_rows
 from tui.scope_form import ScopeForm
-from tui.screen_acts import APPLY, KNOWN
+from tui.screen_acts import APPLY, KNOWN, REDRAW
 from tui.shown import Shown
 from tui.state import Pane, Place, ScreenState
 
@@ -87,6 +87,9 @@ class Told:
 
     def shown_as_text(self, file: str) -> str:
         return "text"
+
+    def redraw(self) -> None:
+        self.done.append("redrawn")
 
     def copy(self, text: str) -> None:
         self.done.append("copied")
@@ -193,7 +196,7 @@ def test_while_a_question_is_open_only_its_answers_count_and_the_ways_out() -> N
         rig.state.question = Question("DO", (Span("it?"),), None, painted_at=0.0)
         if rig.press(key):
             found.add(key)
-    assert found <= of_table(Where.QUESTION) | {KILL.key, "ctrl+q"}
+    assert found <= of_table(Where.QUESTION) | {KILL.key, REDRAW.key, "ctrl+q"}
     assert {"y", "n"} <= found
 
 
@@ -204,7 +207,7 @@ def test_while_a_line_is_typed_no_key_does_anything_but_type_or_edit(asks: Asks)
         rig.state.entry = Entry(asks, "X", about="o-1")
         rig.press(key)
         if key not in OF_LINES | {KILL.key, "ctrl+q"}:
-            assert rig.told.done == []
+            assert rig.told.done == (["redrawn"] if key == REDRAW.key else [])
             assert rig.state.entry is not None
             assert rig.state.entry.edit.text == CHARACTERS.get(key, key if len(key) == 1 else "")
 

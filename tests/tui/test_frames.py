@@ -346,6 +346,22 @@ async def test_what_was_cleared_comes_back_once_it_is_trusted_no_longer_also_whe
 
 
 @pytest.mark.parametrize("size", [(80, 24)])
+@pytest.mark.parametrize("before", [(), ("a",), ("colon", "h"), ("o",), ("question_mark",)])
+async def test_a_key_paints_everything_anew_wherever_it_is_pressed_and_does_nothing_else(
+    wire: Wire, size: tuple[int, int], before: tuple[str, ...]
+) -> None:
+    async with seated(busy_face(), size) as seat:
+        await seat.press(*before)
+        state = seat.app.state
+        stood = state.place, state.question, state.entry and state.entry.edit
+        wire._stream.feed("\x1b[2J\x1b[31;44m\x1b[3;9r")
+        await seat.press("ctrl+l")
+        assert (state.place, state.question, state.entry and state.entry.edit) == stood
+        assert wire.cells == drawn(seat)
+        assert seat.sent == []
+
+
+@pytest.mark.parametrize("size", [(80, 24)])
 async def test_over_ssh_what_was_painted_is_trusted_for_longer(
     wire: Wire, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
