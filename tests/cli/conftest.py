@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ class CommandLine:
         self.folder = folder
         self._runner = CliRunner(env={"COCKPIT_DATA_DIR": str(folder), "COCKPIT_CONFIG": ""})
 
-    def __call__(self, *words: str, typed: str | None = None) -> Result:
-        return self._runner.invoke(cockpit, words, input=typed, prog_name="cockpit")
+    def __call__(self, *words: str, typed: str | None = None, environment: Mapping[str, str] | None = None) -> Result:
+        return self._runner.invoke(cockpit, words, input=typed, prog_name="cockpit", env=environment)
 
 
 @pytest.fixture

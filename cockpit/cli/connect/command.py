@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from cockpit.model.text import safe
 from cockpit.operator.act import Command, Done
 from cockpit.operator.acts import STATUS
 from cockpit.settings.mistakes import BadSettings
-from cockpit.settings.where import SOCKET_NAME, Given, data_folder
+from cockpit.settings.where import SOCKET_NAME, Given, config_file, data_folder, default_data_folder
 
 _LONGEST_URL = 512
 
@@ -31,13 +32,14 @@ def run_connect(given: Given, client: str, *, key: str, by_stdio: bool, as_json:
         url = _running(folder)
         runs = bool(url)
         if by_stdio:
-            where = Where("", _program(given, folder))
+            where = Where("", _program(_named(given, folder)))
         else:
             where = Where(url or _by_settings(given), with_key=bool(key))
     except BadSettings as bad:
         return say_mistakes(bad)
     found = guide(client, where)
-    make = f"cockpit key create --name {_quoted(key)} --scope read:market --scope read:account" if key else ""
+    create = ("cockpit", *_named(given, folder), "key", "create", "--name", key)
+    make = shlex.join((*create, "--scope", "read:market", "--scope", "read:account")) if key else ""
     if as_json:
         said = {"client": client, "url": where.url, "command": where.command, "runs": runs, "make_key": make}
         click.echo(json.dumps({**said, **asdict(found)}, indent=2))
@@ -66,18 +68,18 @@ def _by_settings(given: Given) -> str:
     return f"{server.public_url or local_origin(server.host, server.port, scheme)}/mcp"
 
 
-def _program(given: Given, folder: Path) -> tuple[str, ...]:
+def _program(named: tuple[str, ...]) -> tuple[str, ...]:
     """Return what a client starts: with whole paths, because it starts with another folder and another PATH."""
     found = shutil.which("cockpit")
     program = (found,) if found else (sys.executable, "-m", "cockpit")
-    named = ("--data-dir", str(folder)) if given.data_dir or given.config else ()
     return (*program, *named, "stdio")
 
 
-def _quoted(name: str) -> str:
-    import shlex
-
-    return shlex.quote(name)
+def _named(given: Given, folder: Path) -> tuple[str, ...]:
+    """Return the options that lead to this cockpit from anywhere: whoever pastes them has another environment."""
+    file, is_named = config_file(given, os.environ)
+    config = ("--config", str(file)) if is_named else ()
+    return (*config, "--data-dir", str(folder)) if folder != default_data_folder() else config
 
 
 def _in_words(title: str, found: Guide, where: Where, make: str, *, runs: bool) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def test_a_public_address_is_read_from_the_settings(command: CommandLine, tmp_pa
 def test_with_a_key_it_says_how_to_make_it(command: CommandLine) -> None:
     said = command("connect", "codex", "--key", "my bot")
     assert said.exit_code == 0
-    assert "cockpit key create --name 'my bot' --scope read:market" in said.stdout
+    named = f"cockpit --data-dir {command.folder} key create --name 'my bot' --scope read:market"
+    assert named in said.stdout
     assert 'bearer_token_env_var = "COCKPIT_KEY"' in said.stdout
 
 
@@ -50,6 +52,29 @@ def test_by_standard_input_and_output_the_program_is_named_whole(command: Comman
     assert said.exit_code == 0
     assert Path(data["command"][0]).is_absolute()
     assert data["command"][-3:] == ["--data-dir", str(tmp_path), "stdio"]
+
+
+def test_a_cockpit_that_the_environment_leads_to_is_named_to_a_client_that_has_another_environment(
+    command: CommandLine, tmp_path: Path
+) -> None:
+    by_folder = json.loads(command("connect", "cursor", "--stdio", "--json").stdout)
+    assert by_folder["command"][-3:] == ["--data-dir", str(tmp_path), "stdio"]
+    file = tmp_path / "some.toml"
+    file.write_text(f'data_dir = "{tmp_path / "kept"}"\n')
+    environment = {"COCKPIT_CONFIG": str(file), "COCKPIT_DATA_DIR": ""}
+    named = ["--config", str(file), "--data-dir", str(tmp_path / "kept")]
+    by_file = json.loads(command("connect", "cursor", "--stdio", "--json", environment=environment).stdout)
+    assert by_file["command"][-5:] == [*named, "stdio"]
+    with_key = json.loads(command("connect", "cursor", "--key", "bot", "--json", environment=environment).stdout)
+    assert shlex.split(with_key["make_key"])[:7] == ["cockpit", *named, "key", "create"]
+
+
+def test_the_cockpit_of_the_usual_folder_is_not_named(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    said = json.loads(command("connect", "cursor", "--stdio", "--json", environment={"COCKPIT_DATA_DIR": ""}).stdout)
+    assert not [word for word in said["command"] if word in {"--data-dir", "--config"}]
 
 
 def test_a_key_is_of_no_use_by_standard_input_and_output(command: CommandLine) -> None:
