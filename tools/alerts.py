@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from cockpit.desk.alerts import LOOK_EVERY, Alert, Direction, Watched
 from cockpit.desk.gate import Served, slow_down
 from cockpit.desk.messages import EVERY_SECONDS, LONGEST_MESSAGE
-from cockpit.model.identity import Scope
+from cockpit.model.identity import Scope, scope_text
 from cockpit.model.ids import ulid
 from cockpit.model.money import plain
-from cockpit.model.refusals import Refused
+from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from tools.instruments import lower
 from tools.registry import Arguments, Call, Hints, Result, Toolset, tool
@@ -127,10 +127,17 @@ class NewAlert(Arguments):
 )
 async def create_alert(call: Call, asked: NewAlert) -> Served[AlertRow]:
     """Watch a price and fire once it is at or beyond yours: about once a second against what the broker quotes, at once
-    if it is there already. It then tells the operator, and list_alerts shows it as fired; it never places an order. The
-    same alert again is the one that waits already. At most 50 wait at a time (ALERT_LIMIT).
+    if it is there already, never on a price that is frozen or too old to trade on. It then tells the operator, and
+    list_alerts shows it as fired; it never places an order. It takes read:market too. The same alert again is the one
+    that waits already. At most 50 wait at a time (ALERT_LIMIT).
     """
+    held = call.admitted.scopes
+    if Scope.READ_MARKET not in held:
+        raise Refused(refuse("SCOPE_MISSING", tool="create_alert", scope=Scope.READ_MARKET, held=scope_text(held)))
     instrument = await call.market.resolve(asked.symbol)
+    if asked.watched is Watched.LAST and (await call.market.quote(instrument)).last is None:
+        says = "The broker tells no last price of this instrument; watch its bid or ask."
+        raise Refused(refuse("BAD_ARGUMENTS", says, symbol=instrument.symbol, watched=asked.watched))
     rooms, now = call.rooms, call.rooms.clock.now()
     alert = await rooms.alerts.add(
         Alert(

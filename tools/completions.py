@@ -18,6 +18,8 @@ async def _symbols(call: Call, typed: str) -> Sequence[str]:
     """Return symbols that begin with what is typed, then those of instruments that hold it in symbol or name."""
     wanted = typed.strip().upper()
     if not wanted:
+        if Scope.READ_ACCOUNT not in call.admitted.scopes:
+            return ()
         held = await call.connection.ask(call.connection.broker.positions())
         return [one.symbol for one in held if one.quantity][:MOST]
     found = [one.symbol for one in await call.market.search(wanted, MOST)]

@@ -43,7 +43,7 @@ from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
-from cockpit.model.identity import Scope
+from cockpit.model.identity import Scope, effective
 from cockpit.model.networks import Networks
 from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
@@ -186,7 +186,7 @@ async def running(
             # What a kill could not take off the brokers' books before the stop is taken off now.
             tasks.once(decisions.withdrawing.withdraw("start"))
         gate = Gate(counting, connections, switch, budgets, store, clock, feed.publish, shadows.of)
-        alerts = Alerts(store, connections, clock, feed.publish, partial(_may_read_prices, authority))
+        alerts = Alerts(store, connections, clock, feed.publish, partial(_may_read_prices, authority, connections))
         await alerts.load()
         tool_rooms = Rooms(
             orders, switch, budgets, settings.approval, store, clock, alerts, Journal(store, clock),
@@ -347,12 +347,14 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
         yield
 
 
-def _may_read_prices(authority: Authority) -> frozenset[tuple[str, str]]:
+def _may_read_prices(authority: Authority, connections: Connections) -> frozenset[tuple[str, str]]:
     """Return which clients may read prices now, each with its connection."""
     return frozenset(
         (grant.client, grant.connection)
         for grant in authority.grants()
-        if not grant.suspended and Scope.READ_MARKET in grant.scopes
+        if not grant.suspended
+        and (home := connections.get(grant.connection)) is not None
+        and Scope.READ_MARKET in effective(grant, None, home.allowed)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,17 +52,20 @@ class Journal:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._alone = asyncio.Lock()
 
     async def add(self, client: ClientName, connection: str, text: str, symbol: str = "", order_id: str = "") -> Note:
         """Keep a note as one line of harmless text; durable when it returns."""
         now, kept = self._clock.now(), safe(" ".join(text.split()), LONGEST_NOTE)
-        await self._store.commit(
-            [
-                Write(_ADD, (client, connection, to_micros(now), symbol, order_id, kept), expect=1),
-                Write(_MAKE_ROOM, (client, client, NOTES_KEPT)),
-            ]
-        )
-        return (await self.of(client, 1))[0]
+        # The newest note is the one that was just kept only while nobody keeps another.
+        async with self._alone:
+            await self._store.commit(
+                [
+                    Write(_ADD, (client, connection, to_micros(now), symbol, order_id, kept), expect=1),
+                    Write(_MAKE_ROOM, (client, client, NOTES_KEPT)),
+                ]
+            )
+            return (await self.of(client, 1))[0]
 
     async def of(self, client: ClientName, count: int, *, before: int | None = None, symbol: str = "") -> list[Note]:
         """Return a client's newest notes, newest first; ``before`` leaves out that number and newer ones."""

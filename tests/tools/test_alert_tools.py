@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cockpit.desk.alerts import MOST_ARMED, MOST_FIRED, MOST_SYMBOLS, Alert, Alerts, Direction, Watched
+from cockpit.desk import alerts as alerts_module
+from cockpit.desk.alerts import (
+    MOST_ARMED,
+    MOST_FIRED,
+    MOST_SYMBOLS,
+    MOST_TOLD,
+    TOLD_WITHIN,
+    Alert,
+    Alerts,
+    Direction,
+    Watched,
+)
 from cockpit.desk.journal import NOTES_KEPT, Journal
 from cockpit.model.events import Notice
-from cockpit.model.identity import READ_SCOPES, Caller, ClientName, Grant
+from cockpit.model.identity import READ_SCOPES, Caller, ClientName, Grant, Scope
 from cockpit.model.ids import ulid
+from cockpit.model.instruments import Instrument
+from cockpit.model.quotes import DataType, Quote
 from cockpit.model.text import safe
 from cockpit.operator.feed import Feed
+from cockpit.settings.model import ConnectionSettings
 from server.tool_host import DeskTools
 from tests.desk.desks import NOON, Desk, open_desk
 from tests.tools.conftest import Ask, is_harmless, rooms_of
@@ -89,8 +106,8 @@ async def test_an_alert_fires_once_when_its_price_is_there_and_tells_the_operato
     assert (row["state"], row["fired_price"], row["data_type"]) == ("fired", str(price), "simulated")
     assert row["note"] == "buy soon"
     (notice,) = notices(desk)
-    assert notice.text == f"Alert of claude: ALFA ask is {price}, below {price}"
-    assert not notice.client
+    assert notice.text == f"Alert of claude: ALFA ask is {price}, below {price} (simulated, 0.0 s old)"
+    assert (notice.client, notice.bad) == ("claude", False)
 
 
 async def test_what_is_armed_and_what_has_fired_outlives_a_restart(tmp_path: Path) -> None:
@@ -171,6 +188,158 @@ async def test_a_round_asks_for_a_bounded_number_of_prices_and_they_take_turns(d
     assert len(asked) == MOST_SYMBOLS
     await rooms.alerts.look()
     assert len(set(asked)) == 80
+
+
+def _quoting(desk: Desk, change: Callable[[Instrument, Quote], Awaitable[Quote]]) -> None:
+    """Let the broker's quotes go through ``change``."""
+    broker = desk.connections.need("paper").broker
+    real = broker.quote
+
+    async def quote(instrument: Instrument) -> Quote | None:
+        found = await real(instrument)
+        return None if found is None else await change(instrument, found)
+
+    broker.quote = quote  # type: ignore[method-assign]
+
+
+async def test_an_instrument_that_the_brokers_code_fails_on_stops_no_other_alert(
+    desk: Desk, rooms: Rooms, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(instrument: Instrument, quote: Quote) -> Quote:
+        if instrument.symbol == "ALFA":
+            raise ValueError("nobody planned this")
+        return quote
+
+    _quoting(desk, failing)
+    for symbol in ("ALFA", "BRVO"):
+        await ask("create_alert", symbol=symbol, watched="bid", direction="above", price="0.01")
+    for _ in range(3):
+        await rooms.alerts.look()
+    assert [notice.text.split()[3] for notice in notices(desk)] == ["BRVO"]
+    assert [record.levelname for record in caplog.records if "nobody planned" in str(record.exc_info)] == ["ERROR"]
+
+
+async def test_an_instrument_that_is_never_answered_for_holds_up_no_other_alert(
+    desk: Desk, rooms: Rooms, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts_module, "_ANSWER_WITHIN", 0.05)
+
+    async def hanging(instrument: Instrument, quote: Quote) -> Quote:
+        if instrument.symbol == "ALFA":
+            await asyncio.Event().wait()
+        return quote
+
+    _quoting(desk, hanging)
+    tools, cursor = DeskTools(desk.gate, rooms), desk.grants.give("cursor")
+    wanted = {"watched": "bid", "direction": "above", "price": "0.01"}
+    for symbol in ("ALFA", "CHRL"):
+        await ask("create_alert", symbol=symbol, **wanted)
+    await tools.call(cursor, "create_alert", {"symbol": "BRVO", **wanted})
+    for _ in range(2):
+        await rooms.alerts.look()
+    assert {notice.text.split()[3] for notice in notices(desk)} == {"BRVO", "CHRL"}
+
+
+@pytest.mark.parametrize(
+    ("data_type", "age", "fires"),
+    [
+        (DataType.SIMULATED, 5, True),
+        (DataType.DELAYED, 5, True),
+        (DataType.SIMULATED, 6, False),
+        (DataType.FROZEN, 0, False),
+        (DataType.DELAYED_FROZEN, 0, False),
+        (DataType.UNKNOWN, 0, False),
+    ],
+)
+async def test_only_a_price_that_may_be_traded_on_makes_an_alert_fire(
+    desk: Desk, rooms: Rooms, ask: Ask, data_type: DataType, age: int, fires: bool
+) -> None:
+    async def aged(instrument: Instrument, quote: Quote) -> Quote:
+        return replace(quote, as_of=desk.clock.now() - timedelta(seconds=age), data_type=data_type)
+
+    _quoting(desk, aged)
+    await ask("create_alert", symbol="ALFA", watched="ask", direction="above", price=1)
+    await rooms.alerts.look()
+    told = [f"({data_type}, {age}.0 s old)"] if fires else []
+    assert [notice.text[notice.text.index("(") :] for notice in notices(desk)] == told
+
+
+async def test_many_alerts_of_one_client_are_few_notices_and_none_is_left_untold(desk: Desk, rooms: Rooms) -> None:
+    for client in ("claude", "cursor"):
+        desk.grants.give(client)
+    for alert in _alerts(desk, 40, price="1"):
+        await rooms.alerts.add(alert)
+    await rooms.alerts.add(replace(_alerts(desk, 1, "cursor")[0], alert_id="a-cursor"))
+    for _ in range(3):
+        await rooms.alerts.look()
+    own = [notice.text for notice in notices(desk) if notice.client == "claude"]
+    assert len(own) == MOST_TOLD
+    assert own[-1] == f"{40 - MOST_TOLD + 1} more alerts of claude fired"
+    assert len(notices(desk)) == MOST_TOLD + 1
+    await rooms.alerts.add(replace(_alerts(desk, 1)[0], alert_id="a-later", price=Decimal("0.5")))
+    await rooms.alerts.look()
+    assert len(notices(desk)) == MOST_TOLD + 1
+    desk.clock.pass_time(TOLD_WITHIN)
+    await rooms.alerts.look()
+    assert len(notices(desk)) == MOST_TOLD + 2
+
+
+async def test_what_fired_as_the_cockpit_stopped_is_told_once_after_the_next_start(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        rooms = rooms_of(desk)
+        desk.grants.give("claude")
+        await rooms.alerts.add(_alerts(desk, 1)[0])
+        commit = desk.store.commit
+
+        async def stopped(*work: Any) -> Any:
+            await commit(*work)
+            raise asyncio.CancelledError
+
+        desk.store.commit = stopped  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await rooms.alerts.look()
+        desk.store.commit = commit  # type: ignore[method-assign]
+        assert not notices(desk)
+    for told in (1, 0):
+        async with open_desk(tmp_path) as desk:
+            rooms = rooms_of(desk)
+            await rooms.alerts.load()
+            await rooms.alerts.look()
+            assert len(notices(desk)) == told
+
+
+async def test_alerts_on_a_connection_that_a_client_left_leave_it_room_on_its_new_one(tmp_path: Path) -> None:
+    settings = ConnectionSettings(toolsets=("all",))
+    async with open_desk(tmp_path, settings=settings, more={"other": settings}) as desk:
+        rooms, claude = rooms_of(desk), desk.grants.give("claude")
+        for alert in _alerts(desk, MOST_ARMED, price="100000"):
+            await rooms.alerts.add(alert)
+        grant = desk.grants.grants[claude.grant.grant_id]
+        desk.grants.grants[claude.grant.grant_id] = replace(grant, connection="other")
+        asked = {"symbol": "ALFA", "watched": "ask", "direction": "above", "price": 1000}
+        assert (await DeskTools(desk.gate, rooms).call(claude, "create_alert", asked)).refusal is None
+
+
+async def test_an_alert_takes_the_scope_of_prices_too(desk: Desk, rooms: Rooms) -> None:
+    deaf = desk.grants.give("deaf", frozenset({Scope.WRITE_ALERTS}))
+    asked = {"symbol": "ALFA", "watched": "bid", "direction": "above", "price": 1}
+    refusal = (await DeskTools(desk.gate, rooms).call(deaf, "create_alert", asked)).refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.details["scope"]) == ("SCOPE_MISSING", Scope.READ_MARKET)
+
+
+async def test_an_alert_on_a_last_price_that_is_never_told_is_refused(desk: Desk, ask: Ask) -> None:
+    async def without_last(instrument: Instrument, quote: Quote) -> Quote:
+        return replace(quote, last=None)
+
+    _quoting(desk, without_last)
+    assert code(await ask("create_alert", symbol="ALFA", direction="above", price=1)) == "BAD_ARGUMENTS"
+    assert (await ask("create_alert", symbol="ALFA", watched="ask", direction="above", price=1)).refusal is None
+
+
+async def test_notes_that_come_together_are_each_answered_with_their_own(ask: Ask) -> None:
+    answers = await asyncio.gather(*(ask("add_note", text=f"note {number}") for number in range(8)))
+    assert [answer.structured["text"] for answer in answers] == [f"note {number}" for number in range(8)]
 
 
 async def test_a_note_is_kept_as_harmless_text_and_shown_to_its_client_alone(
