@@ -39,6 +39,11 @@ def ends(said: bytes) -> bool:
     return isinstance(body, dict) and "method" not in body and ("result" in body or "error" in body)
 
 
+def ends_well(said: bytes) -> bool:
+    """Whether a message answers the request with a result."""
+    return ends(said) and "result" in orjson.loads(said)
+
+
 def answer_of(status: int, said: bytes, message: Line) -> bytes:
     """Return an answer that isn't a stream as the program reads it: with its id, whatever the cockpit could read of it."""
     assert message.request_id is not None

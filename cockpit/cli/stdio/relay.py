@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import aiohttp
-import orjson
 
-from cockpit.cli.stdio.answers import answer_of, ends, events
+from cockpit.cli.stdio.answers import answer_of, ends, ends_well, events
 from cockpit.cli.stdio.messages import (
     CANCELLED,
     INITIALIZE,
@@ -30,6 +29,7 @@ from cockpit.cli.stdio.messages import (
     read_line,
     refusal_line,
 )
+from cockpit.cli.stdio.session import OF_A_SESSION, SESSION_HEADER, Session
 from cockpit.cli.stdio.streams import MOST_BYTES
 from cockpit.model.refusals import Refusal, refuse
 
@@ -39,10 +39,10 @@ LAST_WORDS_SECONDS: Final = 10.0
 """How long requests may still take once the program has ended its input."""
 _URL: Final = "http://cockpit/mcp"
 _STREAM: Final = "text/event-stream"
-_SESSION: Final = "Mcp-Session-Id"
-_VERSION: Final = "MCP-Protocol-Version"
+_NO_SESSION, _NOT_ALLOWED = 404, 405
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
+_LONGEST_AWAY: Final = 5.0
 
 
 class Writes(Protocol):
@@ -66,7 +66,9 @@ class Relay:
         self._stateless: set[Id] = set()
         self._listens: set[Id] = set()
         self._beside: set[asyncio.Task[None]] = set()
-        self._session: dict[str, str] = {}
+        self._session = Session()
+        self._renewing = asyncio.Lock()
+        self._answered = asyncio.Event()
         self._http: aiohttp.ClientSession | None = None
         self.found = True
         """Whether a cockpit was there when it was last asked."""
@@ -88,9 +90,9 @@ class Relay:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert self._http is not None
-        if self._session:
+        if self._session.headers:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-                async with asyncio.timeout(1), self._http.delete(_URL, headers=self._session):
+                async with asyncio.timeout(1), self._http.delete(_URL, headers=self._session.headers):
                     pass
         await self._http.close()
 
@@ -172,9 +174,16 @@ class Relay:
             await self._out.write(refusal_line(request_id, problem))
 
     async def _asked(self, message: Line) -> AsyncIterator[bytes]:
-        headers = message.headers or dict(self._session)
-        if message.method == INITIALIZE:
-            headers = {}
+        session = self._session
+        used = session.headers
+        if message.method in OF_A_SESSION and not message.headers and SESSION_HEADER in used:
+            async with self._posted(message.body, {**used, "Accept": "application/json"}) as answer:
+                said = await answer.read()
+            if SESSION_HEADER in answer.headers or not await self._renewed(session, used):
+                session.note(message, said)
+                yield answer_of(answer.status, said, message)
+                return
+        headers = {} if message.method == INITIALIZE else message.headers or session.headers
         async with self._posted(message.body, headers) as answer:
             if answer.content_type == _STREAM:
                 async for _, said in events(answer):
@@ -182,7 +191,9 @@ class Relay:
                 return
             said = await answer.read()
             if message.method == INITIALIZE and answer.status == 200:
-                self._agreed(answer, said)
+                self._session = Session()
+                self._session.begin(message.body, answer.headers, said)
+            session.note(message, said)
             yield answer_of(answer.status, said, message)
 
     @contextlib.asynccontextmanager
@@ -194,6 +205,7 @@ class Relay:
             self._lost()
             raise _NoCockpit(await self._why_not()) from error
         self.found = True
+        self._answered.set()
         async with answer:
             yield answer
 
@@ -208,13 +220,21 @@ class Relay:
             self._say(f"cockpit stdio: no cockpit runs on {self._socket.parent}; start one with: cockpit")
         self.found = False
 
-    def _agreed(self, answer: aiohttp.ClientResponse, said: bytes) -> None:
-        """Note what the handshake agreed on; later messages carry it."""
-        result = orjson.loads(said).get("result")
-        version = result.get("protocolVersion") if isinstance(result, dict) else None
-        self._session = {_VERSION: version} if isinstance(version, str) else {}
-        if _SESSION in answer.headers:
-            self._session[_SESSION] = answer.headers[_SESSION]
+    async def _renewed(self, session: Session, dead: dict[str, str]) -> bool:
+        """Begin a session that has ended anew, as the program would if it could know of it; whether there is one now."""
+        async with self._renewing:
+            if session.headers is not dead:
+                return True
+            async with self._posted(session.hello, {}) as answer:
+                said = await answer.read()
+            if answer.status != 200 or not session.renew(answer.headers, said):
+                return False
+            for body in session.to_repeat():
+                async with self._posted(body, session.headers) as answer:
+                    said = await answer.read()
+                if said and not ends_well(said):
+                    session.drop(body)
+            return True
 
     async def _tell(self, message: Line) -> None:
         """Send what isn't answered; that it doesn't come through is told by the next request."""
@@ -222,28 +242,39 @@ class Relay:
 
     async def _told(self, message: Line) -> None:
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, _NoCockpit):
-            async with self._posted(message.body, message.headers or dict(self._session)) as answer:
+            async with self._posted(message.body, message.headers or self._session.headers) as answer:
                 await answer.read()
-            if message.method == INITIALIZED and _SESSION in self._session:
-                self._later(self._listen(dict(self._session)))
+            if message.method == INITIALIZED and SESSION_HEADER in self._session.headers:
+                self._later(self._listen(self._session))
 
-    async def _listen(self, session: dict[str, str]) -> None:
+    async def _listen(self, session: Session) -> None:
         """Keep the session's standing stream open, on which the cockpit says that lists have changed."""
         assert self._http is not None
-        headers, pause = {**session, "Accept": _STREAM}, _FIRST_PAUSE
-        while self._session == session:
+        used, last_event, pause, is_new = session.headers, "", _FIRST_PAUSE, False
+        while self._session is session:
+            headers = {**used, "Accept": _STREAM, **({"Last-Event-ID": last_event} if last_event else {})}
             try:
                 async with self._http.get(_URL, headers=headers) as answer:
-                    if answer.status != 200:
-                        return  # the session has ended; the program begins another one, or goes on without
-                    pause = _FIRST_PAUSE
-                    async for event_id, said in events(answer):
-                        if event_id:
-                            headers["Last-Event-ID"] = event_id
-                        await self._out.write(said)
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            await asyncio.sleep(pause)
+                    if answer.status == 200:
+                        for said in session.missed() if is_new else ():
+                            await self._out.write(said)
+                        pause, is_new = _FIRST_PAUSE, False
+                        async for event_id, said in events(answer):
+                            last_event = event_id or last_event
+                            await self._out.write(said)
+                    elif answer.status == _NOT_ALLOWED:
+                        return  # it has no such streams
+                if answer.status == _NO_SESSION and await self._renewed(session, used):
+                    used, last_event, was_new, is_new = session.headers, "", is_new, True
+                    if not was_new:
+                        continue
+                if answer.status != 200:
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError, _NoCockpit):
+                pause = min(pause * 2, _LONGEST_AWAY)
+            self._answered.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._answered.wait(), pause)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

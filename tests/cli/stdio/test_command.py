@@ -16,7 +16,7 @@ from cockpit.cli.stdio.streams import MOST_BYTES
 from cockpit.model.identity import Scope, Via
 from cockpit.model.refusals import Refusal
 from server import own_user
-from tests.cli.stdio.programs import ON, PATIENCE, act, cockpit, done, program, sdk_client
+from tests.cli.stdio.programs import ON, PATIENCE, Program, act, cockpit, done, program, sdk_client
 
 ERAS = ["legacy", "2026-07-28"]
 HELLO: dict[str, Any] = {
@@ -24,6 +24,24 @@ HELLO: dict[str, Any] = {
     "capabilities": {},
     "clientInfo": {"name": "tester", "version": "1"},
 }
+
+
+LISTS = ("tools", "prompts", "resources")
+
+
+async def heard(one: Program, method: str) -> dict[str, Any]:
+    """Read until that is said."""
+    while (said := await one.read()).get("method") != method:
+        assert "error" not in said
+    return said
+
+
+async def answer(one: Program, request_id: int, method: str, **params: object) -> dict[str, Any]:
+    """Ask, and read until the answer."""
+    said = await one.ask(request_id, method, **params)
+    while said.get("id") != request_id:
+        said = await one.read()
+    return said
 
 
 @pytest.fixture
@@ -171,6 +189,44 @@ async def test_a_program_of_a_session_hears_that_its_tools_changed(folder: Path)
             await done(opened, "client.scopes", client="local", drop=Scope.READ_MARKET)
             await done(opened, "client.scopes", client="local", add=Scope.READ_MARKET)
         assert heard.result()["method"] == "notifications/tools/list_changed"
+
+
+async def test_a_program_of_a_session_is_not_deaf_after_the_cockpit_came_back(folder: Path) -> None:
+    async with program(folder) as one:
+        async with cockpit(folder):
+            await one.ask(1, "initialize", **HELLO)
+            await one.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+            await answer(one, 2, "resources/subscribe", uri="cockpit://quotes/ALFA")
+            await heard(one, "notifications/resources/updated")
+        async with cockpit(folder) as opened:
+            missed = {(await heard(one, f"notifications/{name}/list_changed"))["method"] for name in LISTS}
+            assert len(missed) == len(LISTS)
+            for _ in range(2):  # once because something may have changed, then because it has
+                said = await heard(one, "notifications/resources/updated")
+                assert said["params"]["uri"] == "cockpit://quotes/ALFA"
+            await done(opened, "client.scopes", client="local", drop=Scope.READ_ACCOUNT)
+            await heard(one, "notifications/tools/list_changed")
+            assert "result" in await answer(one, 3, "resources/unsubscribe", uri="cockpit://quotes/ALFA")
+
+
+async def test_a_subscription_right_after_the_cockpit_came_back_is_made(folder: Path) -> None:
+    async with program(folder) as one:
+        async with cockpit(folder):
+            await one.ask(1, "initialize", **HELLO)
+        async with cockpit(folder):
+            assert "result" in await answer(one, 2, "resources/subscribe", uri="cockpit://quotes/ALFA")
+
+
+async def test_a_program_of_a_session_hears_again_once_it_is_enabled_after_a_kill(folder: Path) -> None:
+    async with cockpit(folder) as opened, program(folder) as one:
+        await one.ask(1, "initialize", **HELLO)
+        await one.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        await answer(one, 2, "resources/subscribe", uri="cockpit://quotes/ALFA")
+        await heard(one, "notifications/resources/updated")
+        await done(opened, "kill")
+        await done(opened, "resume")
+        await done(opened, "key.enable", name="local")
+        await heard(one, "notifications/tools/list_changed")
 
 
 async def test_a_program_that_listens_hears_that_its_tools_changed_until_it_calls_that_off(folder: Path) -> None:
