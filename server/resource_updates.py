@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.market import Market
+from cockpit.desk.turns import Turns
 from cockpit.model.identity import Grant, GrantId, Scope
 from cockpit.model.refusals import Refused
 from tools.resources import ORDERS, PORTFOLIO, Place, place_of
@@ -22,6 +23,8 @@ LOOK_EVERY: Final = 1.0
 MOST_ASKED: Final = 50
 """Resources of one connection that one round looks at; where more are watched, they take turns."""
 _ANSWER_WITHIN: Final = 5.0
+_MOST_SILENT: Final = 3
+"""Resources without an answer after which a round leaves a connection alone."""
 
 
 class Streams(Protocol):
@@ -52,7 +55,8 @@ class ResourceUpdates:
         self._book = book
         self._orders_of = orders_of
         self._seen: dict[tuple[str, str], Hashable] = {}
-        self._turn: dict[str, int] = {}
+        self._failing: set[tuple[str, str]] = set()
+        self._turns: defaultdict[str, Turns] = defaultdict(lambda: Turns(MOST_ASKED))
 
     def grant_changed(self, grant_id: GrantId) -> None:
         """End at once what a narrowed grant may not watch any more."""
@@ -67,14 +71,16 @@ class ResourceUpdates:
     async def look(self) -> None:
         """Look once at everything that is watched, and tell those who watch what has changed."""
         watchers: defaultdict[tuple[str, str], list[GrantId]] = defaultdict(list)
+        by_connection: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for grant_id, uris in self._streams.watched().items():
+            grant = self._live(grant_id)
             for name, uri in self._allowed(grant_id, uris):
+                assert grant is not None
                 watchers[name, uri].append(grant_id)
+                by_connection[name][grant.client].add(uri)
         self._seen = {key: value for key, value in self._seen.items() if key in watchers}
-        by_connection: defaultdict[str, list[str]] = defaultdict(list)
-        for name, uri in sorted(watchers):
-            by_connection[name].append(uri)
-        await asyncio.gather(*(self._look_at(name, uris, watchers) for name, uris in by_connection.items()))
+        self._failing.intersection_update(watchers)
+        await asyncio.gather(*(self._look_at(name, wanted, watchers) for name, wanted in by_connection.items()))
 
     def _allowed(self, grant_id: GrantId, uris: Collection[str]) -> list[tuple[str, str]]:
         """Return each resource that a grant watches with its connection; what it may not read any more is ended."""
@@ -95,13 +101,14 @@ class ResourceUpdates:
             self._streams.stop_watching(grant_id, ended)
         return kept
 
-    async def _look_at(self, name: str, uris: list[str], watchers: Mapping[tuple[str, str], list[GrantId]]) -> None:
+    async def _look_at(
+        self, name: str, wanted: Mapping[str, Collection[str]], watchers: Mapping[tuple[str, str], list[GrantId]]
+    ) -> None:
         connection = self._connections.get(name)
         if connection is None:
             return
-        begin = self._turn.get(name, 0) % len(uris)
-        self._turn[name] = begin + MOST_ASKED
-        for uri in [*uris[begin:], *uris[:begin]][:MOST_ASKED]:
+        resting = set[str]()
+        for client, uri in self._turns[name].round({who: sorted(uris) for who, uris in wanted.items()}, resting):
             place = place_of(uri)
             assert place is not None
             try:
@@ -111,8 +118,18 @@ class ResourceUpdates:
                 log.debug("%s: %s can't be read: %s", name, uri, refused.refusal.code)
                 now = refused.refusal.code
             except TimeoutError:
-                log.warning("%s: the broker doesn't answer; who watches its resources waits", name)
-                return
+                log.warning("%s: the broker doesn't answer for %s; who watches it waits", name, uri)
+                resting.add(client)
+                if len(resting) >= _MOST_SILENT:
+                    return
+                continue
+            except Exception:
+                # A client chose the instrument: what the broker's code does with it must not end all other watching.
+                if (name, uri) not in self._failing:
+                    log.exception("%s: %s can't be looked at", name, uri)
+                self._failing.add((name, uri))
+                continue
+            self._failing.discard((name, uri))
             # Whoever has just begun to watch is told once: it may have read before the first look.
             before, self._seen[name, uri] = self._seen.get((name, uri)), now
             if before != now:

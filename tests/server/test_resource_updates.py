@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from cockpit.model.identity import Caller, GrantId, Scope
+from cockpit.model.instruments import Instrument
+from cockpit.model.quotes import Quote
+from server import resource_updates
 from server.resource_updates import MOST_ASKED, ResourceUpdates
 from tests.desk.conftest import desk as desk
 from tests.desk.desks import Desk, market, place
@@ -113,3 +117,62 @@ async def test_a_round_looks_at_a_bounded_number_of_quotes_and_they_take_turns(
     assert len(asked) == MOST_ASKED
     await updates.look()
     assert len(set(asked)) == MOST_ASKED + 20
+
+
+def _quoting(desk: Desk, change: Callable[[Instrument], Awaitable[None]]) -> None:
+    """Let ``change`` come before the broker's quotes."""
+    broker = desk.connections.need("paper").broker
+    real = broker.quote
+
+    async def quote(instrument: Instrument) -> Quote | None:
+        await change(instrument)
+        return await real(instrument)
+
+    broker.quote = quote  # type: ignore[method-assign]
+
+
+async def test_a_resource_that_the_brokers_code_fails_on_ends_no_other_watching(
+    desk: Desk, streams: Watchers, updates: ResourceUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(instrument: Instrument) -> None:
+        if instrument.symbol == "ALFA":
+            raise ValueError("nobody planned this")
+
+    _quoting(desk, failing)
+    mine = desk.grants.give("claude").grant.grant_id
+    streams.by_grant[mine] = {ALFA, "cockpit://quotes/BRVO"}
+    for _ in range(3):
+        await updates.look()
+    assert streams.take() == [(mine, "cockpit://quotes/BRVO")]
+    assert [record.levelname for record in caplog.records if "nobody planned" in str(record.exc_info)] == ["ERROR"]
+
+
+async def test_a_resource_that_is_never_answered_for_holds_up_nobody_else(
+    desk: Desk, streams: Watchers, updates: ResourceUpdates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource_updates, "_ANSWER_WITHIN", 0.05)
+
+    async def hanging(instrument: Instrument) -> None:
+        if instrument.symbol == "ALFA":
+            await asyncio.Event().wait()
+
+    _quoting(desk, hanging)
+    mine, other = (desk.grants.give(name).grant.grant_id for name in ("claude", "cursor"))
+    streams.by_grant[mine] = {ALFA, "cockpit://quotes/CHRL"}
+    streams.by_grant[other] = {"cockpit://quotes/BRVO"}
+    for _ in range(2):
+        await updates.look()
+    assert streams.take() == sorted([(mine, "cockpit://quotes/CHRL"), (other, "cockpit://quotes/BRVO")])
+
+
+async def test_who_watches_little_is_looked_after_in_every_round(
+    desk: Desk, streams: Watchers, updates: ResourceUpdates, claude: Caller
+) -> None:
+    greedy, mine = desk.grants.give("greedy").grant.grant_id, claude.grant.grant_id
+    streams.by_grant[mine] = {ALFA}
+    streams.by_grant[greedy] = {f"cockpit://quotes/AA{number}" for number in range(1600)}
+    for _ in range(5):
+        streams.take()
+        desk.clock.pass_time(600)
+        await updates.look()
+        assert (mine, ALFA) in streams.take()
