@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -16,13 +16,14 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 INTERNAL_ERROR: Final = -32603
 
+CALL: Final = "tools/call"
 CANCELLED: Final = "notifications/cancelled"
 INITIALIZE: Final = "initialize"
 INITIALIZED: Final = "notifications/initialized"
 LISTEN: Final = "subscriptions/listen"
 
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED_BY: Final = {CALL: "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 Id = int | str
@@ -38,6 +39,10 @@ class Line:
     params: Mapping[str, Any]
     version: str
     """The version that the message itself names (2026-07-28); empty where it is one of a session."""
+    has_bad_id: bool = False
+    """Whether it asks with an id that none may have; it is told so."""
+    bad_id: float | None = None
+    """That id, where it is a number."""
 
     @property
     def is_request(self) -> bool:
@@ -70,14 +75,20 @@ def read_line(line: bytes) -> Line | None:
     version = meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
     return Line(
         line,
-        request_id if isinstance(request_id, int | str) and not isinstance(request_id, bool) else None,
+        request_id if _is_id(request_id) else None,
         method if isinstance(method, str) else "",
         params,
         version if isinstance(version, str) else "",
+        has_bad_id=isinstance(method, str) and "id" in body and not _is_id(request_id),
+        bad_id=request_id if isinstance(request_id, float) else None,
     )
 
 
-def error_line(request_id: Id | None, code: int, message: str, data: object = None) -> bytes:
+def _is_id(value: object) -> TypeGuard[Id]:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def error_line(request_id: Id | float | None, code: int, message: str, data: object = None) -> bytes:
     """Write an error of the protocol."""
     error: dict[str, object] = {"code": code, "message": message}
     if data is not None:

@@ -17,6 +17,7 @@ import aiohttp
 
 from cockpit.cli.stdio.answers import answer_of, ends, ends_well, events
 from cockpit.cli.stdio.messages import (
+    CALL,
     CANCELLED,
     INITIALIZE,
     INITIALIZED,
@@ -56,8 +57,13 @@ class Writes(Protocol):
 class Relay:
     """One program's conversation. An async context manager: leaving it ends the conversation, at the cockpit too."""
 
-    def __init__(self, folder_sockets: tuple[Path, Path], out: Writes, say: Callable[[str], None]) -> None:
-        """``folder_sockets`` are the one for clients and the one for commands; ``say`` tells the program's owner."""
+    def __init__(
+        self, folder_sockets: tuple[Path, Path], out: Writes, say: Callable[[str], None], silence_seconds: float = 270.0
+    ) -> None:
+        """``folder_sockets`` are the one for clients and the one for commands; ``say`` tells the program's owner. A
+        cockpit that says nothing for ``silence_seconds``, no sign of life either, isn't waited for any longer.
+        """
+        self._silence_seconds = silence_seconds
         self._socket, self._control = folder_sockets
         self._out = out
         self._say = say
@@ -76,7 +82,7 @@ class Relay:
     async def __aenter__(self) -> Relay:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(os.fspath(self._socket), limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=self._silence_seconds),
             headers={"Content-Type": "application/json", "Accept": f"application/json, {_STREAM}"},
             read_bufsize=2**20,
         )
@@ -112,6 +118,9 @@ class Relay:
         message = read_line(line)
         if message is None:
             await self._out.write(error_line(None, PARSE_ERROR, "A line must be one JSON-RPC message"))
+        elif message.has_bad_id:
+            says = "The id of a request is a string or an integer"
+            await self._out.write(error_line(message.bad_id, INVALID_REQUEST, says))
         elif message.is_request:
             await self._begin(message)
         elif message.method == CANCELLED:
@@ -168,7 +177,9 @@ class Relay:
                     await self._out.write(said)
         except _NoCockpit as lost:
             problem = lost.refusal
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        except TimeoutError:
+            problem = self._silent(message)
+        except (aiohttp.ClientError, OSError, ValueError):
             problem = refuse("FATE_UNKNOWN", "The line to the cockpit broke before an answer came.")
         if not answered and request_id not in self._called_off:
             await self._out.write(refusal_line(request_id, problem))
@@ -214,6 +225,13 @@ class Relay:
         if await _listens(self._control):
             return refuse("STDIO_OFF")
         return refuse("NO_ANSWER", f"No cockpit runs on {self._socket.parent}; start one with: cockpit")
+
+    def _silent(self, message: Line) -> Refusal:
+        """Say that no answer came in time: of a call nobody knows whether it was done."""
+        says = f"The cockpit was silent for {self._silence_seconds:g} seconds"
+        if message.method == CALL:
+            return refuse("FATE_UNKNOWN", f"{says}; look whether it was done before you repeat it.")
+        return refuse("NO_ANSWER", f"{says}.")
 
     def _lost(self) -> None:
         if self.found:

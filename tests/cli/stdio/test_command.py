@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from cockpit.cli.stdio.command import CALL_SECONDS, LONGEST_CALL_SECONDS, call_seconds
 from cockpit.cli.stdio.streams import MOST_BYTES
 from cockpit.model.identity import Scope, Via
 from cockpit.model.refusals import Refusal
+from cockpit.settings.server import ServerSettings
+from cockpit.settings.where import Given
 from server import own_user
 from tests.cli.stdio.programs import ON, PATIENCE, Program, act, cockpit, done, program, sdk_client
 
@@ -324,6 +327,20 @@ async def test_a_key_of_its_name_cannot_be_made(folder: Path) -> None:
         taken = await act(opened, "key.create", name="local", scope="read:market")
         assert isinstance(taken, Refusal)
         assert taken.code == "NAME_TAKEN"
+
+
+def test_it_waits_as_long_as_the_settings_let_a_call_take(tmp_path: Path) -> None:
+    field = ServerSettings.model_fields["call_seconds"]
+    assert field.default == CALL_SECONDS
+    assert LONGEST_CALL_SECONDS in {getattr(bound, "le", None) for bound in field.metadata}
+    file = tmp_path / "some.toml"
+    file.write_text("[server]\ncall_seconds = 12.5\n")
+    given = Given(config=file)
+    assert call_seconds(given, {}) == 12.5
+    assert call_seconds(given, {"COCKPIT_SERVER__CALL_SECONDS": "7"}) == 7
+    assert call_seconds(given, {"COCKPIT_SERVER__CALL_SECONDS": "nan"}) == CALL_SECONDS
+    file.write_text("server = ")
+    assert call_seconds(given, {}) == CALL_SECONDS
 
 
 def _has_ended(pid: int) -> bool:

@@ -53,6 +53,28 @@ def test_what_is_no_object_is_no_message(text: bytes) -> None:
     assert read_line(text) is None
 
 
+@pytest.mark.parametrize(
+    ("body", "bad"),
+    [
+        (b'{"id": 1.5, "method": "x"}', 1.5),
+        (b'{"id": null, "method": "x"}', None),
+        (b'{"id": true, "method": "x"}', None),
+        (b'{"id": [1], "method": "x"}', None),
+    ],
+)
+def test_an_id_that_no_request_may_have_is_told_from_none(body: bytes, bad: float | None) -> None:
+    line = read_line(body)
+    assert line is not None
+    assert (line.has_bad_id, line.bad_id) == (True, bad)
+
+
+@pytest.mark.parametrize("body", [b'{"method": "x"}', b'{"id": null, "error": {}}', b'{"id": 0, "method": "x"}'])
+def test_what_needs_no_id_or_has_a_good_one_is_not_faulted(body: bytes) -> None:
+    line = read_line(body)
+    assert line is not None
+    assert not line.has_bad_id
+
+
 @pytest.mark.parametrize("body", [b'{"id": true, "method": "x"}', b'{"id": 1.5, "method": "x"}', b'{"method": "x"}'])
 def test_a_message_without_a_usable_id_is_no_request(body: bytes) -> None:
     line = read_line(body)

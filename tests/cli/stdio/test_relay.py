@@ -35,7 +35,7 @@ class Written:
 
 
 @asynccontextmanager
-async def relaying(folder: Path, handler: Handler) -> AsyncIterator[tuple[Relay, Written]]:
+async def relaying(folder: Path, handler: Handler, **more: float) -> AsyncIterator[tuple[Relay, Written]]:
     app = web.Application()
     app.router.add_route("*", "/mcp", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
@@ -43,7 +43,7 @@ async def relaying(folder: Path, handler: Handler) -> AsyncIterator[tuple[Relay,
     await web.UnixSite(runner, str(folder / "mcp.sock")).start()
     out = Written()
     try:
-        async with Relay((folder / "mcp.sock", folder / "control.sock"), out, lambda text: None) as relay:
+        async with Relay((folder / "mcp.sock", folder / "control.sock"), out, lambda text: None, **more) as relay:
             yield relay, out
     finally:
         await runner.cleanup()
@@ -182,3 +182,27 @@ async def test_a_session_is_named_in_what_follows_and_ended_at_the_end(tmp_path:
         await out.next()
     named = ("s-1", "2025-11-25")
     assert seen == [("initialize", None, None), ("ping", *named), ("DELETE", *named)]
+
+
+@pytest.mark.parametrize(("method", "code"), [("initialize", "NO_ANSWER"), ("tools/call", "FATE_UNKNOWN")])
+async def test_a_silent_host_is_given_up_on(tmp_path: Path, method: str, code: str) -> None:
+    async def silent(request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    async with relaying(tmp_path, silent, silence_seconds=0.2) as (relay, out):
+        await relay.take(line(1, method, name="get_quote"))
+        said = await out.next()
+        assert (said["id"], said["error"]["data"]["code"]) == (1, code)
+        assert "silent for 0.2 seconds" in said["error"]["message"]
+
+
+@pytest.mark.parametrize("request_id", ["1.5", "null"])
+async def test_a_request_with_an_id_that_none_may_have_is_told_so(tmp_path: Path, request_id: str) -> None:
+    async def unasked(request: web.Request) -> web.StreamResponse:
+        raise AssertionError("nothing is sent on")
+
+    async with relaying(tmp_path, unasked) as (relay, out):
+        await relay.take(f'{{"jsonrpc":"2.0","id":{request_id},"method":"tools/list"}}'.encode())
+        said = await out.next()
+        assert (said["id"], said["error"]["code"]) == (json.loads(request_id), -32600)
