@@ -132,8 +132,10 @@ class ResourceHost(Protocol):
         """Return the templates of further resources, in a fixed order."""
         ...
 
-    def watchable(self, caller: Caller, uri: str) -> bool:
-        """Whether the caller may be told when this resource changes."""
+    async def watchable(self, caller: Caller, uri: str) -> bool | Refusal:
+        """Whether there is such a resource, of whose changes the caller may be told. It is a call like any other: within
+        the budget, and in the audit. Refusals mean what they mean of a tool.
+        """
         ...
 
     async def read(self, caller: Caller, uri: str, talk: Talk) -> Contents | InputRequiredResult | Refusal | None:

@@ -9,6 +9,7 @@ import orjson
 from mcp_types import Resource, ResourceTemplate, TextResourceContents
 
 from cockpit.desk.gate import Admitted, Gate, Rule, Served
+from cockpit.desk.market import Market
 from cockpit.model.identity import Caller
 from cockpit.model.refusals import Refusal
 from server.host import Talk
@@ -18,6 +19,8 @@ from tools.trust import answer_of
 
 READ: Final = "resources/read"
 """What the record calls it."""
+SUBSCRIBE: Final = "resources/subscribe"
+_NOT_THERE: Final = frozenset({"UNKNOWN_TOOL", "INSTRUMENT_UNRESOLVED"})
 _JSON: Final = "application/json"
 
 
@@ -48,10 +51,21 @@ class DeskResources:
             if kind.uri == QUOTE_TEMPLATE and kind.scope in scopes
         ]
 
-    def watchable(self, caller: Caller, uri: str) -> bool:
-        """Whether the caller may be told when this resource changes: whether it may read it now."""
+    async def watchable(self, caller: Caller, uri: str) -> bool | Refusal:
+        """Pass the gate and look whether the caller may read it now, and whether it is there at all."""
         place = place_of(uri)
-        return place is not None and place.kind.scope in self._gate.scopes(caller)
+
+        async def run(admitted: Admitted) -> Served[None]:
+            assert place is not None
+            if place.symbol:
+                await Market(admitted.connection).resolve(place.symbol)
+            return Served(None, symbol=place.symbol)
+
+        rule = None if place is None else Rule(SUBSCRIBE, place.kind.scope)
+        result = await self._gate.run(caller, rule, SUBSCRIBE, {"uri": uri}, run)
+        if isinstance(result, Refusal) and result.code not in _NOT_THERE:
+            return result
+        return not isinstance(result, Refusal)
 
     async def read(
         self, caller: Caller, uri: str, talk: Talk | None = None

@@ -18,7 +18,7 @@ from mcp_types import (
 from server.host import CompletionHost, PromptHost, ResourceHost, ToolHost
 from server.transport.asked import exchange_of
 from server.transport.completions import add_completion
-from server.transport.listening import Listening
+from server.transport.listening import Listening, WatchedBy
 from server.transport.pages import page
 from server.transport.prompts import add_prompts
 from server.transport.resources import add_resources
@@ -62,7 +62,9 @@ class _Kernel(Server[Any]):
         )
 
 
-def build_kernel(host: ToolHost, about: About, listening: Listening, offer: Offer | None = None) -> Server[Any]:
+def build_kernel(
+    host: ToolHost, about: About, listening: Listening, offer: Offer | None = None, watched_by: WatchedBy | None = None
+) -> Server[Any]:
     """Set up the SDK's server. It has no handler for ``tools/call``: that method never reaches it."""
     offer = offer or Offer()
 
@@ -86,7 +88,7 @@ def build_kernel(host: ToolHost, about: About, listening: Listening, offer: Offe
     if offer.prompts is not None:
         add_prompts(kernel, offer.prompts)
     if offer.resources is not None:
-        add_resources(kernel, offer.resources)
+        add_resources(kernel, offer.resources, watched_by or listening.watched_by)
     if offer.completions is not None:
         add_completion(kernel, offer.completions)
     if offer.logs:

@@ -25,7 +25,7 @@ from cockpit.model.refusals import Refusal
 from server.host import ResourceHost
 from server.transport.answering import Denied
 from server.transport.asked import exchange_of
-from server.transport.listening import MOST_WATCHED
+from server.transport.listening import MOST_WATCHED, WatchedBy
 from server.transport.pages import page
 from server.transport.talk import Line
 
@@ -34,8 +34,8 @@ _RESOURCE_NOT_FOUND: Final = -32002
 """Up to 2025-11-25 (resources, "Error Handling"); afterwards it is invalid params."""
 
 
-def add_resources(kernel: Server[Any], host: ResourceHost) -> None:
-    """Let the kernel answer for the resources."""
+def add_resources(kernel: Server[Any], host: ResourceHost, watched_by: WatchedBy) -> None:
+    """Let the kernel answer for the resources. ``watched_by`` tells what a grant watches over all its sessions."""
 
     async def list_resources(ctx: _Context, params: PaginatedRequestParams) -> ListResourcesResult:
         listed = host.listed(exchange_of(ctx).caller)
@@ -65,12 +65,16 @@ def add_resources(kernel: Server[Any], host: ResourceHost) -> None:
         session = exchange.session
         if session is None:
             raise MCPError(INVALID_REQUEST, "Only a session can watch a resource; begin one with initialize")
-        if not host.watchable(exchange.caller, params.uri):
+        found = await host.watchable(exchange.caller, params.uri)
+        if isinstance(found, Refusal):
+            raise Denied(found)
+        if not found:
             raise _not_found(params.uri, modern=False)
-        watched = session.watched = session.watched or set()
+        watched = watched_by(exchange.caller.grant.grant_id)
         if len(watched) >= MOST_WATCHED and params.uri not in watched:
-            raise MCPError(INVALID_REQUEST, f"A session may watch {MOST_WATCHED} resources; stop watching one first")
-        watched.add(params.uri)
+            raise MCPError(INVALID_REQUEST, f"You may watch {MOST_WATCHED} resources; stop watching one first")
+        session.watched = session.watched or set()
+        session.watched.add(params.uri)
         return EmptyResult()
 
     async def unsubscribe(ctx: _Context, params: UnsubscribeRequestParams) -> EmptyResult:

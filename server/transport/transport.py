@@ -81,12 +81,12 @@ class Transport:
         limits, offer = limits or Limits(), offer or Offer()
         self._clock = clock
         self._offer = offer
-        self._listening = Listening(None if offer.resources is None else offer.resources.watchable)
+        self._listening = Listening(None if offer.resources is None else offer.resources.watchable, self._watched_by)
         self._running = Running(limits.ping_seconds, limits.call_seconds)
         self._sessions = Sessions(
             clock, limits.max_sessions, limits.session_idle_seconds, new_session_id, may_ask=asks_clients
         )
-        kernel = build_kernel(host, about, self._listening, offer)
+        kernel = build_kernel(host, about, self._listening, offer, self._watched_by)
         told = None if telemetry is None else telemetry.of
         answering = Answering(self._running, challenge, limits.max_calls_in_flight, told)
         calls, requests = ToolCalls(host, kernel, answering, turned_away), KernelRequests(kernel, answering)
@@ -163,6 +163,11 @@ class Transport:
         for grant_id, uri in self._listening.watched():
             by_grant.setdefault(grant_id, set()).add(uri)
         return by_grant
+
+    def _watched_by(self, grant_id: GrantId) -> set[str]:
+        """Return which resources a grant watches now, over all its sessions and streams."""
+        own = (session.watched or () for session in self._sessions.of(grant_id))
+        return self._listening.watched_by(grant_id).union(*own)
 
     def stop_watching(self, grant_id: GrantId, uris: Collection[str]) -> None:
         """End a grant's watching of resources: of its sessions at once, of its streams with their final result."""

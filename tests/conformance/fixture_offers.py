@@ -99,7 +99,7 @@ class Resources:
     def templates(self, caller: Caller) -> Sequence[ResourceTemplate]:
         return [ResourceTemplate(uri_template="test://template/{id}/data", name="data", description="Data of an id.")]
 
-    def watchable(self, caller: Caller, uri: str) -> bool:
+    async def watchable(self, caller: Caller, uri: str) -> bool:
         return uri == "test://watched-resource"
 
     async def read(self, caller: Caller, uri: str, talk: Talk) -> Contents | None:

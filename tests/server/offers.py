@@ -57,7 +57,7 @@ class FakeResources:
     def templates(self, caller: Caller) -> Sequence[ResourceTemplate]:
         return [ResourceTemplate(uri_template="test://{number}", name="numbers")]
 
-    def watchable(self, caller: Caller, uri: str) -> bool:
+    async def watchable(self, caller: Caller, uri: str) -> bool:
         return uri.startswith("test://") and uri[-1] in "02468"
 
     async def read(self, caller: Caller, uri: str, talk: Talk) -> Contents | Refusal | None:

@@ -114,7 +114,7 @@ def same_server(tools: FakeTools, offered: Offered) -> Server[Any]:
         return EmptyResult()
 
     async def subscribe(_: _Context, params: SubscribeRequestParams) -> EmptyResult:
-        if not offered.resources.watchable(_ANN, params.uri):
+        if not await offered.resources.watchable(_ANN, params.uri):
             raise MCPError(-32002, "Resource not found", {"uri": params.uri})
         return EmptyResult()
 

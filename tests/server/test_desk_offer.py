@@ -103,6 +103,16 @@ async def test_arguments_of_prompts_are_validated(tmp_path: Path) -> None:
         assert codes == {"BAD_ARGUMENTS", "INSTRUMENT_UNRESOLVED"}
 
 
+async def test_who_wants_to_watch_what_is_in_the_audit(tmp_path: Path) -> None:
+    async with whole(tmp_path) as here, opened(here, "bot", READING, "legacy") as client:
+        await client.subscribe_resource("cockpit://quotes/ALFA")
+        for nothing in ("cockpit://quotes/NOPE", "cockpit://nothing"):
+            with pytest.raises(MCPError):
+                await client.subscribe_resource(nothing)
+        codes = [row["code"] for row in await own_calls(client, "resources/subscribe")]
+        assert codes == ["", "INSTRUMENT_UNRESOLVED", "UNKNOWN_TOOL"]
+
+
 async def test_a_session_hears_of_a_changed_order_and_stops_when_its_scope_is_taken_away(tmp_path: Path) -> None:
     heard: asyncio.Queue[Any] = asyncio.Queue()
 

@@ -10,6 +10,7 @@ import pytest
 from cockpit.model.identity import GrantId
 from cockpit.model.refusals import refuse
 from server.host import Completing
+from server.transport.listening import MOST_WATCHED
 from server.transport.pages import PAGE
 from server.transport.transport import Limits
 from tests.server.offers import FakeResources, Offered
@@ -157,13 +158,28 @@ async def test_what_a_session_watches_is_bounded_and_needs_one():
         _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://0"})
         assert body["error"]["code"] == -32600
         session = {"Mcp-Session-Id": await ann.initialize()}
-        for number in range(100):
+        for number in range(MOST_WATCHED):
             _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": f"test://{number}0"}, **session)
             assert body["result"] == {}
         _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://x0"}, **session)
         assert body["error"]["code"] == -32600
         _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://50"}, **session)
         assert body["result"] == {}
+
+
+async def test_what_a_client_watches_is_bounded_over_all_its_sessions_and_streams():
+    async with house(offer=Offered().offer) as here, wire(here) as ann:
+        sessions = [{"Mcp-Session-Id": await ann.initialize()} for _ in range(2)]
+        for number in range(MOST_WATCHED - 1):
+            session = sessions[number % 2]
+            _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": f"test://{number}0"}, **session)
+            assert body["result"] == {}
+        listen = {"notifications": {"resourceSubscriptions": ["test://x2", "test://00", "test://x4"]}}
+        async with ann.modern("subscriptions/listen", listen) as stream:
+            acknowledged = (await next_event(stream))["params"]["notifications"]["resourceSubscriptions"]
+            assert acknowledged == ["test://x2", "test://00"]
+            _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://x4"}, **sessions[0])
+            assert body["error"]["code"] == -32600
 
 
 async def test_a_listen_stream_is_told_only_of_what_it_may_watch_and_asked_for():

@@ -12,10 +12,13 @@ import pytest
 from cockpit.model.identity import Caller, GrantId, Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.quotes import Quote
+from cockpit.model.refusals import Refusal
 from server import resource_updates
+from server.resource_host import DeskResources
 from server.resource_updates import MOST_ASKED, ResourceUpdates
 from tests.desk.conftest import desk as desk
 from tests.desk.desks import Desk, market, place
+from tests.tools.conftest import rooms_of
 
 PORTFOLIO, ORDERS, ALFA = "cockpit://portfolio", "cockpit://orders", "cockpit://quotes/ALFA"
 
@@ -176,3 +179,11 @@ async def test_who_watches_little_is_looked_after_in_every_round(
         desk.clock.pass_time(600)
         await updates.look()
         assert (mine, ALFA) in streams.take()
+
+
+async def test_wanting_to_watch_takes_from_the_budget(desk: Desk, claude: Caller) -> None:
+    resources = DeskResources(desk.gate, rooms_of(desk))
+    answers = [await resources.watchable(claude, ALFA) for _ in range(1000)]
+    assert answers[0] is True
+    assert isinstance(answers[-1], Refusal)
+    assert answers[-1].code == "RATE_LIMITED"
