@@ -233,8 +233,13 @@ class CockpitScreen(Dressed, inherit_bindings=False):
 
     def _refresh_stream(self) -> None:
         if self.state.calls.following:
-            self.query_one("#stream").refresh()
-        self.query_one("#stream-title").refresh()
+            self._refresh_parts("#stream")
+        self._refresh_parts("#stream-title")
+
+    def _refresh_parts(self, names: str) -> None:
+        """Draw parts anew. None is there yet, or any more, while the screen comes or goes."""
+        for part in self.query(names):
+            part.refresh()
 
     def second_passed(self) -> None:
         """Once a second: clock, countdowns, counters, and the open ticket's price."""
@@ -246,8 +251,7 @@ class CockpitScreen(Dressed, inherit_bindings=False):
         """Four times a second: the countdown of the chosen row in its last seconds."""
         chosen = self.state.waiting.chosen
         if chosen is not None and 0 < seconds_left(chosen, self._clock.now()) < _FINE_SECONDS:
-            for part in ("#queue", "#side", "#full", "#prompt"):
-                self.query_one(part).refresh()
+            self._refresh_parts("#queue, #side, #full, #prompt")
 
     def _look_again(self, *, once_more: bool = False) -> None:
         """Keep the ticket in view fresh: the open one, or beside the queue that of the chosen order."""
@@ -318,7 +322,7 @@ class CockpitScreen(Dressed, inherit_bindings=False):
             if (self.state.waiting.chosen_key, self.state.calls.chosen) != before:
                 self._look_again()
             self.repaint()
-            self.query_one("#stream").refresh()
+            self._refresh_parts("#stream")
         elif isinstance(event, events.Paste) and not event.is_forwarded:
             self.controls.paste(event.text)
             self.repaint()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 _SETTINGS = "[budget]\ncalls_per_second = 10000\nburst = 100000\norders_per_minute = 10000\norder_burst = 1000\n"
 _OURS = re.compile(
-    r"\x1b\[[0-9;]*[mHJK]"
+    r"\x1b\[[0-9;]*[mHJK]|\x1b\[(?:\d+;\d+)?r|\x1bD|\x1b\(B\x0f"
     r"|\x1b\[\?[0-9;]+[hl]|\x1b\[\?[0-9;]+\$p|\x1b\[\?u|\x1b\[[<>=][0-9;]*u|\x1b\[>4;[0-9]m|\x1b\[c|\x1b\[>[0-9]*q"
     r"|\x1b\[2[23];0t|\x1b\[1[468]t"
     r"|\x1b\]0;(?:\(\d+\) )?cockpit[ \d:]*\x07"

@@ -142,6 +142,14 @@ class Operator:
         self.hands.sent += 1
         return screen
 
+    async def _see_another(self, before: str) -> None:
+        """Look until a move is on the screen: what comes onto it between a look and a key would not be kept."""
+        end = time.monotonic() + 0.2
+        was = _UNDER_CURSOR.findall(before)
+        while time.monotonic() < end:
+            if _UNDER_CURSOR.findall(await asyncio.to_thread(self._tmux.screen)) != was:
+                return
+
     async def work(self, seconds: float) -> None:
         """Deny, approve and move, now calmly, now as fast as tmux takes keys."""
         end = time.monotonic() + seconds
@@ -153,7 +161,9 @@ class Operator:
                     await self.press("d")
                 case "deny fast":
                     for key in self._dice.choice(("dd", "jd", "kd", "Gjd")):
-                        await self.press(key)
+                        before = await self.press(key)
+                        if key != "d":
+                            await self._see_another(before)
                 case "approve":
                     if _UNDER_CURSOR.search(await self.press("a")):
                         await asyncio.sleep(0.7)

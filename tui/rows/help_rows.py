@@ -9,8 +9,8 @@ from tui.fixed_keys import FIXED, Where
 from tui.key_map import KeyMap
 from tui.screen_acts import KNOWN
 
-_TIED = "\u00a0"
-"""Keeps the words of a command in one row."""
+_TIED = "_"
+"""Keeps the words of a command in one row; no command has it."""
 
 
 def help_rows(keys: KeyMap, width: int) -> list[Line]:
