@@ -116,7 +116,7 @@ async def test_the_operators_day(tmux: Tmux, tmp_path: Path) -> None:
     # The palette, a key of the operator's own, and a line that the next screen recalls.
     tmux.keys("C-p")
     await tmux.wait("FIND")
-    tmux.type("red")
+    tmux.type("redu")
     await tmux.wait("▸ reduce")
     tmux.keys("Escape")
     await tmux.wait_gone("FIND")
