@@ -95,7 +95,7 @@ def _quoted(rules: Rules, state: State, event: Quoted) -> Step:
         if seen is not None and seen.touch.at == touch.at and not seen.gone:
             continue  # the same moment again brings no new liquidity
         turn.show(touch)
-        meet(turn, touch, session=event.session)
+        meet(turn, touch, None if seen is None else seen.touch, session=event.session)
     return Step(turn.state(), turn.facts, turn.changed)
 
 

@@ -1,7 +1,8 @@
 """How orders meet a price: who is reached, in which order, and at what each is filled.
 
-A taker gets the touch up to what it shows; the rest of a market order is filled some ticks beyond. A resting limit
-order gets its limit. A stop takes once the side it would trade at touches it, so a gap beyond it is filled at the
+A taker gets the touch up to what it shows; the rest of a market order is filled some ticks beyond. A limit order that
+the market comes to gets its limit; one that the market stood within all along, such as the rest of a taker, gets the
+worse of the two quotes. A stop takes once the side it would trade at touches it, so a gap beyond it is filled at the
 market. Inside a recorded bar prices move without gaps: a stop or a limit that is passed is filled where it stood.
 """
 
@@ -35,8 +36,8 @@ def arrive(turn: Turn, order: PaperOrder, *, session: bool) -> None:
         cancel(turn, rest, f"{rest.request.time_in_force.upper()}: the rest found nothing to trade with")
 
 
-def meet(turn: Turn, touch: Touch, *, session: bool) -> None:
-    """Let everything that rests meet a new quote: limits by price and age, then stops by age."""
+def meet(turn: Turn, touch: Touch, before: Touch | None, *, session: bool) -> None:
+    """Let everything that rests meet a new quote, after the one before: limits by price and age, then stops by age."""
     resting = [
         order for order in turn.open.values() if order.request.symbol == touch.symbol and _can_trade(order, session)
     ]
@@ -48,7 +49,7 @@ def meet(turn: Turn, touch: Touch, *, session: bool) -> None:
     for order in sorted(reached, key=_priority):
         now = turn.open.get(order.reference)  # a fill before it may have cancelled or shrunk it
         if now is not None:
-            _rest(turn, now, touch)
+            _rest(turn, now, touch, before)
     for order in resting:
         now = turn.open.get(order.reference)
         if now is not None and now.waits_for_stop:
@@ -69,24 +70,27 @@ def _priority(order: PaperOrder) -> tuple[bool, Decimal, int]:
     return limit is not None, -order.request.side.sign * (limit or ZERO), order.rank
 
 
-def _rest(turn: Turn, order: PaperOrder, touch: Touch) -> None:
+def _rest(turn: Turn, order: PaperOrder, touch: Touch, before: Touch | None) -> None:
     limit, side = order.request.limit_price, order.request.side
     if limit is None:
         _take(turn, order, touch, touch.price(side))
         return
     quantity = min(order.left, turn.available(touch.symbol, side))
     if quantity > ZERO:
-        trade(turn, order, quantity, _resting_price(touch, side, limit))
+        trade(turn, order, quantity, _resting_price(touch, before, side, limit))
 
 
-def _resting_price(touch: Touch, side: Side, limit: Decimal) -> Decimal:
+def _resting_price(touch: Touch, before: Touch | None, side: Side, limit: Decimal) -> Decimal:
+    price = touch.price(side)
     if touch.low is None:
-        return limit
-    if touch.came_from is None:
-        return touch.price(side)
+        came_from = limit if before is None else before.price(side)
+    else:
+        came_from = touch.came_from
+    if came_from is None:
+        return price
     worst = max if side is Side.BUY else min
     better = min if side is Side.BUY else max
-    return better(limit, worst(touch.came_from, touch.price(side)))
+    return better(limit, worst(came_from, price))
 
 
 def _follow(turn: Turn, order: PaperOrder, touch: Touch, *, passing: bool) -> None:

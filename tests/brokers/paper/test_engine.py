@@ -74,6 +74,25 @@ def test_a_limit_order_takes_at_the_touch_and_rests_at_its_limit(scene: Scene) -
     assert scene.fills("a")[1] == ("50", "20.05")
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "paid"), [("20.00", "20.01", "20.01"), ("20.02", "20.03", "20.03"), ("19.97", "19.98", "20.01")]
+)
+def test_the_rest_of_a_taker_pays_what_the_market_asks_and_not_its_limit(
+    scene: Scene, bid: str, ask: str, paid: str
+) -> None:
+    scene.submit("a", buy("150", "900.00"))
+    assert scene.fills("a") == [("100", "20.01")]
+    scene.quote(bid, ask)
+    assert scene.fills("a")[1] == ("50", paid)
+
+
+def test_the_rest_of_a_sale_gets_the_lower_of_both_bids(scene: Scene) -> None:
+    scene.submit("a", sell("150", "0.01"))
+    assert scene.fills("a") == [("100", "19.99")]
+    scene.quote("20.10", "20.12")
+    assert scene.fills("a")[1] == ("50", "19.99")
+
+
 def test_the_better_price_goes_first_and_then_the_older_order(scene: Scene) -> None:
     for reference, limit in (("late", "19.90"), ("later", "19.90"), ("best", "19.95")):
         scene.submit(reference, buy("60", limit))
@@ -93,7 +112,7 @@ def test_less_quantity_keeps_the_place_and_a_new_price_loses_it(scene: Scene) ->
     scene.replace("b", buy("60", "19.80"))
     scene.replace("b", buy("60", "19.90"))
     scene.quote("19.80", "19.85", ask_size="60")
-    assert scene.fills("c") == [("60", "19.90")]
+    assert scene.fills("c") == [("60", "19.85")]
     assert scene.fills("b") == []
 
 

@@ -135,7 +135,7 @@ def test_at_the_opening_a_market_order_that_waited_comes_before_every_limit(scen
     scene.session = True
     scene.quote("20.00", "20.02")
     assert scene.fills("market") == [("80", "20.02")]
-    assert scene.fills("limit") == [("20", "25.00")]
+    assert scene.fills("limit") == [("20", "20.02")]
 
 
 def test_an_order_that_says_nothing_of_the_session_trades_in_it(scene: Scene) -> None:

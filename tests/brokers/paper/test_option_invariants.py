@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cockpit.brokers.paper.book import State
@@ -84,6 +84,11 @@ def test_cash_and_cost_are_what_was_put_in_and_settled_less_the_fees(
 
 @whatever
 @given(wishes)
+@example(
+    [("ALFA", Side.BUY, 1, None)] * 7
+    + [("ALFA", Side.BUY, 3, "900"), ("ALFA", Side.BUY, 1, None), ("ALFA", Side.BUY, 1, None)]
+    + [("ALFA", Side.SELL, 3, "0.01"), ("ALFA", Side.BUY, 1, None)]
+)
 def test_after_the_expiry_no_option_is_left_in_the_account(wanted: list[tuple[str, Side, int, str | None]]) -> None:
     _, state = lived(wanted)[-1]
     assert not any(read_option(symbol) for symbol in (*state.holdings, *state.shown))

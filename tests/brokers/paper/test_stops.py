@@ -69,7 +69,7 @@ def test_a_stop_limit_takes_the_touch_when_it_is_armed_within_its_limit(scene: S
     scene.quote("20.12", "20.15")
     assert scene.fills("a") == [("100", "20.15")]
     scene.quote("20.17", "20.19", ask_size="30")
-    assert scene.fills("a")[1:] == [("30", "20.20")]
+    assert scene.fills("a")[1:] == [("30", "20.19")]
 
 
 def test_resting_limits_come_before_stops_and_older_stops_before_younger(scene: Scene) -> None:
@@ -242,4 +242,4 @@ def test_where_there_is_no_price_any_more_nothing_is_taken_and_nothing_trades(sc
     scene.replace("a", buy("10", "20.50"))
     assert scene.fills("a") == []
     scene.quote("20.40", "20.42")
-    assert scene.fills("a") == [("10", "20.50")]
+    assert scene.fills("a") == [("10", "20.42")]
