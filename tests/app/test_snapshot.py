@@ -10,7 +10,7 @@ import pytest
 from cockpit.model.events import Notice
 from cockpit.model.text import safe
 from cockpit.operator.feed import Feed
-from tests.app.test_wiring import call, cockpit, done
+from tests.app.opened import call, cockpit, done
 
 
 async def test_limits_tell_what_is_used_of_each_connection_and_each_client(tmp_path: Path) -> None:

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
-from cockpit.app.wiring import Cockpit, running
+from cockpit.app.wiring import running
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refusal
 from cockpit.model.trading import TradingState
-from cockpit.operator.act import Answer, Command, Done
+from cockpit.operator.act import Command, Done
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
 from server.listener import bind
-
-
-@asynccontextmanager
-async def cockpit(folder: Path, config: Path | None = None) -> AsyncIterator[Cockpit]:
-    settings = load(Given(data_dir=folder, port=0, config=config, ignore_file=config is None), {})
-    taken = bind("127.0.0.1", 0)
-    try:
-        async with running(settings, taken, SystemClock(), asyncio.Event()) as opened:
-            yield opened
-    finally:
-        taken.close()
-
-
-async def act(opened: Cockpit, act_name: str, /, **arguments: str) -> Answer:
-    return await opened.face.run(Command(act_name, arguments))
-
-
-async def done(opened: Cockpit, act_name: str, /, **arguments: str) -> Any:
-    answer = await act(opened, act_name, **arguments)
-    assert isinstance(answer, Done), answer
-    return answer.data
-
-
-async def call(opened: Cockpit, key: str, tool: str, **arguments: Any) -> int:
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
-    headers = {"Authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(headers=headers) as outside, outside.post(opened.url, json=body) as answer:
-        return answer.status
+from tests.app.opened import act, call, cockpit, done
 
 
 async def test_a_kill_on_a_read_only_disk_still_ends_every_authority(

@@ -25,14 +25,13 @@ from cockpit.operator.view import (
     Counters,
     HeldBalances,
     HeldPosition,
-    LimitUse,
     OrderTicket,
     PendingClient,
     PendingOrder,
     PresenceView,
     Snapshot,
 )
-from tests.tui.fake_face import NOW, FakeFace, client, client_ticket, connection, order
+from tests.tui.fake_face import NOW, FakeFace, client, client_ticket, connection, limit, order
 
 CODE = "KWMRTB"
 _READS = (Scope.READ_MARKET, Scope.READ_ACCOUNT, Scope.READ_ORDERS)
@@ -166,21 +165,17 @@ def _balances() -> HeldBalances:
     )
 
 
-def _use(who: str, name: str, used: str, most: str, symbol: str = "") -> LimitUse:
-    return LimitUse("paper", ClientName(who), name, Decimal(most), Decimal(used), symbol)
-
-
 _LIMITS = (
-    _use("", "connection_daily_orders", "18", "60"),
-    _use("", "connection_daily_notional", "41230", "100000"),
-    _use("", "max_open_orders", "5", "20"),
-    _use("", "max_daily_loss", "310.20", "5000"),
-    _use("", "max_drawdown", "1420.50", "20052"),
-    _use("", "max_position", "60", "500", "LIMA"),
-    _use("claude", "max_daily_orders", "11", "40"),
-    _use("claude", "max_daily_notional", "27870", "50000"),
-    _use("codex-cli", "max_daily_orders", "7", "20"),
-    _use("codex-cli", "max_daily_notional", "17360", "20000"),
+    limit("", "connection_daily_orders", "18", "60"),
+    limit("", "connection_daily_notional", "41230", "100000"),
+    limit("", "max_open_orders", "5", "20"),
+    limit("", "max_daily_loss", "310.20", "5000"),
+    limit("", "max_drawdown", "1420.50", "20052"),
+    limit("", "max_position", "60", "500", "LIMA"),
+    limit("claude", "max_daily_orders", "11", "40"),
+    limit("claude", "max_daily_notional", "27870", "50000"),
+    limit("codex-cli", "max_daily_orders", "7", "20"),
+    limit("codex-cli", "max_daily_notional", "17360", "20000"),
 )
 
 

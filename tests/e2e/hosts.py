@@ -20,8 +20,10 @@ from mcp.client import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientMetadata
 from pydantic import AnyUrl
+
+from tests.sdk import MemoryStorage
 
 COMMAND = (sys.executable, "-m", "cockpit")
 CALLBACK = "http://127.0.0.1:43999/callback"
@@ -106,26 +108,6 @@ async def host(
             with suppress(ProcessLookupError):
                 running.process.kill()
             await running.process.wait()
-
-
-class MemoryStorage:
-    """Where the SDK's client keeps its registration and tokens."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-        self.client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
 
 
 class Outsider:

@@ -6,34 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from pydantic import AnyUrl
 
 from tests.oauth.house import House, wait_of
 from tests.oauth.internet import Internet
+from tests.sdk import MemoryStorage
 
 
-class Kept:
-    """What the client remembers."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-        self.client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
-
-
-def sdk(house: House, kept: Kept, locations: list[str], document: str | None = None) -> OAuthClientProvider:
+def sdk(house: House, kept: MemoryStorage, locations: list[str], document: str | None = None) -> OAuthClientProvider:
     """Make the SDK's client, with a browser whose operator lets everybody in."""
 
     async def browser(url: str) -> None:
@@ -61,7 +42,7 @@ async def test_the_sdk_is_known_by_its_document_and_registers_nowhere(connected:
         document,
         {"client_id": document, "client_name": "Claude", "redirect_uris": ["http://localhost:3030/callback"]},
     )
-    kept, locations = Kept(), list[str]()
+    kept, locations = MemoryStorage(), list[str]()
     async with httpx2.AsyncClient(auth=sdk(connected, kept, locations, document)) as client:
         answer = await client.post(connected.config.resource)
     assert (answer.status_code, answer.json()) == (200, {"client": "Claude"})
@@ -72,7 +53,7 @@ async def test_the_sdk_is_known_by_its_document_and_registers_nowhere(connected:
 
 
 async def test_the_sdk_finds_its_way_in_and_stays_in(house: House) -> None:
-    kept, locations = Kept(), list[str]()
+    kept, locations = MemoryStorage(), list[str]()
     auth = sdk(house, kept, locations)
     async with httpx2.AsyncClient(auth=auth) as client:
         answer = await client.post(house.config.resource)

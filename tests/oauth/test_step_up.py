@@ -14,7 +14,7 @@ from pydantic import AnyUrl
 
 from cockpit.model.identity import Scope
 from tests.oauth.house import query_of, tokens_of, wait_of
-from tests.oauth.test_sdk_client import Kept
+from tests.sdk import MemoryStorage
 from tests.security.site import READS, TRADES, Site, open_site
 
 ORDER = {"symbol": "ALFA", "side": "buy", "quantity": 1, "order_type": "market", "idempotency_key": "one-order-0001"}
@@ -84,7 +84,7 @@ async def test_a_key_a_minted_token_and_a_service_get_a_tool_error_because_no_lo
 
 async def test_the_sdk_steps_up_with_all_it_had_and_places_its_order(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
-        kept, locations, granted = Kept(), [], [READS, READS | {Scope.WRITE_ORDERS}]
+        kept, locations, granted = MemoryStorage(), [], [READS, READS | {Scope.WRITE_ORDERS}]
 
         async def browser(url: str) -> None:
             page = await site.get(url)

@@ -15,12 +15,8 @@ from typing import Any
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from cockpit.app.wiring import Cockpit, running
-from cockpit.model.clock import SystemClock
-from cockpit.operator.act import Answer, Command, Done
-from cockpit.settings.load import load
-from cockpit.settings.where import Given
-from server.listener import bind
+from cockpit.app.wiring import Cockpit
+from tests.app import opened
 
 ON = "[stdio]\nenabled = true\n"
 PATIENCE = 30.0
@@ -28,25 +24,11 @@ PATIENCE = 30.0
 
 @asynccontextmanager
 async def cockpit(folder: Path, settings: str = ON) -> AsyncIterator[Cockpit]:
+    """Open a cockpit whose settings file says that; local clients may come in unless it says otherwise."""
     config = folder.parent / "cockpit.toml"
     config.write_text(settings)
-    loaded = load(Given(data_dir=folder, port=0, config=config), {})
-    taken = bind("127.0.0.1", 0)
-    try:
-        async with running(loaded, taken, SystemClock(), asyncio.Event()) as opened:
-            yield opened
-    finally:
-        taken.close()
-
-
-async def act(opened: Cockpit, act_name: str, /, **arguments: str) -> Answer:
-    return await opened.face.run(Command(act_name, arguments))
-
-
-async def done(opened: Cockpit, act_name: str, /, **arguments: str) -> Any:
-    answer = await act(opened, act_name, **arguments)
-    assert isinstance(answer, Done), answer
-    return answer.data
+    async with opened.cockpit(folder, config) as running:
+        yield running
 
 
 def environment() -> dict[str, str]:

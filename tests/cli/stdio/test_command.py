@@ -19,7 +19,8 @@ from cockpit.model.refusals import Refusal
 from cockpit.settings.server import ServerSettings
 from cockpit.settings.where import Given
 from server import own_user
-from tests.cli.stdio.programs import ON, PATIENCE, Program, act, cockpit, done, program, sdk_client
+from tests.app.opened import act, done
+from tests.cli.stdio.programs import ON, PATIENCE, Program, cockpit, program, sdk_client
 
 ERAS = ["legacy", "2026-07-28"]
 HELLO: dict[str, Any] = {
