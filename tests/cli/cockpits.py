@@ -48,6 +48,15 @@ class TalkingCockpit:
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         return self.client
 
+    def attached(self) -> None:
+        pass
+
+    def detached(self) -> None:
+        pass
+
+    def touched(self) -> None:
+        pass
+
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with ControlSocket(self.folder / "control.sock", self):
