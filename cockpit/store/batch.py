@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from cockpit.store.audit import Draft, void
-from cockpit.store.chain import Head, Sealer, link
+from cockpit.store.chain import Head, Row, Sealer, link
 from cockpit.store.connection import is_store_fault
 from cockpit.store.writes import Write, WriteConflict
 
@@ -18,8 +19,12 @@ HEAD: Final = "audit_head"
 """The row of table meta that holds the signed head of the chain."""
 _INSERT: Final = (
     "INSERT INTO audit (number, at, kind, client, tool, outcome, code, symbol, order_id, grant_id, duration_us,"
-    " detail, digest, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " detail, digest, hash) VALUES "
 )
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TOGETHER: Final = tuple((rows, _INSERT + ", ".join([_ROW] * rows)) for rows in (64, 32, 16, 8, 4, 2, 1))
+"""How many rows one statement takes. Each step of a statement gives up the interpreter's lock and has to get it back
+from the loop's thread, which costs both more than the row itself."""
 _SAVE_HEAD: Final = (
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
@@ -70,7 +75,7 @@ def write_batch(connection: sqlite3.Connection, units: Sequence[Unit], head: Hea
                 drafts.extend(void(each, why) for each in unit.drafts)
         if drafts:
             rows, head = link(drafts, head, sealer)
-            connection.executemany(_INSERT, rows)
+            _insert(connection, rows)
             connection.execute(_SAVE_HEAD, (HEAD, sealer.sign(head)))
         connection.execute("COMMIT")
     except BaseException:
@@ -79,6 +84,14 @@ def write_batch(connection: sqlite3.Connection, units: Sequence[Unit], head: Hea
             connection.execute("ROLLBACK")
         raise
     return Written(head, failures)
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    place = 0
+    for count, statement in _TOGETHER:
+        while len(rows) - place >= count:
+            connection.execute(statement, tuple(chain.from_iterable(rows[place : place + count])))
+            place += count
 
 
 def load_head(connection: sqlite3.Connection) -> bytes | None:

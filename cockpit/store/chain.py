@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,18 +41,17 @@ class Sealer:
     older copy of the whole folder verifies.
     """
 
-    __slots__ = ("_archive_key", "_box", "_digest_key", "_head_key", "_start_key")
+    __slots__ = ("_archive_key", "_box", "_digest", "_head_key", "_start_key")
 
     def __init__(self, secret: bytes) -> None:
         self._box = AESGCM(_derive(secret, b"detail"))
-        self._digest_key = _derive(secret, b"digest")
+        self._digest = hmac.new(_derive(secret, b"digest"), digestmod="sha256")
         self._head_key = _derive(secret, b"head")
         self._start_key = _derive(secret, b"start")
         self._archive_key = _derive(secret, b"archive")
 
-    def seal(self, detail: bytes, clear: bytes) -> bytes:
-        """Encrypt a detail and bind it to the clear columns of its own record; nonce first."""
-        nonce = os.urandom(_NONCE_BYTES)
+    def seal(self, nonce: bytes, detail: bytes, clear: bytes) -> bytes:
+        """Encrypt a detail and bind it to the clear columns of its own record; nonce first. A nonce serves once."""
         return nonce + self._box.encrypt(nonce, detail, clear)
 
     def open(self, sealed: bytes, clear: bytes) -> bytes | None:
@@ -64,7 +63,9 @@ class Sealer:
 
     def digest(self, detail: bytes) -> bytes:
         """Return the keyed digest of a detail: equal details can be told without being read."""
-        return hmac.digest(self._digest_key, detail, "sha256")
+        keyed = self._digest.copy()  # keeps the interpreter's lock, which `hmac.digest` gives up at each call
+        keyed.update(detail)
+        return keyed.digest()
 
     def sign(self, head: Head) -> bytes:
         """Return a head as it is stored: number, hash, and their HMAC."""
@@ -92,13 +93,14 @@ def new_audit_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def link(drafts: Iterable[Draft], head: Head, sealer: Sealer) -> tuple[list[Row], Head]:
+def link(drafts: Sequence[Draft], head: Head, sealer: Sealer) -> tuple[list[Row], Head]:
     """Seal drafts and hang them on the chain; return their rows and the new head."""
     rows: list[Row] = []
     number, last = head.number, head.hash
-    for each in drafts:
+    nonces = os.urandom(_NONCE_BYTES * len(drafts))
+    for place, each in enumerate(drafts):
         clear = clear_bytes(each.clear)
-        sealed = sealer.seal(each.detail, clear)
+        sealed = sealer.seal(nonces[place * _NONCE_BYTES : (place + 1) * _NONCE_BYTES], each.detail, clear)
         digest = sealer.digest(each.detail)
         number, last = each.number, next_hash(last, clear, digest, sealed)
         rows.append((*each.clear, sealed, digest, last))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,9 +15,9 @@ from tests.store.conftest import NOON
 SEALER = Sealer(b"k" * 32)
 
 
-@given(st.binary(max_size=200), st.binary(max_size=50))
-def test_a_sealed_detail_opens_only_for_its_own_record_and_key(detail: bytes, clear: bytes) -> None:
-    sealed = SEALER.seal(detail, clear)
+@given(st.binary(min_size=12, max_size=12), st.binary(max_size=200), st.binary(max_size=50))
+def test_a_sealed_detail_opens_only_for_its_own_record_and_key(nonce: bytes, detail: bytes, clear: bytes) -> None:
+    sealed = SEALER.seal(nonce, detail, clear)
     assert SEALER.open(sealed, clear) == detail
     assert SEALER.open(sealed, clear + b"x") is None
     assert Sealer(new_audit_key()).open(sealed, clear) is None
@@ -26,8 +29,18 @@ def test_bytes_that_were_never_sealed_do_not_open(junk: bytes) -> None:
 
 
 def test_the_same_detail_is_never_sealed_alike_but_digested_alike() -> None:
-    assert SEALER.seal(b"x", b"") != SEALER.seal(b"x", b"")
-    assert SEALER.digest(b"x") == SEALER.digest(b"x") != Sealer(b"j" * 32).digest(b"x")
+    same = draft(AuditEntry(NOON, "call", detail={"symbol": "ALFA"}), 1)
+    batches = [link([same] * 100, Head(), SEALER)[0] for _ in range(2)]
+    rows = [row for rows in batches for row in rows]
+    assert len({row[11][:12] for row in rows}) == 200, "a nonce may serve once alone"
+    assert len({row[11] for row in rows}) == 200
+    assert {row[12] for row in rows} == {SEALER.digest(same.detail)} != {Sealer(b"j" * 32).digest(same.detail)}
+
+
+@given(st.binary(max_size=5000))
+def test_the_digest_is_the_hmac_of_the_detail_however_often_the_key_is_used(detail: bytes) -> None:
+    key = HKDF(SHA256(), 32, salt=None, info=b"cockpit audit digest").derive(b"k" * 32)
+    assert SEALER.digest(detail) == SEALER.digest(detail) == hmac.digest(key, detail, "sha256")
 
 
 @given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32), st.integers(0, 71))
