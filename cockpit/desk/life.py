@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from cockpit.model.money import ZERO
@@ -83,6 +84,11 @@ def applied(order: Order, fact: BrokerFact, at: datetime) -> Order:
     if state in DONE:
         return _changed(order, at, state=state, reason=reason, proposed=None, decide_by=None)
     return _changed(order, at, state=state, reason=reason)
+
+
+def charged(order: Order, more: Decimal, at: datetime) -> Order:
+    """Return the order after a fee that was told late, or corrected: by how much its fees grow, or shrink."""
+    return _changed(order, at, fees=order.fees + more)
 
 
 def _filled(order: Order, execution: Execution, at: datetime) -> Order:

@@ -97,10 +97,10 @@ def update_order(order: Order, version: int) -> Write:
 
 
 def insert_execution(connection: str, execution: Execution) -> Write:
-    """Write a fill; the same one again changes nothing."""
+    """Write a fill; the same one again changes nothing but its fee, which may be told later than the fill."""
     return Write(
-        "INSERT OR IGNORE INTO executions (connection, execution_id, reference, symbol, side, quantity, price, fee, at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (connection, execution_id, reference, symbol, side, quantity, price, fee, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (connection, execution_id) DO UPDATE SET fee = excluded.fee",
         (
             connection,
             execution.execution_id,

@@ -15,7 +15,7 @@ from cockpit.brokers.base import BrokerUnavailable, FactSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.gate import Grants
-from cockpit.desk.life import applied
+from cockpit.desk.life import applied, charged
 from cockpit.desk.sent import mark_acknowledged
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
@@ -29,6 +29,7 @@ from cockpit.model.orders import (
     BrokerFact,
     Executed,
     Execution,
+    FeeTold,
     LinkLost,
     Order,
     OrderId,
@@ -417,10 +418,17 @@ class Sender:
                 if execution.execution_id in {*executions, *await self._book.executions(before)}:
                     continue
                 executions[execution.execution_id] = execution
-            moved = applied(after, fact, self._clock.now())
+            if isinstance(fact, FeeTold):
+                fill = {**await self._book.executions(before), **executions}.get(fact.execution_id)
+                if fill is None or fill.fee == fact.fee:
+                    continue
+                executions[fact.execution_id] = replace(fill, fee=fact.fee)
+                moved = charged(after, fact.fee - fill.fee, self._clock.now())
+            else:
+                moved = applied(after, fact, self._clock.now())
             if moved is after:
                 continue
-            odd = odd or after.state in DONE
+            odd = odd or (after.state in DONE and not isinstance(fact, FeeTold))
             after = moved
             entries.append(order_entry(after, f"order.{type(fact).__name__.lower()}", ""))
             if isinstance(fact, Acknowledged):

@@ -283,6 +283,14 @@ class Executed(BrokerFact):
 
 
 @dataclass(frozen=True, slots=True)
+class FeeTold(BrokerFact):
+    """What a fill costs, told after the fill. It replaces the fee that the fill was told with."""
+
+    execution_id: str
+    fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Replaced(BrokerFact):
     """The broker works the order with these terms now."""
 
