@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from tests.gateway.faults import Fault, Faults, When
 from tests.gateway.session import Session
@@ -83,7 +83,9 @@ class FakeGateway:
         version: int = SERVER_VERSION,
         read_only: bool = False,
         messages_per_second: int = 50,
+        master_client: int | None = None,
     ) -> None:
+        from tests.gateway import account
         from tests.gateway.book import Book
         from tests.gateway.world import World
 
@@ -94,10 +96,13 @@ class FakeGateway:
         """As with the box "Read-Only API" ticked: orders are refused with 321, and open orders aren't told."""
         self.messages_per_second = messages_per_second
         """More than this from one client in a sliding second is answered by error 100 and a cut; 0: never."""
+        self.master_client = master_client
+        """The client that is told of everybody's orders; none where it is None."""
         self.linked = True
         """False between ``lost`` and ``restored``: nothing of an order passes between this gateway and the exchange."""
         self.world: World = world if world is not None else World()
         self.book: Book = Book(self)
+        self.book.changed = lambda owner, listing: account.tell_change(self, owner, listing)
         self.faults = Faults()
         self.sessions: list[Session] = []
         self.seen: deque[Seen] = deque(maxlen=_REMEMBERED)
@@ -105,7 +110,7 @@ class FakeGateway:
         """Messages that could not be read."""
         self._failures: list[Exception] = []
         self._meters: dict[int | None, Meter] = {None: Meter()}
-        self._parts: dict[type, object] = {}
+        self._parts: dict[type, Any] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,7 +144,11 @@ class FakeGateway:
 
     def restored(self, *, data_lost: bool = False) -> None:
         """Restore that line: 1101 where market data is lost, otherwise 1102; then what happened meanwhile is told."""
+        from tests.gateway.market import lose_data
+
         self.linked = True
+        if data_lost:
+            lose_data(self)
         kept = "data lost" if data_lost else "data maintained"
         self.broadcast_error(
             1101 if data_lost else 1102,
@@ -196,9 +205,9 @@ class FakeGateway:
 
     def of(self, kind: type[T]) -> T:
         """Return the gateway's one value of that kind; it is made without arguments when it is first asked for."""
-        part = self._parts.setdefault(kind, kind()) if kind not in self._parts else self._parts[kind]
-        assert isinstance(part, kind)
-        return part
+        if kind not in self._parts:
+            self._parts[kind] = kind()
+        return self._parts[kind]
 
     def ready_sessions(self) -> list[Session]:
         """Return the sessions whose clients have told their id."""
