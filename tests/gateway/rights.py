@@ -14,10 +14,12 @@ class Feed(StrEnum):
     """Live, but the last of a closed market: only its type message says so."""
     DELAYED = "delayed"
     """No live subscription: 10089, or delayed ticks with warning 10167 for who asked for delayed data."""
+    DELAYED_FROZEN = "delayed_frozen"
+    """As delayed, and of a closed market: type 4 for who asked for that."""
     PARTLY = "partly"
     """Live, with warning 10090 that a part is missing."""
     NONE = "none"
-    """No subscription and no delayed data either: 354, or 10168 for who asked for delayed data."""
+    """No subscription and no delayed data either: 354, or 10186 for who asked for delayed data."""
     COMPETING = "competing"
     """10197: another session of the same user has the live data."""
     SILENT = "silent"
@@ -48,6 +50,10 @@ class Rights:
     """Of every contract that ``feeds`` doesn't name."""
     feeds: dict[int, Feed] = field(default_factory=dict)
     """By contract id."""
+    refusals: dict[int, int] = field(default_factory=dict)
+    """By contract id: the code with which its quotes are refused whatever its feed, such as 10168."""
+    snapshot_waits: float = 0.0
+    """Seconds until a snapshot ends that lacks something; IB takes about eleven."""
     typed: bool = True
     """Whether the market data type message is sent before the ticks."""
     lines: int = 100

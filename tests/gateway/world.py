@@ -298,7 +298,7 @@ class World:
         )
 
     def _around(self, listing: Listing, worth: Decimal) -> Price:
-        half = max(_TINY, worth * Decimal("0.02"))
+        half = max(_TINY, min(worth * Decimal("0.02"), Decimal("0.10")))
         step = self.step(listing, worth)
         bid, ask = _round(worth - half, step), _round(worth + half, step)
         last = _round(worth, step)
