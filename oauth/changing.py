@@ -48,7 +48,7 @@ class Changes:
                 return refuse("SCOPE_NOT_ALLOWED", scope=" ".join(sorted(beyond)), connection=before.connection)
             after = replace(before, scopes=scopes, timed=_times(before, scopes, add, lasts, now))
             narrowed = _less(before, after)
-            self._lower(now, stored, narrowed)
+            already = self._lower(now, stored, narrowed) and narrowed == after
             try:
                 await state.commit([changes.set_grant_scopes(after)], [_note(now, before, after, by)])
             except (StoreUnavailable, StoreBusy) as error:
@@ -56,7 +56,7 @@ class Changes:
                     state.owe([], [changes.set_grant_scopes(narrowed)], [_note(now, before, narrowed, by)])
                 return _unwritten(error)
             grant = self._put(grant_id, scopes=after.scopes, timed=after.timed)
-        return self._told(now, grant)
+        return self._told(now, grant, already=already)
 
     async def set_connection(self, grant_id: GrantId, connection: str, by: str) -> Grant | Refusal:
         """Bind a grant to another connection, from its next call on. Its scopes stay: what isn't allowed there sleeps."""
@@ -90,8 +90,7 @@ class Changes:
             refusal = self._too_long(before, lives, lengthens, longer)
             if refusal is not None:
                 return refusal
-            if not lengthens:
-                self._lower(now, stored, replace(before, expires_at=ends))
+            already = not lengthens and self._lower(now, stored, replace(before, expires_at=ends))
             note = entry(now, "expiry", "done", before, by=by, was=before.expires_at, to=ends)
             writes = changes.set_grant_expiry(grant_id, ends)
             try:
@@ -101,7 +100,7 @@ class Changes:
                     state.owe([], writes, [note])
                 return _unwritten(error)
             grant = self._put(grant_id, expires_at=ends)
-        return self._told(now, grant)
+        return self._told(now, grant, already=already)
 
     async def lapse(self) -> None:
         """Take away the scopes whose time is over, and owe that to the disk. No call had them since that second."""
@@ -131,11 +130,15 @@ class Changes:
             return refuse("BAD_ACT_ARGUMENTS", "It would live longer than now; say --longer if that is meant.")
         return None
 
-    def _lower(self, now: datetime, stored: StoredGrant, less: Grant) -> None:
-        """Take away authority in memory and tell so, before the disk knows: streams and waiting orders go by that."""
-        if less != stored.grant:
-            self._state.live.put(replace(stored, grant=less))
-            self._state.publish(GrantChanged(now, less.grant_id, less.client))
+    def _lower(self, now: datetime, stored: StoredGrant, less: Grant) -> bool:
+        """Take away authority in memory and tell so, before the disk knows: streams and waiting orders go by that.
+        Returns whether there was anything to take away.
+        """
+        if less == stored.grant:
+            return False
+        self._state.live.put(replace(stored, grant=less))
+        self._state.publish(GrantChanged(now, less.grant_id, less.client))
+        return True
 
     def _put(self, grant_id: GrantId, **changed: object) -> Grant | None:
         """Change a grant in memory, if it still lives; it may have been ended or suspended meanwhile."""
@@ -146,10 +149,12 @@ class Changes:
         self._state.live.put(replace(current, grant=grant))
         return grant
 
-    def _told(self, now: datetime, grant: Grant | None) -> Grant | Refusal:
+    def _told(self, now: datetime, grant: Grant | None, *, already: bool = False) -> Grant | Refusal:
+        """Tell of a change that is written, unless all of it was told when authority was taken away."""
         if grant is None:
             return refuse("CLIENT_UNKNOWN")
-        self._state.publish(GrantChanged(now, grant.grant_id, grant.client))
+        if not already:
+            self._state.publish(GrantChanged(now, grant.grant_id, grant.client))
         return grant
 
 

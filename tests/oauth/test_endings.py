@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ async def test_narrowing_counts_at_the_next_call(house: House) -> None:
     assert caller.grant.scopes == frozenset({Scope.READ_MARKET})
     beyond = await house.authority.set_scopes("g-nobody", READS, frozenset(), "operator")  # type: ignore[arg-type]
     assert refusal_code(beyond) == "CLIENT_UNKNOWN"
+
+
+async def test_what_is_taken_away_is_told_once_and_what_is_also_given_once_more(house: House) -> None:
+    await house.connect()
+    grant = house.authority.grants()[0]
+    changes = [
+        (frozenset(), frozenset({Scope.READ_ACCOUNT}), 1),
+        (frozenset({Scope.READ_ACCOUNT}), frozenset(), 1),
+        (frozenset({Scope.READ_ORDERS}), frozenset({Scope.READ_ACCOUNT}), 2),
+        (frozenset(), frozenset(), 1),
+    ]
+    for add, drop, told in changes:
+        house.events.clear()
+        assert isinstance(await house.authority.set_scopes(grant.grant_id, add, drop, "operator"), Grant)
+        assert [type(event) for event in house.events] == [GrantChanged] * told, (add, drop)
+    for hours, longer, told in ((2, True, 1), (1, False, 1), (3, True, 1)):
+        house.events.clear()
+        lives = timedelta(hours=hours)
+        assert isinstance(await house.authority.set_expiry(grant.grant_id, lives, "operator", longer=longer), Grant)
+        assert [type(event) for event in house.events] == [GrantChanged] * told, hours
 
 
 async def test_a_client_that_is_routed_elsewhere_is_bound_there_from_its_next_call_on(
