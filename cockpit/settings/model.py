@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -15,6 +15,7 @@ from cockpit.model.screen import Notify
 from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
 from cockpit.settings.control import ControlSettings
+from cockpit.settings.ibkr import IbkrSettings
 from cockpit.settings.oauth_clients import StaticClientSettings
 from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
@@ -28,6 +29,10 @@ HostName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\
 ActName = Annotated[str, Field(pattern=r"^[a-z_]{1,20}(\.[a-z_]{1,20})?$")]
 KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+]{1,30}$")]
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,31}$")]
+
+
+_SIMULATED: Final = frozenset({"cash", "seed", "session", "replay", "slippage_ticks", "fees"})
+"""Settings of a connection that only the paper broker has."""
 
 
 class OAuthSettings(_Section):
@@ -93,7 +98,7 @@ class OAuthSettings(_Section):
 class ConnectionSettings(_Section):
     """One broker account."""
 
-    broker: Literal["paper"] = Field(default="paper", description="Kind of broker.")
+    broker: Literal["paper", "ibkr"] = Field(default="paper", description="Kind of broker.")
     mode: Mode = Field(default=Mode.PAPER, description="Whether the money is real.")
     account: str = Field(
         default="",
@@ -123,12 +128,26 @@ class ConnectionSettings(_Section):
         default=1, ge=0, le=100, description="Paper: ticks beyond the touch for what a market order doesn't find there."
     )
     fees: FeeSettings = Field(default_factory=FeeSettings)
+    ibkr: IbkrSettings = Field(default_factory=IbkrSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
 
     @property
     def grantable(self) -> frozenset[Scope]:
         """Return what may be granted on it: where nothing may be traded, no client may write orders."""
         return self.scopes if self.trade else self.scopes - {Scope.WRITE_ORDERS}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_own_broker(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            return said
+        broker = said.get("broker", "paper")
+        if broker == "paper" and "ibkr" in said:
+            raise ValueError("the table ibkr is for broker = 'ibkr' alone")
+        simulated = _SIMULATED & said.keys()
+        if broker == "ibkr" and simulated:
+            raise ValueError(f"{min(simulated)} is for the paper broker alone: Interactive Brokers simulates nothing")
+        return said
 
     @model_validator(mode="before")
     @classmethod
@@ -249,6 +268,7 @@ class Settings(_Section):
     def _some(cls, value: dict[str, ConnectionSettings], info: ValidationInfo) -> dict[str, ConnectionSettings]:
         if not value:
             raise ValueError("name at least one connection")
+        _no_client_number_twice(value)
         approval = info.data.get("approval")
         for rule in approval.rules if isinstance(approval, ApprovalSettings) else ():
             unknown = set(rule.when.connections) - value.keys()
@@ -295,3 +315,18 @@ class Settings(_Section):
         if beyond:
             raise ValueError(f"stdio.scopes: {min(beyond)} may not be granted on the connection {name}")
         return value
+
+
+def _no_client_number_twice(connections: dict[str, ConnectionSettings]) -> None:
+    taken: dict[tuple[str, int, int], str] = {}
+    for name, connection in connections.items():
+        if connection.broker != "ibkr":
+            continue
+        line = connection.ibkr
+        for number in (line.client_id, line.panic_client_id):
+            other = taken.setdefault((line.host, line.port, number), name)
+            if other != name:
+                raise ValueError(
+                    f"{other} and {name} are the same client {number} at {line.host}:{line.port}; give one another"
+                    " client_id and panic_client_id"
+                )

@@ -1,0 +1,1 @@
+"""An account at Interactive Brokers, through TWS or IB Gateway: imported only where a connection uses it."""

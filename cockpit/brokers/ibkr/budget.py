@@ -1,0 +1,69 @@
+"""How many messages may leave in a second, and who goes first: cancels before orders before reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+from typing import Final
+
+
+class Lane(IntEnum):
+    """Who goes first; the lower number does."""
+
+    CANCEL = 0
+    ORDER = 1
+    READ = 2
+
+
+MOST: Final[dict[Lane, int]] = {Lane.CANCEL: 40, Lane.ORDER: 35, Lane.READ: 30}
+"""Messages within a window once a lane has taken its own: what is above belongs to the lanes before it.
+
+Interactive Brokers ends a connection that sends more than 50 in a second (error 100).
+"""
+SLACK: Final = 0.1
+"""Seconds between the moment at which a message was allowed and the moment at which it left, at most."""
+WINDOW: Final = 1.0 + SLACK
+"""Longer than a second by the slack, so that no sliding second sees more than was allowed."""
+
+
+class Budget:
+    """Counts what left within the window. Pure: the time comes in, in seconds that never go back."""
+
+    def __init__(self, most: dict[Lane, int] | None = None) -> None:
+        self._most = most or MOST
+        self._all: deque[float] = deque()
+        self._reads: deque[float] = deque()
+
+    def most(self, lane: Lane) -> int:
+        """Return how many messages a lane may ever take at once."""
+        return self._most[lane]
+
+    def wait(self, lane: Lane, count: int, now: float) -> float:
+        """Return the seconds until that many messages of a lane may leave together; 0 means now.
+
+        Raises ValueError for more than may ever leave together.
+        """
+        most = self._most[lane]
+        if count > most:
+            raise ValueError(f"{count} messages at once, and at most {most} may be")
+        self._forget(now)
+        wait = _until(self._all, most - count, now)
+        return max(wait, _until(self._reads, most - count, now)) if lane is Lane.READ else wait
+
+    def take(self, lane: Lane, count: int, now: float) -> None:
+        """Count messages that leave now."""
+        self._forget(now)
+        self._all.extend([now] * count)
+        if lane is Lane.READ:
+            self._reads.extend([now] * count)
+
+    def _forget(self, now: float) -> None:
+        for left in (self._all, self._reads):
+            while left and now - left[0] >= WINDOW:
+                left.popleft()
+
+
+def _until(left: deque[float], most: int, now: float) -> float:
+    """Return the seconds until at most ``most`` of what left is within the window."""
+    too_many = len(left) - most
+    return 0.0 if too_many <= 0 else max(0.0, left[too_many - 1] + WINDOW - now)

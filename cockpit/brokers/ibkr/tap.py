@@ -1,0 +1,259 @@
+"""Publishes what comes over the wire before ib_async interprets it, and ends requests that ib_async would leave open."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any, Final
+
+from ib_async import IB
+from ib_async.contract import Contract
+from ib_async.decoder import Decoder
+from ib_async.objects import CommissionReport, Execution, IBDefaults
+from ib_async.order import Order, OrderState
+from ib_async.wrapper import RequestError, Wrapper
+
+from cockpit.brokers.ibkr.guard import SafeClient
+from cockpit.brokers.ibkr.wire import (
+    WireCommission,
+    WireCompleted,
+    WireContract,
+    WireDataType,
+    WireError,
+    WireExecution,
+    WireMarket,
+    WireOpen,
+    WireRecord,
+    WireStatus,
+    WireTerms,
+    WireTick,
+    WireUnread,
+    count,
+    number,
+    tick_price,
+)
+from cockpit.model.clock import Clock
+from cockpit.model.text import Safe, safe
+
+_LOG: Final = logging.getLogger(__name__)
+_ENDS_A_REQUEST: Final = frozenset({321, 329, 434, 492})
+"""Errors that ib_async takes for warnings, and after which a request would wait for ever."""
+_LONG: Final = 1000
+
+
+class Tap(Wrapper):
+    """The wrapper of ib_async, which publishes each record before ib_async sees the message."""
+
+    def __init__(
+        self,
+        ib: IB,
+        clock: Clock,
+        publish: Callable[[WireRecord], None],
+        publish_market: Callable[[WireMarket], None],
+        arrived: Callable[[], None],
+    ) -> None:
+        super().__init__(ib, defaults=IBDefaults())
+        self._clock = clock
+        self._publish = publish
+        self._publish_market = publish_market
+        self._arrived = arrived
+
+    def openOrder(
+        self,
+        orderId: int,
+        contract: Contract,
+        order: Order,
+        orderState: OrderState,
+    ) -> None:
+        """Publish an order of the books; the answer to a preview is none."""
+        if not order.whatIf:
+            self._publish(
+                WireOpen(
+                    self._clock.now(), safe(order.orderRef), order.permId, orderId, order.clientId,
+                    _contract(contract), _terms(order), safe(orderState.status), safe(orderState.warningText, _LONG),
+                )
+            )  # fmt: skip
+        super().openOrder(orderId, contract, order, orderState)
+
+    def orderStatus(
+        self,
+        orderId: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        avgFillPrice: float,
+        permId: int,
+        parentId: int,
+        lastFillPrice: float,
+        clientId: int,
+        whyHeld: str,
+        mktCapPrice: float = 0.0,
+    ) -> None:
+        """Publish a status before ib_async merges it into its own."""
+        trade = self.trades.get(self.orderKey(clientId, orderId, permId))
+        self._publish(
+            WireStatus(
+                self._clock.now(), safe(trade.order.orderRef) if trade else Safe(""), permId, orderId, clientId,
+                parentId, safe(status), number(filled), number(remaining), number(avgFillPrice), safe(whyHeld),
+            )
+        )  # fmt: skip
+        super().orderStatus(
+            orderId, status, filled, remaining, avgFillPrice, permId, parentId, lastFillPrice, clientId, whyHeld,
+            mktCapPrice,
+        )  # fmt: skip
+
+    def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
+        """Publish a fill, asked for or not."""
+        self._publish(
+            WireExecution(
+                execution.time.astimezone(UTC), safe(execution.execId), safe(execution.orderRef), execution.permId,
+                count(execution.orderId) or 0, execution.clientId, safe(execution.acctNumber), _contract(contract),
+                safe(execution.side), number(execution.shares), number(execution.price), number(execution.cumQty),
+                number(execution.avgPrice), safe(execution.exchange), reqId not in self._futures,
+            )
+        )  # fmt: skip
+        super().execDetails(reqId, contract, execution)
+
+    def commissionReport(self, commissionReport: CommissionReport) -> None:
+        """Publish what a fill cost."""
+        told = commissionReport
+        self._publish(
+            WireCommission(
+                self._clock.now(), safe(told.execId), number(told.commission), safe(told.currency),
+                number(told.realizedPNL),
+            )
+        )  # fmt: skip
+        super().commissionReport(commissionReport)
+
+    def completedOrder(self, contract: Contract, order: Order, orderState: OrderState) -> None:
+        """Publish an order that has ended."""
+        self._publish(
+            WireCompleted(
+                self._clock.now(), safe(order.orderRef), order.permId, _contract(contract), _terms(order),
+                number(order.filledQuantity), safe(orderState.status), safe(orderState.completedTime),
+                safe(orderState.completedStatus, _LONG),
+            )
+        )  # fmt: skip
+        if "completedOrders" in self._results:
+            super().completedOrder(contract, order, orderState)
+
+    def error(
+        self,
+        reqId: int,
+        errorCode: int,
+        errorString: str,
+        advancedOrderRejectJson: str,
+    ) -> None:
+        """Publish an error, and end the request that it is about."""
+        trade = self.trades.get((self.clientId, reqId)) if reqId != -1 else None
+        self._publish(
+            WireError(
+                self._clock.now(), reqId, safe(trade.order.orderRef) if trade else Safe(""), errorCode,
+                safe(errorString, _LONG), safe(advancedOrderRejectJson, _LONG),
+            )
+        )  # fmt: skip
+        super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
+        if errorCode in _ENDS_A_REQUEST and reqId in self._futures:
+            self._endReq(reqId, RequestError(reqId, errorCode, errorString), success=False)
+
+    def marketDataType(self, reqId: int, marketDataId: int) -> None:
+        """Publish whether the prices of a request are live."""
+        self._publish_market(WireDataType(self._clock.now(), reqId, marketDataId))
+        super().marketDataType(reqId, marketDataId)
+
+    def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
+        """Publish a price with its size."""
+        self._publish_market(WireTick(self._clock.now(), reqId, tickType, tick_price(price, size), number(size)))
+        super().priceSizeTick(reqId, tickType, price, size)
+
+    def tickSize(self, reqId: int, tickType: int, size: float) -> None:
+        """Publish a size."""
+        self._publish_market(WireTick(self._clock.now(), reqId, tickType, None, number(size)))
+        super().tickSize(reqId, tickType, size)
+
+    def tickGeneric(self, reqId: int, tickType: int, value: float) -> None:
+        """Publish a figure, such as whether the instrument is halted (49), as the tick's price."""
+        self._publish_market(WireTick(self._clock.now(), reqId, tickType, number(value), None))
+        super().tickGeneric(reqId, tickType, value)
+
+    def tcpDataArrived(self) -> None:
+        """Note that the other side lives."""
+        self._arrived()
+        super().tcpDataArrived()
+
+    def unread(self, message: int) -> None:
+        """Publish that a message could not be read."""
+        self._publish(WireUnread(self._clock.now(), message))
+
+
+class WatchedDecoder(Decoder):
+    """The decoder of ib_async, which tells of messages that it can't read: they may have been about an order."""
+
+    def interpret(self, fields: list[str]) -> None:
+        """Read one message. One that can't be read is told and passed over; the next may be good."""
+        message = -1
+        try:
+            message = int(fields[0])
+            self.handlers[message](fields)
+        except Exception as problem:  # noqa: BLE001 - the outermost edge of what comes in: any byte may be wrong
+            _LOG.warning("message %d could not be read: %s", message, type(problem).__name__)
+            if isinstance(self.wrapper, Tap):
+                self.wrapper.unread(message)
+
+
+class CockpitIB(IB):
+    """One connection through ib_async, with the guard before the socket and the tap behind it.
+
+    It lives for one epoch: a new connection is a new object, so that nothing of the old one is taken for the new one's.
+    """
+
+    RaiseRequestErrors = True
+    wrapper: Tap
+    client: SafeClient
+
+    def __init__(
+        self,
+        clock: Clock,
+        leaving: Callable[[], None],
+        publish: Callable[[WireRecord], None],
+        publish_market: Callable[[WireMarket], None] = lambda record: None,
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.client.apiEnd -= self.disconnectedEvent
+        self.wrapper = Tap(self, clock, publish, publish_market, arrived)
+        self.client = SafeClient(self.wrapper, leaving)
+        self.client.decoder = WatchedDecoder(self.wrapper, 0)
+        self.client.apiEnd += self.disconnectedEvent
+
+    def _onError(self, reqId: int, errorCode: int, errorString: str, contract: Any) -> None:
+        """Do nothing: ib_async would ask for the account's summary once more after 1102, past the message budget."""
+
+    def drop(self) -> None:
+        """Close the socket, whatever state it is in. Nothing is waited for."""
+        transport = self.client.conn.transport
+        self.wrapper.setTimeout(0)
+        if transport is not None:
+            transport.abort()
+
+    def __del__(self) -> None:
+        """Leave the socket to its owner: ib_async would close it wherever the object happens to be forgotten."""
+
+
+def _contract(contract: Contract) -> WireContract:
+    return WireContract(
+        contract.conId, safe(contract.secType), safe(contract.symbol), safe(contract.lastTradeDateOrContractMonth),
+        number(contract.strike), safe(contract.right), safe(contract.multiplier), safe(contract.exchange),
+        safe(contract.primaryExchange), safe(contract.currency), safe(contract.localSymbol),
+        safe(contract.tradingClass),
+    )  # fmt: skip
+
+
+def _terms(order: Order) -> WireTerms:
+    return WireTerms(
+        safe(order.account), safe(order.action), number(order.totalQuantity), safe(order.orderType),
+        number(order.lmtPrice), number(order.auxPrice), number(order.trailStopPrice), number(order.trailingPercent),
+        safe(order.tif), safe(order.goodTillDate), safe(order.goodAfterTime), bool(order.outsideRth),
+        safe(order.ocaGroup), order.parentId, count(order.displaySize), bool(order.allOrNone),
+    )  # fmt: skip
