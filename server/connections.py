@@ -52,6 +52,7 @@ class Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]
             keepalive_timeout=patience.idle,
             lingering_time=patience.body,
+            auto_decompress=False,  # the guard takes no coded body; undoing the coding first would only let it fail
             max_line_size=_MAX_LINE,
             max_field_size=_MAX_LINE,
             max_headers=_MAX_HEADERS,

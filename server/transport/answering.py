@@ -132,13 +132,17 @@ class Answering:
         exchange.waiting = waiting = loop.create_future()
         exchange.task = task = loop.create_task(self._to_the_end(exchange, work))
         unbegun: Answer | None = None
+        waited_for = False
 
         def over(_: object) -> None:
-            nonlocal unbegun
-            self._running.leave(exchange)
+            nonlocal unbegun, waited_for
             if done is not None:
                 done(exchange)
-            if not waiting.done():
+            if waiting.done():
+                self._running.leave(exchange)
+            else:
+                # It counts as running until its client is answered: its grant may end before that.
+                waited_for = True
                 waiting.set_result(None)
             if not task.cancelled():
                 task.exception()  # marks it as seen: nobody may be left to await it
@@ -147,9 +151,15 @@ class Answering:
                 unbegun = self._cut_short(exchange, work)
 
         task.add_done_callback(over)
-        await waiting
+        try:
+            await waiting
+        finally:
+            if waited_for:
+                self._running.leave(exchange)
         if exchange.reply is not None:
             return exchange.reply.response
+        if exchange.ended is Ended.GRANT and exchange.begun:
+            return exchange.plain(self._cut_short(exchange, work))
         return exchange.plain(task.result() if unbegun is None else unbegun)
 
     async def _to_the_end(self, exchange: Exchange, work: Work) -> Answer:

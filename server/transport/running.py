@@ -188,10 +188,14 @@ class Exchange:
         return response
 
     def end(self, why: Ended) -> None:
-        """Cancel it; the first reason stands."""
-        if self.ended is None and self.task is not None and not self.task.done():
+        """Cancel it; the first reason stands. What is done but not sent yet is only withheld from a grant that ends."""
+        if self.ended is not None or self.task is None:
+            return
+        if not self.task.done():
             self.ended = why
             self.task.cancel()
+        elif why is Ended.GRANT:
+            self.ended = why
 
     def abort(self) -> None:
         """Drop the connection of an answer that doesn't end: its client doesn't read."""

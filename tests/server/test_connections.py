@@ -251,6 +251,24 @@ async def test_what_is_no_http_is_answered_shortly_and_repeated_nowhere(sent, ca
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "nonsense"])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("who", ["", "Authorization: Bearer ann\n"])
+async def test_a_body_in_a_coding_is_refused_unread_and_fills_no_log(coding, apart, who, caplog):
+    caplog.set_level(logging.DEBUG)
+    async with house() as here, raw(here.port) as line:
+        for _ in range(2):  # the connection goes on: what was refused was read to its end
+            line.send(f"POST /mcp HTTP/1.1\nHost: 127.0.0.1\n{who}Content-Encoding: {coding}\nContent-Length: 5\n\n")
+            if apart:
+                assert (await line.answer())[0] == 415
+                line.send("abcde")
+            else:
+                line.send("abcde")
+                assert (await line.answer())[0] == 415
+    assert "Traceback" not in caplog.text
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
 async def test_a_flood_of_connections_does_not_keep_a_client_out():
     places = Connections(20)
     async with house(connections=places) as here:

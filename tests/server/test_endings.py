@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientConnectionError
 
 from cockpit.model.identity import Caller, GrantId
-from server.host import Talk, ToolResult
+from server.host import Talk, ToolAnswer, ToolResult
 from server.transport.calls import ToolCalls
 from server.transport.running import Answer, Ended, Exchange, Reply, Running
 from server.transport.transport import Limits
@@ -138,6 +138,23 @@ async def test_a_grant_that_ends_after_the_work_and_before_the_answer_is_written
         status, body, _ = await call(ann, "modern", "echo")
         assert here.tools.called
         assert (status, body["error"]["data"]["code"]) == (401, "GRANT_ENDED")
+
+
+async def test_a_handshake_call_that_is_done_is_withheld_from_a_grant_that_ends_before_it_is_sent():
+    async with house() as here, wire(here) as ann:
+
+        async def done_and_then_ended(who: Caller, talk: Talk) -> ToolResult:
+            work = asyncio.current_task()
+            assert work is not None
+            work.add_done_callback(lambda _: here.transport.grant_ended(who.grant.grant_id))
+            return ToolAnswer({"balance": "12345"})
+
+        here.tools.do = done_and_then_ended
+        status, body, challenge = await call(ann, "legacy", "do")
+        assert (status, body["error"]["data"]["code"]) == (401, "GRANT_ENDED")
+        assert "invalid_token" in challenge
+        assert "12345" not in json.dumps(body)
+        assert here.transport.open_requests == 0
 
 
 async def test_a_call_that_is_done_is_answered_though_the_host_stops_meanwhile(monkeypatch: pytest.MonkeyPatch):
