@@ -106,7 +106,15 @@ class ConnectionSettings(_Section):
         pattern=r"^[A-Za-z0-9\-]*$",
         description="Account that the broker must report; empty takes any.",
     )
-    trade: bool = Field(default=True, description="Whether orders may be placed at all.")
+    trade: bool = Field(
+        default=True, description="Whether orders may be placed at all; where money is real, it has to be said."
+    )
+    arm_hours: int = Field(
+        default=8,
+        ge=1,
+        le=24,
+        description="Where money is real: longest time for which the operator's `arm` lets orders open positions.",
+    )
     scopes: frozenset[Scope] = Field(default=frozenset(Scope), description="Scopes that may be granted on it.")
     cash: Money = Field(default=Decimal(100_000), description="Paper: the money that the account starts with.")
     seed: str = Field(default="cockpit", min_length=1, max_length=64, description="Paper: names the invented market.")

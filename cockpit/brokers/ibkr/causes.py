@@ -10,6 +10,7 @@ from cockpit.model.text import Safe, safe
 
 CUT: Final = frozenset({1100, 2110})
 """TWS lost Interactive Brokers: the line to TWS stands, and behind it is nothing."""
+CUT_SILENTLY: Final = 2110
 RESTORED: Final = 1102
 RESTORED_WITHOUT_DATA: Final = 1101
 FARM_UP: Final = frozenset({2104, 2106, 2107, 2108, 2158})

@@ -19,7 +19,7 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 
 LINGER: Final = 30.0
-"""Seconds that a request of a kind is still waited for after everybody gave it up.
+"""Seconds that a request with a key is still waited for after everybody gave it up.
 
 ib_async has one place for the answer of such a request: a second one that is sent while the first is unanswered would
 get the first one's answer, or half of it.
@@ -75,7 +75,7 @@ class Flights:
         """
         if self._over is not None:
             raise BrokerUnavailable(self._over)
-        flight = self._joined(key, shared) or self._new(key, call, messages, lane)
+        flight = self._joined(key, shared) or self._new(key, call, messages, lane, within + LINGER)
         flight.waiting += 1
         try:
             async with asyncio.timeout(within):
@@ -104,12 +104,14 @@ class Flights:
         last = flights[-1]
         return last if (shared or not last.sent) and not last.answer.done() else None
 
-    def _new(self, key: str, call: Callable[[CockpitIB], Awaitable[Any]], messages: int, lane: Lane) -> _Flight:
+    def _new(
+        self, key: str, call: Callable[[CockpitIB], Awaitable[Any]], messages: int, lane: Lane, patience: float
+    ) -> _Flight:
         flight = _Flight(asyncio.get_running_loop().create_future())
         flight.answer.add_done_callback(_seen)
         before = self._by_key.setdefault(key, []) if key else []
         after = before[-1].task if before else None
-        flight.task = asyncio.create_task(self._fly(flight, after, call, messages, lane), name=f"ask {key}")
+        flight.task = asyncio.create_task(self._fly(flight, after, call, messages, lane, patience), name=f"ask {key}")
         self._all.add(flight)
         before.append(flight)
         flight.task.add_done_callback(lambda task: self._landed(key, flight))
@@ -132,13 +134,14 @@ class Flights:
         call: Callable[[CockpitIB], Awaitable[Any]],
         messages: int,
         lane: Lane,
+        patience: float,
     ) -> None:
         try:
             if after is not None and not after.done():
                 await asyncio.wait({after})
             PERMIT.set(await self._turns.take(lane, messages))
             flight.sent = True
-            async with asyncio.timeout(LINGER):
+            async with asyncio.timeout(patience):
                 answer = await call(self._ib)
         except Exception as problem:  # noqa: BLE001 - whatever a decoder raises belongs to whoever asked
             if not flight.answer.done():

@@ -112,6 +112,12 @@ class SafeClient(Client):
         if len(self._data) > 4 and int.from_bytes(self._data[:4], "big") > LARGEST_FRAME:
             self._give_up("it announced a message that is too large, which isn't the wire of TWS")
 
+    def _onSocketDisconnected(self, msg: str) -> None:
+        super()._onSocketDisconnected(msg)
+        if self.conn.transport is not None:
+            # ib_async says so of a version that is too old for it, and leaves the socket open.
+            self._give_up("it is too old: its wire is older than that of version 972")
+
     def _give_up(self, why: str) -> None:
         self._data = b""
         self.unreadable(why)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -16,6 +17,7 @@ from cockpit.brokers.ibkr.backoff import LONGEST, Backoff, jittered
 from cockpit.brokers.ibkr.budget import Budget, Lane
 from cockpit.brokers.ibkr.causes import (
     CUT,
+    CUT_SILENTLY,
     FARM_DOWN,
     FARM_UP,
     READ_ONLY_NOTE,
@@ -36,7 +38,7 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link, Mode
 from cockpit.settings.ibkr import IbkrSettings
 
-__all__ = ["CockpitIB", "Lane", "Line", "Told"]
+__all__ = ["CockpitIB", "Lane", "Line", "ReadOnlyApi", "Told"]
 
 BRING_UP_SECONDS: Final = 60.0
 """For all that has to be asked after a connection is made, before it is ready."""
@@ -45,10 +47,15 @@ COMPLETED_ORDERS: Final = "completedOrders"
 POSITIONS: Final = "positions"
 ACCOUNT_VALUES: Final = "accountValues"
 """Keys of requests that bear no number: ib_async has one place for the answer of each."""
+_ABOUT_ORDERS: Final = frozenset({OPEN_ORDERS, COMPLETED_ORDERS})
 _MOST_FARMS: Final = 50
 
 _LOG: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+class ReadOnlyApi(BrokerUnavailable):
+    """The API is Read-Only, so it answers nothing about orders. Work of ``on_up`` that ends with it keeps the line."""
 
 
 class Line:
@@ -76,7 +83,8 @@ class Line:
         self._turns = Turns(Budget(), lambda: asyncio.get_running_loop().time())
         self._panic = PanicLine(settings, clock, self._backoff, self._account_of)
         self._session: Session | None = None
-        self._cut = False
+        self._cut_by = 0
+        """The code that said that TWS lost Interactive Brokers; 0 while it hasn't."""
         self._restored: asyncio.Queue[bool] = asyncio.Queue()
         self._sinks: list[Callable[[WireRecord], None]] = []
         self._market_sinks: list[Callable[[WireMarket], None]] = []
@@ -104,7 +112,7 @@ class Line:
         }
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.connect_seconds):
-                await self.wait_for(Link.READY)
+                await self.wait_for(Link.READY, Link.DOWN)
         return self
 
     async def __aexit__(
@@ -113,6 +121,7 @@ class Line:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.link, self.note = Link.DOWN, safe("closed")
 
     @property
     def ib(self) -> CockpitIB:
@@ -182,6 +191,8 @@ class Line:
         """
         if self.link is Link.DEGRADED:
             raise BrokerUnavailable(str(self.note))
+        if key in _ABOUT_ORDERS and self.read_only:
+            raise ReadOnlyApi(READ_ONLY_NOTE)
         flights = self._connected().flights
         seconds = self._settings.request_seconds if within is None else within
         return await flights.read(key, call, within=seconds, messages=messages, shared=shared)
@@ -232,7 +243,7 @@ class Line:
     async def _stay_up(self) -> None:
         failed = 0
         while True:
-            note, pause, self._cut = "", 0.0, False
+            note, pause, self._cut_by = "", 0.0, 0
             session = Session(
                 self._settings, self._settings.client_id, self._clock, self._turns, self._publish, self._publish_market
             )
@@ -266,7 +277,6 @@ class Line:
         self.account = self._account_of(session.accounts)
         self._session = session
         self._tell(Link.CONNECTING, f"synchronising account {masked(self.account)}")
-        await self._while_up(session, self._synchronise(session))
         await self._reconcile(session)
 
     async def _synchronise(self, session: Session) -> None:
@@ -288,9 +298,11 @@ class Line:
             await asyncio.gather(asked, refused, return_exceptions=True)
 
     async def _reconcile(self, session: Session) -> None:
-        for work in tuple(self._works):
-            await self._while_up(session, work())
-        if not self._cut:
+        """Bring everything up to date; if TWS loses Interactive Brokers meanwhile, it is done again later."""
+        for work in (partial(self._synchronise, session), *self._works):
+            if not self._cut_by:
+                await self._while_up(session, work())
+        if not self._cut_by:
             version = f"TWS wire {self.server_version}"
             self._tell(Link.READY, f"{version}; {READ_ONLY_NOTE}" if session.read_only.is_set() else version)
 
@@ -311,7 +323,10 @@ class Line:
             if not restored.done():
                 await session.probe()
                 continue
-            if restored.result():
+            without_data = restored.result()
+            while not self._restored.empty():
+                without_data |= self._restored.get_nowait()
+            if without_data:
                 self.streams += 1
             await self._reconcile(session)
 
@@ -330,7 +345,9 @@ class Line:
         if session.lost.done():
             raise session.lost.result()
         match doing.exception():
-            case None:
+            case None | ReadOnlyApi():
+                pass
+            case BrokerUnavailable() if self._cut_by:
                 pass
             case BrokerUnavailable() | Told() as problem:
                 raise Lost(str(problem))
@@ -351,16 +368,24 @@ class Line:
 
     def _look_at(self, error: WireError) -> None:
         if error.code in CUT:
-            self._cut = True
+            self._cut_by = error.code
             if self._session is not None:
                 self._tell(Link.DEGRADED, f"TWS has lost Interactive Brokers ({error.code}: {masked(error.text)})")
         elif error.code in {RESTORED, RESTORED_WITHOUT_DATA}:
-            self._cut = False
-            self._restored.put_nowait(error.code == RESTORED_WITHOUT_DATA)
+            self._is_restored(error.code == RESTORED_WITHOUT_DATA)
         elif error.code in FARM_DOWN and len(self._farms_down) < _MOST_FARMS:
             self._farms_down.add(farm_of(error.text))
         elif error.code in FARM_UP:
             self._farms_down.discard(farm_of(error.text))
+            if self._cut_by == CUT_SILENTLY:
+                # No 1101 or 1102 is promised after it; that a farm answers says that the way is open again.
+                self._is_restored(without_data=True)
+
+    def _is_restored(self, without_data: bool) -> None:
+        self._cut_by = 0
+        self._restored.put_nowait(without_data)
+        if self._session is not None:
+            self._tell(Link.CONNECTING, "TWS found its way back to Interactive Brokers; synchronising")
 
     def _tell(self, link: Link, note: str) -> None:
         said = safe(note, 300)

@@ -69,6 +69,8 @@ class PanicLine:
             except WrongAccount as wrong:
                 _LOG.warning("the second connection is down: %s", wrong)
                 pause = LONGEST
+            except Exception:  # noqa: BLE001 - the outermost edge of the second line; without it a kill goes over the first
+                _LOG.exception("the second connection failed")
             finally:
                 self._session = None
                 session.close()

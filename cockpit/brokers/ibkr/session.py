@@ -104,7 +104,12 @@ class Session:
 
         try:
             await self.flights.read(
-                "currentTime", ask, within=PROBE_PATIENCE, messages=1, shared=True, lane=Lane.CANCEL
+                "currentTime",
+                ask,
+                within=min(PROBE_PATIENCE, self._settings.probe_seconds),
+                messages=1,
+                shared=True,
+                lane=Lane.CANCEL,
             )
         except (BrokerUnavailable, Told, Refused):
             if self._arrived > asked and not self.lost.done():

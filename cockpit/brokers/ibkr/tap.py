@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC
@@ -15,6 +16,7 @@ from ib_async.order import Order, OrderState
 from ib_async.wrapper import RequestError, Wrapper
 
 from cockpit.brokers.ibkr.guard import SafeClient
+from cockpit.brokers.ibkr.hushing import hush
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
     WireCompleted,
@@ -40,6 +42,8 @@ _LOG: Final = logging.getLogger(__name__)
 _ENDS_A_REQUEST: Final = frozenset({321, 329, 434, 492})
 """Errors that ib_async takes for warnings, and after which a request would wait for ever."""
 _LONG: Final = 1000
+_LAST_WORDS: Final = 1.0
+"""Seconds that what was handed over last may take to leave."""
 
 
 class Tap(Wrapper):
@@ -220,6 +224,7 @@ class CockpitIB(IB):
         publish_market: Callable[[WireMarket], None] = lambda record: None,
         arrived: Callable[[], None] = lambda: None,
     ) -> None:
+        hush()
         super().__init__()
         self.client.apiEnd -= self.disconnectedEvent
         self.wrapper = Tap(self, clock, publish, publish_market, arrived)
@@ -235,7 +240,10 @@ class CockpitIB(IB):
         transport = self.client.conn.transport
         self.wrapper.setTimeout(0)
         if transport is not None:
-            transport.abort()
+            transport.close()
+            if transport.get_write_buffer_size():
+                # The other side doesn't read: it may have what is left for a moment, and no longer.
+                asyncio.get_running_loop().call_later(_LAST_WORDS, transport.abort)
 
     def __del__(self) -> None:
         """Leave the socket to its owner: ib_async would close it wherever the object happens to be forgotten."""
