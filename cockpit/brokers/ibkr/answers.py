@@ -1,0 +1,62 @@
+"""What an error answer to a request for data comes to: a refusal with IB's own words, or nothing found."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cockpit.brokers.ibkr.errors import ErrorKind, row_of
+from cockpit.brokers.ibkr.line import Told
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import safe
+
+NO_CONTRACT: Final = 200
+HISTORY: Final = 162
+"""Bars and scans alike: asked too fast, none there, or not allowed; the text says which."""
+NOTHING_SCANNED: Final = 165
+NOT_SUBSCRIBED: Final = frozenset({354, 10089, 10090, 10091, 10168, 10186, 10187, 10276, 430})
+"""The account lacks what it asks for, whatever else holds."""
+RETRY_SECONDS: Final = 15
+"""After which a request for history that came too fast may come again."""
+_TOO_FAST: Final = ("pacing violation", "pacing limit")
+_NOTHING: Final = (
+    "no data",
+    "no historical data",
+    "no items retrieved",
+    "no results",
+    "scanner subscription cancelled",
+)
+_DENIED: Final = ("no market data permissions", "not subscribed", "permission")
+
+
+def refused(told: Told, default: str = "MARKET_DATA_MISSING", message: str | None = None) -> Refused:
+    """Return the refusal that an error comes to, with the code and the words of the broker."""
+    row = row_of(told.code)
+    code = row.refusal or default
+    if row.kind is ErrorKind.ORDER:
+        code = default
+    return Refused(refuse(code, message, broker=safe(told.text), broker_code=told.code))
+
+
+def too_fast(seconds: float = RETRY_SECONDS, **details: object) -> Refused:
+    """Return the refusal of what would be asked too soon, with the seconds after which it may be."""
+    wait = max(1, int(-(-seconds // 1)))
+    return Refused(
+        refuse("RATE_LIMITED", "The broker must not be asked that so often.", retry_after_seconds=wait, **details)
+    )
+
+
+def is_too_fast(told: Told) -> bool:
+    """Whether history was asked too fast."""
+    return told.code == 420 or (told.code == HISTORY and _says(told, _TOO_FAST))
+
+
+def is_nothing(told: Told) -> bool:
+    """Whether there is simply nothing of what was asked."""
+    if told.code in (NOTHING_SCANNED, 166, 366):
+        return True
+    return told.code == HISTORY and _says(told, _NOTHING) and not _says(told, _DENIED)
+
+
+def _says(told: Told, words: tuple[str, ...]) -> bool:
+    text = told.text.casefold()
+    return any(word in text for word in words)

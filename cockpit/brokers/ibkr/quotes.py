@@ -1,0 +1,169 @@
+"""The newest quote of a contract: from a stream while its prices move, asked for anew where they stand still.
+
+A stream tells changes alone. What has not changed for some seconds is confirmed by a snapshot, which counts only if it
+brought prices of its own; otherwise the last quote is given with its true age, and whoever needs a young one refuses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.ibkr.answers import refused
+from cockpit.brokers.ibkr.contracts import Contracts
+from cockpit.brokers.ibkr.feeds import Feeds, Watch
+from cockpit.brokers.ibkr.line import Lane, Line
+from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.ticks import Board
+from cockpit.model.clock import Clock
+from cockpit.model.quotes import DataType, Quote
+from cockpit.model.refusals import Refused
+
+MOST_STREAMS: Final = 40
+"""Of the 100 market data lines that an account has by default: charts in TWS and snapshots need some, too."""
+FEWEST_STREAMS: Final = 4
+FRESH_SECONDS: Final = 3.0
+"""How old a price may be before it is confirmed."""
+IDLE_SECONDS: Final = 300.0
+"""After which a stream that nobody asked is ended."""
+_FIRST_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 2.0
+_TYPES: Final = {"live": 1, "delayed": 3}
+_NO_LINE_LEFT: Final = 101
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One contract that is looked at."""
+
+    watch: Watch | None = None
+    confirmed: Board | None = None
+    """What a snapshot brought last."""
+    asked: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def newest(self) -> Board | None:
+        """Return what was told last."""
+        boards = [one for one in (None if self.watch is None else self.watch.board, self.confirmed) if one and one.at]
+        return max(boards, key=lambda board: board.at.timestamp() if board.at else 0.0, default=None)
+
+
+class Quotes:
+    """Quotes of one account, over a bounded number of streams: the one that was asked for longest ago ends first."""
+
+    def __init__(self, line: Line, feeds: Feeds, contracts: Contracts, clock: Clock, market_data: str) -> None:
+        self._line = line
+        self._feeds = feeds
+        self._contracts = contracts
+        self._clock = clock
+        self._asked_type = _TYPES[market_data]
+        self._streams: OrderedDict[int, _Stream] = OrderedDict()
+        self._most = MOST_STREAMS
+        line.on_up(self._prefer)
+
+    async def quote(self, listed: Listed) -> Quote | None:
+        """Return the newest quote, or None where nothing is quoted.
+
+        Raises BrokerUnavailable while the line isn't ready, Refused with the broker's words where it gives no prices.
+        """
+        self._feeds.ready()
+        stream = self._streams.setdefault(listed.con_id, _Stream())
+        self._streams.move_to_end(listed.con_id)
+        stream.asked = self._clock.monotonic()
+        async with stream.turn:
+            if stream.watch is None or stream.watch.lost or stream.watch.error is not None:
+                await self._begin(stream, listed)
+            elif not self._is_fresh(stream.newest):
+                await self._confirm(stream, listed)
+        await self._end_idle()
+        newest = stream.newest
+        found = None if newest is None else newest.quote(listed)
+        if found is not None:
+            self._note(listed, found)
+        elif stream.watch is not None and stream.watch.note is not None:
+            raise refused(stream.watch.note)
+        return found
+
+    def known_type(self, con_id: int) -> DataType:
+        """Return which kind of prices came last for a contract."""
+        stream = self._streams.get(con_id)
+        newest = None if stream is None else stream.newest
+        return DataType.UNKNOWN if newest is None else newest.data_type
+
+    def halted(self, con_id: int) -> bool | None:
+        """Return whether the venue has halted it, as far as a stream told."""
+        stream = self._streams.get(con_id)
+        return None if stream is None or stream.watch is None else stream.watch.board.halted
+
+    async def snapshot(self, listed: Listed, within: float) -> Watch:
+        """Ask once, and return what came within the time; it may be nothing."""
+        watch = await self._feeds.open(listed.contract(), snapshot=True)
+        try:
+            await self._feeds.settle(watch, within)
+        finally:
+            self._feeds.forget(watch)
+        return watch
+
+    async def _prefer(self) -> None:
+        """Say which kind of prices is wanted: TWS forgets it with each connection."""
+        await self._line.send(Lane.READ, lambda ib: ib.client.reqMarketDataType(self._asked_type))
+
+    async def _begin(self, stream: _Stream, listed: Listed) -> None:
+        await self._make_room()
+        watch = stream.watch = await self._feeds.open(listed.contract(), snapshot=False)
+        stream.confirmed = None
+        try:
+            await self._feeds.settle(watch, _FIRST_SECONDS)
+        except Refused:
+            self._feeds.forget(watch)
+            stream.watch = None
+            if watch.error is not None and watch.error.code == _NO_LINE_LEFT:
+                # Others use lines of the account, too: fewer are left for us than we thought.
+                self._most = max(FEWEST_STREAMS, len(self._streams) - 2)
+                await self._make_room()
+            raise
+        except BaseException:
+            stream.watch = None
+            await self._feeds.close(watch)
+            raise
+
+    async def _confirm(self, stream: _Stream, listed: Listed) -> None:
+        try:
+            watch = await self.snapshot(listed, _AGAIN_SECONDS)
+        except Refused:
+            return
+        told = stream.watch is not None and stream.watch.board.complete
+        if watch.board.at is not None and (watch.board.complete or not told):
+            stream.confirmed = watch.board
+
+    async def _make_room(self) -> None:
+        while sum(1 for one in self._streams.values() if one.watch is not None) >= self._most:
+            con_id, oldest = next((key, one) for key, one in self._streams.items() if one.watch is not None)
+            await self._end(con_id, oldest)
+
+    async def _end_idle(self) -> None:
+        now = self._clock.monotonic()
+        for con_id, one in tuple(self._streams.items())[:2]:
+            if now - one.asked > IDLE_SECONDS and not one.turn.locked():
+                await self._end(con_id, one)
+
+    async def _end(self, con_id: int, stream: _Stream) -> None:
+        if self._streams.get(con_id) is stream:
+            del self._streams[con_id]
+        watch, stream.watch = stream.watch, None
+        if watch is not None:
+            await self._feeds.close(watch)
+
+    def _is_fresh(self, board: Board | None) -> bool:
+        if board is None or board.at is None:
+            return False
+        return (self._clock.now() - board.at).total_seconds() <= FRESH_SECONDS
+
+    def _note(self, listed: Listed, quote: Quote) -> None:
+        price: Decimal | None = quote.mid() or quote.last or quote.bid or quote.ask
+        if price is not None:
+            self._contracts.saw(listed.con_id, price)

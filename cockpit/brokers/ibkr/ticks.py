@@ -1,0 +1,123 @@
+"""What the ticks of one request have told so far, and what kind of prices they are. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.ibkr.floats import on_step
+from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.wire import WireDataType, WireMarket, WireTick
+from cockpit.model.money import ZERO
+from cockpit.model.quotes import DataType, Quote
+
+SOURCE: Final = "ibkr"
+_BID, _ASK, _LAST = frozenset({1, 66}), frozenset({2, 67}), frozenset({4, 68})
+_BID_SIZE, _ASK_SIZE = frozenset({0, 69}), frozenset({3, 70})
+_VOLUME, _HALTED = frozenset({8, 74}), frozenset({49, 90})
+_DELAYED: Final = frozenset({*range(66, 77), *range(80, 84), 88, 90})
+"""Ticks that only delayed data has."""
+_TYPES: Final = {
+    1: DataType.LIVE,
+    2: DataType.FROZEN,
+    3: DataType.DELAYED,
+    4: DataType.DELAYED_FROZEN,
+}
+
+
+@dataclass(slots=True)
+class Board:
+    """Everything that one request has told: nothing of an earlier one is in it."""
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    volume: Decimal | None = None
+    halted: bool | None = None
+    """Whether the venue has halted it; None until it says so."""
+    bid_told: bool = False
+    """Whether anything was said of the bid, be it that there is none."""
+    ask_told: bool = False
+    type_told: int | None = None
+    delayed: bool = False
+    """Whether a tick came that only delayed data has."""
+    at: datetime | None = None
+    """When a price came last."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides were told, and one of them has a price."""
+        return self.bid_told and self.ask_told and (self.bid is not None or self.ask is not None)
+
+    @property
+    def data_type(self) -> DataType:
+        """Return how fresh the prices are: unknown until the source says so, and never fresher than their ticks."""
+        told = DataType.UNKNOWN if self.type_told is None else _TYPES.get(self.type_told, DataType.UNKNOWN)
+        if self.delayed and told is not DataType.DELAYED_FROZEN:
+            return DataType.DELAYED
+        return told
+
+    def take(self, record: WireMarket) -> None:
+        """Take what came."""
+        if isinstance(record, WireDataType):
+            self.type_told = record.data_type
+            return
+        self.delayed = self.delayed or record.tick in _DELAYED
+        tick = record.tick
+        if tick in _BID:
+            self.bid, self.bid_size = _side(record)
+            self.bid_told = True
+        elif tick in _ASK:
+            self.ask, self.ask_size = _side(record)
+            self.ask_told = True
+        elif tick in _BID_SIZE:
+            self.bid_size = record.size
+            self.bid = self.bid if record.size else None
+        elif tick in _ASK_SIZE:
+            self.ask_size = record.size
+            self.ask = self.ask if record.size else None
+        elif tick in _LAST:
+            self.last = record.price if record.price is not None else self.last
+        elif tick in _VOLUME:
+            self.volume = record.size
+            return
+        elif tick in _HALTED:
+            self.halted = None if record.price is None or record.price < ZERO else record.price > ZERO
+            return
+        else:
+            return
+        self.at = record.at
+
+    def quote(self, listed: Listed) -> Quote | None:
+        """Return it as a quote on the contract's steps, or None while there is no price."""
+        signed = listed.sec_type == "FUT"
+        bid, ask, last = (_priced(value, listed.finest, signed) for value in (self.bid, self.ask, self.last))
+        if self.at is None or (bid is None and ask is None and last is None):
+            return None
+        return Quote(
+            symbol=listed.instrument.symbol,
+            bid=bid,
+            ask=ask,
+            bid_size=None if bid is None else self.bid_size,
+            ask_size=None if ask is None else self.ask_size,
+            last=last,
+            as_of=self.at,
+            source=SOURCE,
+            data_type=self.data_type,
+        )
+
+
+def _side(record: WireTick) -> tuple[Decimal | None, Decimal | None]:
+    """Return price and size of a side: without a size nobody quotes it."""
+    return (record.price, record.size) if record.size else (None, None)
+
+
+def _priced(value: Decimal | None, step: Decimal, signed: bool) -> Decimal | None:
+    """Return a price on the grid; only futures may have one that is not above zero."""
+    if value is None or (value <= ZERO and not signed):
+        return None
+    return on_step(value, step)

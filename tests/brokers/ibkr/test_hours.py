@@ -1,0 +1,147 @@
+"""Hours of contracts: what TWS writes becomes sessions in UTC, and what it doesn't tell stays unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.brokers.ibkr.hours import market_clock, sessions, zone
+from cockpit.model.refusals import Refused
+
+WEEK = (
+    "20260309:0930-20260309:1600;20260310:0930-20260310:1600;20260311:0930-20260311:1600;"
+    "20260312:0930-20260312:1600;20260313:0930-20260313:1300;20260314:CLOSED"
+)
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def test_a_session_opens_and_closes_by_the_wall_clock_of_its_zone_across_the_change_to_summer_time() -> None:
+    winter = sessions("20260306:0930-20260306:1600", "US/Eastern")
+    summer = sessions("20260309:0930-20260309:1600", "US/Eastern")
+    assert winter is not None
+    assert summer is not None
+    assert winter.spans[0].opens_at == at(2026, 3, 6, 14, 30)
+    assert summer.spans[0].opens_at == at(2026, 3, 9, 13, 30)
+
+
+def test_a_half_day_closes_when_it_is_told_to() -> None:
+    found = sessions(WEEK, "America/New_York")
+    assert found is not None
+    assert found.closes(date(2026, 3, 13)) == at(2026, 3, 13, 17)
+    assert found.usual_close() == time(16)
+    assert found.seconds() == 6 * 3600 + 1800
+
+
+def test_the_clock_says_when_the_market_opens_next_and_closes_next() -> None:
+    found = sessions(WEEK, "US/Eastern")
+    before = market_clock(found, at(2026, 3, 9, 12), "ibkr", "SPY")
+    within = market_clock(found, at(2026, 3, 9, 15), "ibkr", "SPY")
+    after = market_clock(found, at(2026, 3, 14, 15), "ibkr", "SPY")
+    assert (before.is_open, before.opens_at, before.closes_at) == (False, at(2026, 3, 9, 13, 30), at(2026, 3, 9, 20))
+    assert (within.is_open, within.opens_at, within.closes_at) == (True, at(2026, 3, 10, 13, 30), at(2026, 3, 9, 20))
+    assert (after.is_open, after.opens_at, after.closes_at) == (False, None, None)
+
+
+def test_an_overnight_session_of_futures_belongs_to_the_day_on_which_it_ends() -> None:
+    found = sessions("20260412:1700-20260413:1600;20260413:1700-20260414:1600", "US/Central")
+    assert found is not None
+    assert [span.day for span in found.spans] == [date(2026, 4, 13), date(2026, 4, 14)]
+    assert found.is_open(at(2026, 4, 13, 3))
+    assert not found.is_open(at(2026, 4, 13, 21, 30))
+    assert found.opens(date(2026, 4, 13)) == at(2026, 4, 12, 22)
+
+
+def test_a_day_that_is_not_told_opens_as_the_others_do() -> None:
+    stocks, futures = sessions(WEEK, "US/Eastern"), sessions("20260412:1700-20260413:1600", "US/Central")
+    assert stocks is not None
+    assert futures is not None
+    assert stocks.opens(date(2026, 1, 5)) == at(2026, 1, 5, 14, 30)
+    assert futures.opens(date(2026, 1, 6)) == at(2026, 1, 5, 23)
+
+
+def test_the_older_form_with_several_stretches_a_day_is_read() -> None:
+    found = sessions("20180421:CLOSED;20180423:0900-1130,1230-1500", "Japan")
+    assert found is not None
+    assert [(span.opens_at, span.closes_at) for span in found.spans] == [
+        (at(2018, 4, 23, 0), at(2018, 4, 23, 2, 30)),
+        (at(2018, 4, 23, 3, 30), at(2018, 4, 23, 6)),
+    ]
+    assert not found.is_open(at(2018, 4, 23, 3))
+
+
+def test_hours_of_the_older_form_that_go_back_begin_on_the_evening_before() -> None:
+    found = sessions("20180423:1700-1515", "US/Central")
+    assert found is not None
+    assert found.spans[0].opens_at == at(2018, 4, 22, 22)
+
+
+def test_a_session_around_the_clock_ends_at_midnight_and_belongs_to_its_day() -> None:
+    found = sessions("20260412:0000-20260413:0000;20260413:0000-20260414:0000", "US/Eastern")
+    assert found is not None
+    assert [span.day for span in found.spans] == [date(2026, 4, 12), date(2026, 4, 13)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20260413:0930", "20260413:0930-20260413:0800", "20261399:0930-20261399:1600", "x"]
+)
+def test_what_cannot_be_read_is_not_known(text: str) -> None:
+    assert sessions(text, "US/Eastern") is None
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere/Land", "../../etc/passwd", "/etc/localtime", "US/East\0ern"])
+def test_a_zone_that_does_not_exist_is_not_known(name: str) -> None:
+    assert zone(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("US/Eastern", "US/Eastern"), ("EST (Eastern Standard Time)", "America/New_York"), ("MET", "Europe/Berlin")],
+)
+def test_zones_are_those_that_tws_means(name: str, key: str) -> None:
+    assert zone(name) == ZoneInfo(key)
+
+
+def test_beyond_the_days_that_are_told_the_session_is_unknown() -> None:
+    found = sessions(WEEK, "US/Eastern")
+    with pytest.raises(Refused) as refused:
+        market_clock(found, at(2026, 3, 16, 15), "ibkr", "SPY")
+    assert refused.value.refusal.code == "SESSION_UNKNOWN"
+    with pytest.raises(Refused):
+        market_clock(None, at(2026, 3, 9, 15), "ibkr", "SPY")
+
+
+@given(
+    first=st.dates(date(2020, 1, 1), date(2030, 12, 1)),
+    hours=st.tuples(st.times(), st.times()),
+    days=st.integers(1, 7),
+    where=st.sampled_from(["US/Eastern", "US/Central", "Europe/London", "Asia/Tokyo", "Australia/Sydney"]),
+)
+def test_whatever_is_told_is_open_from_its_first_instant_to_before_its_last(
+    first: date, hours: tuple[time, time], days: int, where: str
+) -> None:
+    opens, closes = (one.replace(second=0, microsecond=0) for one in sorted(hours))
+    if (closes.hour * 60 + closes.minute) - (opens.hour * 60 + opens.minute) < 180:
+        closes = time(23, 59) if opens < time(20) else closes
+        opens = min(opens, time(12))
+    text = ";".join(
+        f"{day:%Y%m%d}:{opens:%H%M}-{day:%Y%m%d}:{closes:%H%M}"
+        for day in (first + timedelta(days=number) for number in range(days))
+    )
+    found = sessions(text, where)
+    assert found is not None
+    for span in found.spans:
+        assert found.is_open(span.opens_at)
+        assert not found.is_open(span.closes_at)
+        assert found.next_close(span.opens_at) == span.closes_at
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_either_read_or_not_known(text: str) -> None:
+    sessions(text, "US/Eastern")
