@@ -25,6 +25,7 @@ from cockpit.model.identity import Scope
 from cockpit.model.orders import Linkage
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
+from cockpit.model.trading import Mode
 from cockpit.settings.model import ApprovalSettings
 from cockpit.store.database import Store
 
@@ -55,6 +56,11 @@ A = TypeVar("A", bound=Arguments)
 R = TypeVar("R", bound=Result)
 
 
+def on_paper_alone(connection: Connection) -> bool:
+    """Let orders open positions only where no money is real."""
+    return connection.settings.mode is Mode.PAPER
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What the tools stand on."""
@@ -68,6 +74,8 @@ class Rooms:
     alerts: Alerts
     journal: Journal
     messages: Messages
+    may_open: Callable[[Connection], bool] = on_paper_alone
+    """Whether orders may open positions on a connection, as far as the operator's arming of real money goes."""
 
 
 Progress: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]

@@ -10,7 +10,7 @@ from cockpit.desk.gate import Admitted, Served
 from cockpit.model.identity import Scope
 from cockpit.model.money import plain
 from cockpit.model.text import safe
-from cockpit.model.trading import TradingState
+from cockpit.model.trading import Mode, TradingState
 from cockpit.store.times import from_micros
 from tools.registry import Arguments, Call, Result, tool
 from tools.words import iso
@@ -70,6 +70,8 @@ class SessionResult(Result):
     mode: str
     simulated: bool
     may_trade: bool
+    may_open: bool
+    """Whether an order of yours may open a position now; what only reduces one may pass where this is false."""
     state: str
     state_reason: str
     link: str
@@ -84,19 +86,23 @@ class SessionResult(Result):
     says: str
 
 
-def _says(admitted: Admitted, state: TradingState, may_trade: bool) -> str:
+def _says(admitted: Admitted, state: TradingState, may_trade: bool, armed: bool) -> str:
     if not may_trade:
         return "You may not place orders."
     said = f"Trading is {state}; orders wait for the operator, unless a rule of his decides."
-    if not admitted.shadow:
+    if admitted.shadow:
+        return f"{said} Your orders are a shadow: they go to the paper connection {admitted.shadow}, nothing is real."
+    if admitted.connection.settings.mode is Mode.PAPER:
         return said
-    return f"{said} Your orders are a shadow: they go to the paper connection {admitted.shadow}, nothing is real."
+    if armed:
+        return f"{said} The money is REAL."
+    return f"{said} The money is REAL, and the operator has not armed it: only what reduces a position passes."
 
 
 @tool("get_session", scope=None, title="Session", arguments=NoArguments, result=SessionResult)
 async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
-    """Who you are here: client name, scopes, connection, paper or live, whether trading is running, the limits of
-    one order, what is left of the limits of the day, and the calls and orders that you have left. Every order waits for the human operator, who may
+    """Who you are here: client name, scopes, connection, paper or live, whether trading is running and may open
+    positions, the limits of one order, what is left of the limits of the day, and the calls and orders that you have left. Every order waits for the human operator, who may
     approve, edit or reject it; approval can't be asked for in any other way.
     """
     admitted, rooms = call.admitted, call.rooms
@@ -106,6 +112,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
     left = rooms.budgets.left(admitted.grant.client)
     stands = rooms.switch.stands
     may_trade = connection.settings.trade and Scope.WRITE_ORDERS in admitted.scopes
+    armed = bool(admitted.shadow) or rooms.may_open(connection)
     result = SessionResult(
         client=admitted.grant.client,
         scopes=sorted(admitted.scopes),
@@ -115,6 +122,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
         mode=connection.settings.mode,
         simulated=status.kind == "paper",
         may_trade=may_trade,
+        may_open=may_trade and armed and stands.state is TradingState.RUNNING,
         state=stands.state,
         state_reason=stands.reason,
         link=status.link,
@@ -142,7 +150,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
         ),
         now=iso(rooms.clock.now()) or "",
         orders_go_to=admitted.shadow or connection.name,
-        says=_says(admitted, stands.state, may_trade),
+        says=_says(admitted, stands.state, may_trade, armed),
     )
     return Served(result, summary=safe(f"{connection.name} {connection.settings.mode}"))
 

@@ -19,6 +19,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import SystemClock
 from cockpit.model.screen import ScreenSettings
+from cockpit.operator.rooms import Examination, nothing_wrong
 from cockpit.settings.model import Settings
 from cockpit.store.folder import StoreCannotOpen
 from oauth.static_clients import BadStaticClient
@@ -32,22 +33,34 @@ _FAILED: Final = 1
 _SCREEN_ENDS_WITHIN: Final = 2.0
 
 
-def run(settings: Settings, *, screen: bool, demo: bool, brokers: BrokerMaker = PaperBroker) -> int:
-    """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting."""
+def run(
+    settings: Settings,
+    *,
+    screen: bool,
+    demo: bool,
+    brokers: BrokerMaker = PaperBroker,
+    examined: Examination = nothing_wrong,
+) -> int:
+    """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting.
+
+    ``examined`` says what is wrong with the host before real money is armed.
+    """
     try:
-        return asyncio.run(_run(settings, brokers, screen=screen, demo=demo))
+        return asyncio.run(_run(settings, brokers, examined, screen=screen, demo=demo))
     except (StoreCannotOpen, CannotListen, ControlInUse, BrokerUnavailable, BadStaticClient) as problem:
         click.echo(f"cockpit: {problem}", err=True)
         return _FAILED
 
 
-async def _run(settings: Settings, brokers: BrokerMaker, *, screen: bool, demo: bool) -> int:
+async def _run(settings: Settings, brokers: BrokerMaker, examined: Examination, *, screen: bool, demo: bool) -> int:
     stopping = asyncio.Event()
     taken = bind(settings.server.host, settings.server.port)
     with Logs(settings.data_dir, to_file=screen) as logs, contextlib.closing(taken):
         if lacking := make_room(settings.server.max_connections):
             log.warning("server.max_connections needs %d more open files than this system allows", lacking)
-        async with running(settings, taken, SystemClock(), stopping, brokers, log_lines=logs.newest.lines) as cockpit:
+        async with running(
+            settings, taken, SystemClock(), stopping, brokers, log_lines=logs.newest.lines, examined=examined
+        ) as cockpit:
             _take_signals(cockpit, demo=demo)
             async with contextlib.AsyncExitStack() as beside:
                 if demo:

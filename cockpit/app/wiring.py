@@ -19,6 +19,7 @@ from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.alerts import Alerts
+from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
@@ -49,7 +50,7 @@ from cockpit.model.text import safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
-from cockpit.operator.rooms import OperatorRooms
+from cockpit.operator.rooms import Examination, OperatorRooms, nothing_wrong
 from cockpit.settings.model import ConnectionSettings, Settings
 from cockpit.settings.server import LimitSettings, ServerSettings, local_origin
 from cockpit.settings.where import SOCKET_NAME
@@ -117,6 +118,7 @@ async def running(
     brokers: BrokerMaker = PaperBroker,
     fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
     log_lines: Callable[[], Sequence[str]] = tuple,
+    examined: Examination = nothing_wrong,
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
@@ -164,6 +166,8 @@ async def running(
         feed.listen(oversight.happened)
         sender.latched = oversight.latches.holding
         observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
+        arming = Arming(book, connections, switch, store, clock, feed.publish)
+        sender.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()
         presence = Presence(settings.approval, clock, switch.halt, feed.publish)
@@ -190,7 +194,7 @@ async def running(
         await alerts.load()
         tool_rooms = Rooms(
             orders, switch, budgets, settings.approval, store, clock, alerts, Journal(store, clock),
-            Messages(clock, feed.publish),
+            Messages(clock, feed.publish), arming.may_open,
         )  # fmt: skip
         desk_tools = DeskTools(gate, tool_rooms)
         challenge = Challenge.at(origin)
@@ -218,12 +222,13 @@ async def running(
         )
         totp = Totp(store, clock, feed.publish)
         await totp.load()
+        arming.enrolled = lambda: totp.enrolled
         by_hand = ByHand(
             book, observer, sender, orders.closing, decisions, connections, undisturbed, switch, clock
         )  # fmt: skip
         rooms = OperatorRooms(
             settings, store, authority, connections, switch, book, decisions, oversight, rulebook, presence, shadows,
-            feed, clock, totp, by_hand, log_lines,
+            feed, clock, totp, by_hand, arming, log_lines, examined=examined,
         )  # fmt: skip
         addresses = Addresses(
             Networks(settings.server.trusted_proxies),
@@ -240,6 +245,7 @@ async def running(
         resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
         tasks.start("resting", resting.run())
         tasks.start("presence", presence.watch())
+        tasks.start("arming", arming.watch())
         tasks.start("alerts", alerts.watch())
         tasks.start("resources", updates.watch())
         tasks.start("accounts", face.watch_accounts())

@@ -57,6 +57,8 @@ class Estimate:
     """Initial margin that the order would need besides what is held already."""
     currency: str
     source: str
+    warning: str = ""
+    """What the broker's own preview warns of; empty where of nothing."""
 
 
 class Feature(StrEnum):

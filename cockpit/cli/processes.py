@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,7 +30,15 @@ def run_process(given: Given, *, wants_screen: bool, demo: bool = False) -> int:
         return say_mistakes(bad)
     from cockpit import app
 
-    return app.run(settings, screen=wants_screen and has_terminal(), demo=demo)
+    return app.run(settings, screen=wants_screen and has_terminal(), demo=demo, examined=partial(_wrong, given))
+
+
+def _wrong(given: Given) -> Sequence[str]:
+    """Return what `cockpit doctor` finds wrong now."""
+    from cockpit.cli.doctor.examination import examine  # heavy, and needed only before real money is armed
+    from cockpit.cli.doctor.findings import Level
+
+    return [f"{one.says} {one.mend}".strip() for one in examine(given, os.environ) if one.level is Level.BAD]
 
 
 def run_demo(given: Given) -> int:

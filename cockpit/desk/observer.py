@@ -40,6 +40,8 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, OPEN, BrokerOrder, Order, OrderId, OrderRequest, OrderState, Side
 from cockpit.model.quotes import Interval
 from cockpit.model.refusals import Refused
+from cockpit.model.text import safe
+from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
 
 T = TypeVar("T")
@@ -95,6 +97,8 @@ class Observer:
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
         """Returns the open orders in a connection's account that this cockpit doesn't know."""
+        self.armed: Callable[[str], bool] = lambda connection: False
+        """Returns whether the operator has armed a connection."""
 
     async def judge(
         self,
@@ -179,6 +183,7 @@ class Observer:
             scopes=scopes,
             account=status.account,
             account_named=connection.settings.account,
+            armed=self.armed(connection.name),
             unknown_orders=sum(1 for one in waiting if one.state is OrderState.UNKNOWN),
             before=before,
             filled=filled,
@@ -210,6 +215,8 @@ class Observer:
             lowers = lowers_risk(before, request, protects=seen.opening(request) == ZERO)
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
+        if seen.mode is Mode.LIVE and seen.opening(request) > ZERO:
+            seen = replace(seen, broker_warning=await _warning(connection, request))
         checks, entry = evaluate(request, seen, policy), around.entry()
         if before is not None and not lowers and entry is not None:
             there = around.held.get(symbol, ZERO)
@@ -328,6 +335,12 @@ class Observer:
         average = sum(volumes, ZERO) / len(volumes) if volumes else ZERO
         self._volumes[key] = today, average
         return average
+
+
+async def _warning(connection: Connection, request: OrderRequest) -> str | None:
+    """Return what the broker's own preview warns of, empty for nothing; None where it can't tell."""
+    estimate = await _answer(connection.ask(connection.broker.estimate(request)))
+    return None if estimate is None else safe(estimate.warning)
 
 
 async def _answer(asked: Awaitable[T]) -> T | None:

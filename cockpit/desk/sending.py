@@ -40,7 +40,7 @@ from cockpit.model.orders import (
 )
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
-from cockpit.model.trading import TradingState
+from cockpit.model.trading import Mode, TradingState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
@@ -124,6 +124,8 @@ class Sender:
         book.on_ahead = self._behind.set
         self.latched: Callable[[str, str], Sequence[Latch]] = lambda connection, client: ()
         """Returns the latches of a connection and of a client."""
+        self.unarmed: Callable[[Connection], Refusal | None] = _unarmed
+        """Returns why nothing may be opened on a connection; where money is real, somebody has to say that it may."""
         self.on_unsure: Callable[[str], None] = lambda connection: None
         """Told the connection of an order about which the broker has to be asked."""
 
@@ -264,7 +266,7 @@ class Sender:
                         await self._book.write_late()
 
     def last_look(self, order: Order, connection: Connection, *, opens: bool = True) -> Refusal | None:
-        """Look at authority, switch and latches once more. Nothing is awaited between this and the broker's call.
+        """Look at authority, switch, arming and latches once more. Nothing is awaited until the broker's call.
 
         What the operator closes by hand has his authority, which no switch and no latch takes; it never opens.
         """
@@ -274,6 +276,11 @@ class Sender:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
         if opens and self._switch.state is TradingState.REDUCE_ONLY:
             return refuse("REDUCE_ONLY")
+        if connection.broker.status().mode is not connection.settings.mode:
+            return refuse("MODE_MISMATCH", connection=connection.name)
+        unarmed = self.unarmed(connection) if opens else None
+        if unarmed is not None:
+            return unarmed
         latches = self.latched(order.connection, order.client) if opens else ()
         if latches:
             return refuse(latches[0].kind.upper(), latch=latches[0].latch_id)
@@ -460,6 +467,11 @@ class Sender:
 
     def _now(self, order: Order) -> Order:
         return self._book.get(order.order_id) or order
+
+
+def _unarmed(connection: Connection) -> Refusal | None:
+    """Refuse what opens wherever money is real."""
+    return None if connection.settings.mode is Mode.PAPER else refuse("LIVE_DISABLED", connection=connection.name)
 
 
 def order_entry(order: Order, event: str, code: str, **detail: object) -> AuditEntry:

@@ -44,6 +44,8 @@ class Switch:
         self._stands = TradingSwitch(TradingState.KILLED, clock.now(), safe("not read yet"))
         self._lowered = 0
         self._until_kill: set[asyncio.Future[Any]] = set()
+        self.on_lowered: Callable[[TradingState], None] = lambda state: None
+        """Told each move towards less freedom, before anything else happens. Never raises."""
 
     @property
     def stands(self) -> TradingSwitch:
@@ -81,6 +83,7 @@ class Switch:
         if _FREEDOM.index(state) >= _FREEDOM.index(self._stands.state):
             return False
         self._stands = TradingSwitch(state, self._clock.now(), safe(reason))
+        self.on_lowered(state)
         self._publish(SwitchMoved(self._stands.since, self._stands))
         if state is TradingState.KILLED:
             for task in self._until_kill:

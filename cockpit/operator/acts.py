@@ -234,6 +234,26 @@ RESUME = Act(
     when=When.STOPPED,
     totp=TotpDue.FOR_RISK,
 )
+ARM = Act(
+    "connection.arm",
+    "arm",
+    "Let orders open positions with real money on a connection, for a limited time",
+    Danger.TYPED,
+    (
+        _need("connection", "The connection, which the settings call live"),
+        _may("for", "How long, such as 90m; without, and at most: its arm_hours", Kind.DURATION),
+    ),
+    word="ARM",
+    when=When.COMMAND_LINE,
+    totp=TotpDue.ALWAYS,
+)
+DISARM = Act(
+    "connection.disarm",
+    "disarm",
+    "Let nothing be opened with real money on a connection any more",
+    arguments=(_need("connection", "The connection"),),
+    when=When.COMMAND_LINE,
+)
 LIMITS = Act(
     "limits",
     "limits",
@@ -533,6 +553,8 @@ ACTS: Final[Mapping[str, Act]] = {
         HALT,
         REDUCE,
         RESUME,
+        ARM,
+        DISARM,
         LIMITS,
         LIMITS_SET,
         RELEASE,

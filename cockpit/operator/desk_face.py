@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cockpit.brokers.base import BrokerStatus
+from cockpit.desk.arming import Arming
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import position_change, worth
 from cockpit.desk.read_only import ReadOnlyClients
@@ -24,6 +25,7 @@ from cockpit.model.trading import TradingState
 from cockpit.operator import listing
 from cockpit.operator.act import Act, Answer, Command, Danger, Done
 from cockpit.operator.acts import ACTS
+from cockpit.operator.arming import ArmingActs
 from cockpit.operator.at_stop import profit_at_stop
 from cockpit.operator.auditing import Auditing
 from cockpit.operator.closing import ClosingActs
@@ -87,7 +89,7 @@ class OperatorFace:
         granting, programs, closing = Granting(rooms), Programs(rooms), ClosingActs(rooms)
         self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)
         enrolling = Enrolling(rooms.totp, urlsplit(url).hostname or "")
-        web = WebActs(rooms)
+        web, arming = WebActs(rooms), ArmingActs(rooms)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "pending": self._pending,
@@ -113,6 +115,8 @@ class OperatorFace:
                 TradingState.REDUCE_ONLY, "reduce", given.get("reason", ""), by
             ),
             "resume": lambda given, by: self._stopping.resume(by),
+            "connection.arm": arming.arm,
+            "connection.disarm": arming.disarm,
             "client.route": ruling.route,
             "client.shadow": ruling.shadow,
             "rules": ruling.show,
@@ -291,7 +295,7 @@ class OperatorFace:
             rooms.clock.now(),
             self._url,
             rooms.switch.stands,
-            tuple(_connection_view(one, one.broker.status()) for one in rooms.connections),
+            tuple(_connection_view(one, one.broker.status(), rooms.arming) for one in rooms.connections),
             tuple(pending_of(one) for one in rooms.authority.waiting()),
             tuple(self._pending_order(one) for one in sorted(rooms.book.waiting(), key=_asked)),
             tuple(self._client_view(grant) for grant in rooms.authority.grants()),
@@ -403,8 +407,8 @@ def _order_answer(result: Order | Refusal) -> Answer:
     return Done(listing.order_says(result), listing.order_json(result))
 
 
-def _connection_view(connection: Connection, status: BrokerStatus) -> ConnectionView:
-    settings, quote = connection.settings, connection.heard.quote
+def _connection_view(connection: Connection, status: BrokerStatus, arming: Arming) -> ConnectionView:
+    settings, quote, armed = connection.settings, connection.heard.quote, arming.armed(connection.name)
     return ConnectionView(
         connection.name,
         status.kind,
@@ -418,6 +422,7 @@ def _connection_view(connection: Connection, status: BrokerStatus) -> Connection
         None if quote is None else quote.data_type,
         "" if quote is None else safe(quote.source, 40),
         None if quote is None else quote.as_of,
+        None if armed is None else armed.until,
     )
 
 

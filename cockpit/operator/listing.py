@@ -8,6 +8,7 @@ from datetime import datetime
 from cockpit.model.money import cents, plain
 from cockpit.model.orders import DONE, OPEN, Order
 from cockpit.model.text import counted, safe
+from cockpit.model.trading import Mode, TradingState
 from cockpit.operator.act import Done
 from cockpit.operator.view import Snapshot
 from cockpit.store.audit import AuditRecord
@@ -29,6 +30,8 @@ def status(snapshot: Snapshot) -> Done:
                 "link": one.link,
                 "account": one.account,
                 "trade": one.trade,
+                "armed_until": _iso_or_none(one.armed_until),
+                "may_open": one.opens and switch.state is TradingState.RUNNING,
             }
             for one in snapshot.connections
         ],
@@ -43,7 +46,12 @@ def status(snapshot: Snapshot) -> Done:
         "errors": counters.errors,
         "turned_away": counters.turned_away,
     }
-    return Done(f"{switch.state} since {_iso(switch.since)} ({switch.reason}).", data)
+    says = [f"{switch.state} since {_iso(switch.since)} ({switch.reason})."]
+    for one in snapshot.connections:
+        if one.mode is Mode.LIVE:
+            armed = "not armed" if one.armed_until is None else f"ARMED until {one.armed_until:%H:%M} UTC"
+            says.append(f"{one.name}: LIVE MONEY, {armed}.")
+    return Done(" ".join(says), data)
 
 
 def pending(snapshot: Snapshot) -> Done:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cockpit.desk.arming import Arming
 from cockpit.desk.book import Book
 from cockpit.desk.by_hand import ByHand
 from cockpit.desk.connections import Connections
@@ -24,6 +25,14 @@ from oauth.totp import Totp
 
 if TYPE_CHECKING:  # its libraries are an extra
     from oauth.web.access import WebAccess
+
+Examination = Callable[[], Sequence[str]]
+"""Looks at the host, and returns a sentence for each thing that is wrong. It may take seconds: run it in a thread."""
+
+
+def nothing_wrong() -> Sequence[str]:
+    """Find nothing: for whoever examines nothing."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,10 @@ class OperatorRooms:
     clock: Clock
     totp: Totp
     by_hand: ByHand
+    arming: Arming
     log_lines: Callable[[], Sequence[str]] = tuple
     """The newest lines of the host's log, oldest first."""
     web: WebAccess | None = None
     """Where the operator signs in at a web page, if the settings want that."""
+    examined: Examination = nothing_wrong
+    """Says what `cockpit doctor` finds wrong now, a sentence each."""

@@ -35,6 +35,13 @@ class ConnectionView:
     """Of the newest price that anybody asked for; None where nobody did."""
     data_source: str = ""
     data_at: datetime | None = None
+    armed_until: datetime | None = None
+    """Until when orders may open positions with real money; None where they may not, and where no money is real."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether orders may open positions there, as far as its settings and its arming go."""
+        return self.trade and (self.mode is Mode.PAPER or self.armed_until is not None)
 
 
 @dataclass(frozen=True, slots=True)

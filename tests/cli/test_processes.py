@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import types
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,9 @@ class FakeApp(types.ModuleType):
         self.started: list[tuple[Settings, bool, bool]] = []
         self.folder_was_there = False
 
-    def run(self, settings: Settings, *, screen: bool, demo: bool) -> int:
+    def run(self, settings: Settings, *, screen: bool, demo: bool, examined: Callable[[], Sequence[str]]) -> int:
         self.started.append((settings, screen, demo))
+        self.examined = examined
         self.folder_was_there = settings.data_dir.is_dir()
         return 7
 
@@ -56,6 +58,18 @@ def test_each_process_command_starts_the_app_its_way(
 def test_without_a_terminal_there_is_no_screen(command: CommandLine, app: FakeApp) -> None:
     command()
     assert app.started[0][1] is False
+
+
+def test_what_doctor_finds_wrong_is_there_to_be_asked_before_real_money_is_armed(
+    command: CommandLine, app: FakeApp
+) -> None:
+    file = command.folder / "cockpit.toml"
+    file.write_text("[server]\nport = 0\n")
+    file.chmod(0o666)
+    command("--config", str(file), "serve")
+    assert [one for one in app.examined() if "Other users may write" in one]
+    file.chmod(0o600)
+    assert not [one for one in app.examined() if "Other users may write" in one]
 
 
 def test_options_reach_the_settings(command: CommandLine, app: FakeApp) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cockpit.brokers.base import Broker
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
 from cockpit.desk.book import Book
 from cockpit.desk.budgets import Budgets
@@ -102,6 +103,7 @@ class Desk:
     presence: Presence
     shadows: Shadows
     oversight: Oversight
+    arming: Arming
     events: list[Event] = field(default_factory=list)
 
     def admitted(self, caller: Caller) -> Admitted:
@@ -142,11 +144,12 @@ async def open_desk(
     approval: ApprovalSettings | None = None,
     budget: BudgetSettings | None = None,
     broker: Broker | None = None,
+    make: Callable[..., Broker] = PaperBroker,
     more: Mapping[str, ConnectionSettings] | None = None,
     shadow: Mapping[str, str] | None = None,
     clients: Mapping[str, ClientPolicySettings] | None = None,
 ) -> AsyncIterator[Desk]:
-    """Start everything up to the gate; a second call on the same folder is a restart."""
+    """Start everything up to the gate; a second call on the same folder is a restart. ``make`` builds the brokers."""
     clock, grants, settings = clock or HandClock(), grants or GrantBook(), settings or ConnectionSettings()
     events: list[Event] = []
     overseen: list[Oversight] = []
@@ -164,7 +167,7 @@ async def open_desk(
         async with AsyncExitStack() as stack:
             brokers: dict[str, Broker] = {}
             for name, section in {"paper": settings, **(more or {})}.items():
-                made = PaperBroker(name, section, store, clock, tick_seconds=3600)
+                made = make(name, section, store, clock, tick_seconds=3600)
                 brokers[name] = await stack.enter_async_context(broker if broker and name == "paper" else made)
             connections = Connections(
                 {
@@ -183,6 +186,9 @@ async def open_desk(
             overseen.append(oversight)
             sender.latched = oversight.latches.holding
             observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
+            arming = Arming(book, connections, switch, store, clock, publish)
+            sender.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
+            arming.enrolled = lambda: True
             approval = approval or ApprovalSettings()
             rulebook = Rulebook(approval.rules, store, clock)
             await rulebook.load()
@@ -200,7 +206,7 @@ async def open_desk(
             gate = Gate(grants, connections, switch, budgets, store, clock, events.append, shadows.of)
             yield Desk(
                 store, clock, grants, connections, switch, book, sender, orders, decisions, gate, budgets, observer,
-                rulebook, presence, shadows, oversight, events,
+                rulebook, presence, shadows, oversight, arming, events,
             )  # fmt: skip
             await undisturbed.drain()
             facts.cancel()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import PAPER, Verdict, check, idle, judged, known
-from cockpit.model.money import plain
+from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, check, idle, judged, known
+from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import NEEDS_STOP, Order, OrderRequest, OrderType, Side
 from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
@@ -58,6 +58,8 @@ def broker_warning(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
     """Where the money is real, the broker's own preview warns of nothing."""
     if seen.mode is not Mode.LIVE:
         return PAPER
+    if seen.opening(order) == ZERO:
+        return ONLY_REDUCES
     warning = known(seen.broker_warning, "what the broker's preview says")
     return judged(not warning, "", warning, warning or "The broker warns of nothing.")
 

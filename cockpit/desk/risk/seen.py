@@ -102,7 +102,7 @@ class Seen:
     account_named: str = ""
     """What the settings name; empty where they take the only one."""
     armed: bool = False
-    """Whether the operator has let live orders through."""
+    """Whether the operator has armed the connection, so that orders may open positions with real money."""
     unknown_orders: int = 0
     """Orders of the account of which nobody can say what became of them."""
     before: OrderRequest | None = None

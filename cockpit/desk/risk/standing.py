@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import PAPER, Verdict, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, check, idle, judged, known, percent
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
@@ -38,10 +38,17 @@ def trading_disabled(order: OrderRequest, seen: Seen, policy: PolicySettings) ->
 
 @check("G3", "LIVE_DISABLED", "SEC 15c3-5 (d)")
 def live_disabled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """Where the money is real, the operator has let orders through."""
+    """Where the money is real, nothing opens a position unless the operator has armed the connection."""
     if seen.mode is not Mode.LIVE:
         return PAPER
-    return judged(seen.armed, "armed", "armed" if seen.armed else "not armed", "Live orders need the operator first.")
+    if seen.armed:
+        return judged(True, "armed", "armed", "The operator has armed it.")
+    opening = seen.opening(order)
+    if opening == ZERO:
+        return ONLY_REDUCES
+    return judged(
+        False, "armed", "not armed", f"{plain(opening)} would open a position; the operator has not armed it."
+    )
 
 
 @check("G2", "MODE_MISMATCH", "SEC 15c3-5 (c)(2)")

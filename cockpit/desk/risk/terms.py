@@ -76,10 +76,13 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
         and (kind in NEEDS_STOP) == (order.stop_price is not None)
         and trails == (1 if kind is OrderType.TRAILING_STOP else 0)
     )
-    allowed = listed(policy.order_types & seen.can.order_types)
+    # The list of the policy holds clients back; it must not keep the operator from closing at market.
+    by_hand = seen.by_operator and seen.opening(order) == ZERO
+    types = seen.can.order_types if by_hand else policy.order_types & seen.can.order_types
+    allowed = listed(types)
     if not whole:
         return judged(False, allowed, kind, f"The prices don't fit a {kind} order.")
-    ok = kind in seen.can.order_types and kind in policy.order_types
+    ok = kind in types
     return judged(ok, allowed, kind, f"A {kind} order {'is' if ok else 'is not'} allowed.")
 
 
