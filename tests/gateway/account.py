@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tests.gateway import profit
 from tests.gateway.holdings import CENT, Holding, Holdings
 from tests.gateway.orders import ZERO
 from tests.gateway.server import handles
@@ -181,6 +182,7 @@ def cancel_summary(session: Session, fields: list[str]) -> None:
 def tell_change(gateway: FakeGateway, account: str, listing: Listing | None = None) -> None:
     """Tell every session what it watches of an account: a holding that changed, and the values that did."""
     holding = gateway.book.holdings.held.get((account, listing.con_id)) if listing else None
+    profit.tell(gateway)
     for session in gateway.ready_sessions():
         watching = session.of(Watching)
         if holding is not None and watching.positions:

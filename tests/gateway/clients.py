@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from ib_async import IB, Contract, Event, Order, Stock, Trade
 
@@ -51,6 +52,6 @@ def stock(g: FakeGateway, name: str = "ALFA") -> Contract:
     return Stock(listing.symbol, "SMART", listing.currency, conId=listing.con_id)
 
 
-def order(action: str, quantity: float, kind: str = "MKT", **terms: object) -> Order:
+def order(action: str, quantity: float, kind: str = "MKT", **terms: Any) -> Order:
     """Return an order as the client writes it."""
-    return Order(action=action, totalQuantity=quantity, orderType=kind, tif=str(terms.pop("tif", "DAY")), **terms)
+    return Order(action=action, totalQuantity=quantity, orderType=kind, tif=terms.pop("tif", "DAY"), **terms)

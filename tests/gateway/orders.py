@@ -185,6 +185,13 @@ class Order:
         }
 
 
+def first_stop(order: Order) -> Decimal | None:
+    """Return where a stop stands before the market has moved it."""
+    if order.kind in TRAILING:
+        return number(order.terms.get("trailStopPrice", ""))
+    return order.aux if order.kind in STOPS else None
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One fill, with what the order looked like right after it."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from tests.gateway.faults import Fault, Faults, When
+from tests.gateway.planned import Fault, Faults, When
 from tests.gateway.session import Session
 from tests.gateway.wire import SERVER_VERSION, In, Out
 
@@ -98,6 +98,8 @@ class FakeGateway:
         """More than this from one client in a sliding second is answered by error 100 and a cut; 0: never."""
         self.master_client = master_client
         """The client that is told of everybody's orders; none where it is None."""
+        self.awake = asyncio.Event()
+        self.awake.set()
         self.linked = True
         """False between ``lost`` and ``restored``: nothing of an order passes between this gateway and the exchange."""
         self.world: World = world if world is not None else World()
@@ -155,6 +157,14 @@ class FakeGateway:
             f"Connectivity between IB and Trader Workstation has been restored - {kept}.",
         )
         self.book.catch_up()
+
+    def hang(self) -> None:
+        """Neither read nor send anything, while every connection stays open, until ``wake``."""
+        self.awake.clear()
+
+    def wake(self) -> None:
+        """Go on after ``hang``; what clients sent meanwhile is read now."""
+        self.awake.set()
 
     def cut(self) -> None:
         """Reset every session's connection, and keep on listening."""

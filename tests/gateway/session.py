@@ -42,7 +42,7 @@ class Session:
 
     def send(self, *fields: object) -> None:
         """Send one message; ``fields[0]`` is its number."""
-        if self.ended:
+        if self.ended or not self.gateway.awake.is_set():
             return
         number = fields[0]
         name = Out(number).name if isinstance(number, int) and number in Out._value2member_map_ else ""
@@ -99,12 +99,13 @@ class Session:
                 return
             offered = (await self._frame()).split(" ")[0].removeprefix("v").partition("..")
             lowest, highest = int(offered[0]), int(offered[2] or offered[0])
-            version = min(highest, self.gateway.version)
-            if version < lowest:
+            version = self.gateway.version
+            if not lowest <= version <= highest:
                 return
             self._writer.write(frame(version, time.strftime("%Y%m%d %H:%M:%S UTC", time.gmtime())))
             while not self.ended:
                 fields = (await self._frame()).split("\0")
+                await self.gateway.awake.wait()
                 if not self.ended:  # what arrived before a cut is as lost as what comes after it
                     await self.gateway.receive(self, fields[:-1])
         except (asyncio.IncompleteReadError, ConnectionError, _BadFrame, ValueError):
