@@ -16,6 +16,7 @@ from cockpit.model.trading import Mode
 from cockpit.settings.approval import ApprovalSettings, ClientSettings
 from cockpit.settings.control import ControlSettings
 from cockpit.settings.ibkr import IbkrSettings
+from cockpit.settings.live import is_live, missing_for_live
 from cockpit.settings.oauth_clients import StaticClientSettings
 from cockpit.settings.paper import FeeSettings
 from cockpit.settings.policy import Money, PolicySettings, for_live_money
@@ -160,8 +161,11 @@ class ConnectionSettings(_Section):
     @model_validator(mode="before")
     @classmethod
     def _live_is_stricter(cls, said: Any) -> Any:
-        if not isinstance(said, dict) or said.get("mode") != Mode.LIVE:
+        if not isinstance(said, dict) or not is_live(said) or said.get("broker", "paper") == "paper":
             return said
+        missing = missing_for_live(said)
+        if missing:
+            raise ValueError(f"mode = 'live' is real money, and needs: {'; '.join(missing)}")
         policy = said.get("policy", {})
         return {**said, "policy": for_live_money(policy)} if isinstance(policy, dict) else said
 
