@@ -1,0 +1,213 @@
+"""The account: its money and positions as TWS tells them, what an order would cost, and its worth over time.
+
+TWS has no history of an account's worth: what is told of it was recorded here while this host was connected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ib_async import Contract
+from ib_async.order import Order, OrderState
+
+from cockpit.brokers.base import BrokerUnavailable, Estimate
+from cockpit.brokers.ibkr.answers import refused
+from cockpit.brokers.ibkr.flights import Told
+from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Line
+from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.wire import number
+from cockpit.model.accounts import Balances, Position
+from cockpit.model.clock import Clock
+from cockpit.model.money import ZERO, plain
+from cockpit.model.text import safe
+from cockpit.store.database import Store
+from cockpit.store.times import from_micros, to_micros
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+
+SOURCE: Final = "Interactive Brokers"
+MOST_POINTS: Final = 10_000
+_OLDEST: Final = (
+    "SELECT at, equity FROM ibkr_equity WHERE connection = ? AND account = ? AND at >= ? ORDER BY at DESC LIMIT ?"
+)
+_WHOLE: Final = {"", "BASE"}
+
+
+class Account:
+    """One account over one line."""
+
+    def __init__(
+        self,
+        line: Line,
+        listed_of: Callable[[int], Awaitable[Listed | None]],
+        name_of: Callable[[int], Awaitable[str]],
+        clock: Clock,
+    ) -> None:
+        self._line = line
+        self._listed_of = listed_of
+        self._name_of = name_of
+        self._clock = clock
+
+    async def balances(self) -> Balances:
+        """Return the account's money in its base currency.
+
+        IB's profit and loss are after fees and since the beginning of the day; so no fees are told beside them.
+        """
+        await self._refresh()
+        base, values = self._values()
+        equity, cash = values.get("NetLiquidation"), values.get("TotalCashValue")
+        power = values.get("BuyingPower", values.get("AvailableFunds"))
+        if equity is None or cash is None or power is None:
+            raise BrokerUnavailable("TWS has not told the account's money")
+        return Balances(
+            account=self._line.account,
+            currency=base,
+            cash=cash,
+            equity=equity,
+            buying_power=power,
+            realised=self._in_base("RealizedPnL", base),
+            unrealised=self._in_base("UnrealizedPnL", base),
+            fees=ZERO,
+            as_of=self._clock.now(),
+            source=SOURCE,
+        )
+
+    async def positions(self) -> Sequence[Position]:
+        """Return what is held, by name, valued as TWS values it."""
+        await self._refresh()
+        account, ib = self._line.account, self._line.ib
+        valued = {one.contract.conId: one for one in ib.portfolio(account)}
+        found: list[Position] = []
+        for one in ib.positions(account):
+            quantity, cost = number(one.position) or ZERO, number(one.avgCost) or ZERO
+            if quantity == ZERO:
+                continue
+            listed = await self._listed_of(one.contract.conId)
+            item = valued.get(one.contract.conId)
+            found.append(
+                Position(
+                    symbol=await self._name_of(one.contract.conId) if listed is None else listed.instrument.symbol,
+                    quantity=quantity,
+                    average_price=cost / _multiplier(one.contract, listed),
+                    mark=None if item is None else number(item.marketPrice),
+                    market_value=None if item is None else number(item.marketValue),
+                    unrealised=None if item is None else number(item.unrealizedPNL),
+                    currency=one.contract.currency,
+                    as_of=self._clock.now(),
+                    source=SOURCE,
+                )
+            )
+        return sorted(found, key=lambda one: one.symbol)
+
+    async def estimate(self, contract: Contract, order: Order) -> Estimate | None:
+        """Return what TWS says that an order would cost; None where it doesn't say. Raises Refused where it refuses."""
+
+        async def ask(ib: CockpitIB) -> OrderState:
+            return await ib.whatIfOrderAsync(contract, order)
+
+        try:
+            state = await self._line.read("", ask)
+        except Told as told:
+            raise refused(told, "BROKER_REJECTED") from told
+        margin = number(state.initMarginChange)
+        fee = number(state.commission)
+        if fee is None:
+            fee = number(state.maxCommission)
+        if margin is None or fee is None:
+            return None
+        base, _ = self._values()
+        return Estimate(
+            fee=self.converted(fee, state.commissionCurrency or base, base),
+            margin=max(ZERO, margin),
+            currency=base,
+            source=f"{SOURCE} what-if",
+            warning=safe(state.warningText, 500),
+        )
+
+    def equity(self) -> Decimal | None:
+        """Return the account's worth as TWS told it last, without asking."""
+        try:
+            return self._values()[1].get("NetLiquidation")
+        except BrokerUnavailable:
+            return None
+
+    def converted(self, amount: Decimal, currency: str, into: str) -> Decimal:
+        """Return an amount in another currency by TWS's own rates; as it is where a rate is missing."""
+        if currency == into or amount == ZERO:
+            return amount
+        rates = self._rates()
+        here, there = rates.get(currency), rates.get(into)
+        return amount if here is None or not there else amount * here / there
+
+    async def _refresh(self) -> None:
+        """Have TWS tell account and portfolio anew; it tells changes by itself too, but only every few minutes."""
+        account = self._line.account
+        await self._line.read(ACCOUNT_VALUES, lambda ib: ib.reqAccountUpdatesAsync(account))
+
+    def _values(self) -> tuple[str, dict[str, Decimal]]:
+        """Return the base currency, and the figures of the account as a whole."""
+        base, values = "", dict[str, Decimal]()
+        for one in self._line.ib.accountValues(self._line.account):
+            if one.tag == "NetLiquidation" and one.currency not in _WHOLE:
+                base = one.currency
+        for one in self._line.ib.accountValues(self._line.account):
+            if one.modelCode == "" and one.currency in {*_WHOLE, base} and (worth := number(one.value)) is not None:
+                values.setdefault(one.tag, worth)
+        if not base:
+            raise BrokerUnavailable("TWS has not told the account's base currency")
+        return base, values
+
+    def _rates(self) -> dict[str, Decimal]:
+        """Return what one unit of each currency of the account is worth in its base currency."""
+        told = self._line.ib.accountValues(self._line.account)
+        rates = {one.currency: number(one.value) for one in told if one.tag == "ExchangeRate"}
+        return {currency: rate for currency, rate in rates.items() if rate is not None and rate > ZERO}
+
+    def _in_base(self, tag: str, base: str) -> Decimal:
+        """Return a figure of the ledger for all currencies together."""
+        told = [one for one in self._line.ib.accountValues(self._line.account) if one.tag == tag and not one.modelCode]
+        whole = next((number(one.value) for one in told if one.currency == "BASE"), None)
+        if whole is not None:
+            return whole
+        return sum((self.converted(number(one.value) or ZERO, one.currency or base, base) for one in told), ZERO)
+
+
+class Recording:
+    """The account's worth as it was recorded here: durable, one point an hour and at each start."""
+
+    def __init__(self, connection: str, store: Store) -> None:
+        self._connection = connection
+        self._store = store
+
+    async def note(self, account: str, at: datetime, equity: Decimal) -> None:
+        """Record a point; nothing happens where the database can't be written."""
+        write = Write(
+            "INSERT OR IGNORE INTO ibkr_equity (connection, account, at, equity) VALUES (?, ?, ?, ?)",
+            (self._connection, account, to_micros(at), plain(equity)),
+        )
+        try:
+            await self._store.commit([write])
+        except (StoreUnavailable, StoreBusy):
+            return
+
+    async def since(self, account: str, since: datetime, count: int) -> Sequence[tuple[datetime, Decimal]]:
+        """Return up to ``count`` points since then, the newest, oldest first."""
+        args = (self._connection, account, to_micros(since), min(count, MOST_POINTS))
+        try:
+            rows = await self._store.rows(_OLDEST, args)
+        except (StoreUnavailable, StoreBusy) as error:
+            raise BrokerUnavailable(f"the account's recording can't be read: {error}") from error
+        return [(from_micros(row["at"]), Decimal(row["equity"])) for row in reversed(rows)]
+
+
+def _multiplier(contract: Contract, listed: Listed | None) -> Decimal:
+    if listed is not None:
+        return listed.instrument.multiplier
+    try:
+        told = float(contract.multiplier or 1)
+    except ValueError:
+        return Decimal(1)
+    return Decimal(repr(told)) if math.isfinite(told) and told > 0 else Decimal(1)

@@ -1,0 +1,203 @@
+"""What the broker's books show: open orders, ended ones and fills, read together and told as ours.
+
+Open orders are of every client and of hands in TWS; ended ones and fills reach back to about the beginning of the day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ib_async.objects import ExecutionFilter
+
+from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.ibkr import terms
+from cockpit.brokers.ibkr.life import end_of, execution_of, expired, stem_of
+from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Line
+from cockpit.brokers.ibkr.tracking import reference_of
+from cockpit.brokers.ibkr.wire import (
+    WireCommission,
+    WireCompleted,
+    WireContract,
+    WireExecution,
+    WireOpen,
+    WireRecord,
+    WireStatus,
+)
+from cockpit.model.money import ZERO
+from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderState
+from cockpit.model.text import Safe, safe
+
+MOST_FILLS: Final = 20_000
+"""Fills that are remembered, the newest; IB itself forgets them after a day."""
+
+
+@dataclass(slots=True)
+class _Pages:
+    """What came while the books were being read."""
+
+    opened: dict[OrderRef, WireOpen] = field(default_factory=dict)
+    statuses: dict[int, WireStatus] = field(default_factory=dict)
+    completed: dict[OrderRef, WireCompleted] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The books at one moment."""
+
+    orders: dict[OrderRef, BrokerOrder]
+    fills_told: bool
+    """Whether all fills were told; else those are missing that nobody told before."""
+
+
+class Books:
+    """Reads the books; whoever asks while they are being read is answered by the next reading, together."""
+
+    def __init__(
+        self, line: Line, name_of: Callable[[int], Awaitable[str]], symbol_of: Callable[[OrderRef], str | None]
+    ) -> None:
+        self._line = line
+        self._name_of = name_of
+        self._symbol_of = symbol_of
+        self._pages: _Pages | None = None
+        self._fills: dict[str, WireExecution] = {}
+        self._fees: dict[str, Decimal] = {}
+        self._reading: asyncio.Task[Shown] | None = None
+        self._next: asyncio.Task[Shown] | None = None
+
+    def take(self, record: WireRecord) -> None:
+        """Note what the books are made of; never blocks."""
+        pages = self._pages
+        match record:
+            case WireExecution() if self._is_ours(record.account):
+                self._fills.setdefault(stem_of(record.exec_id), record)
+                while len(self._fills) > MOST_FILLS:
+                    gone = self._fills.pop(next(iter(self._fills)))
+                    self._fees.pop(gone.exec_id, None)
+            case WireCommission() if record.fee is not None:
+                self._fees[record.exec_id] = record.fee
+            case WireOpen() if pages is not None and self._is_ours(record.terms.account):
+                reference = reference_of(record.order_ref, record.perm_id)
+                if reference is not None:
+                    pages.opened[reference] = record
+                    pages.statuses.pop(record.perm_id, None)
+            case WireStatus() if pages is not None:
+                pages.statuses[record.perm_id] = record
+            case WireCompleted() if pages is not None and self._is_ours(record.terms.account):
+                reference = reference_of(record.order_ref, record.perm_id)
+                if reference is not None:
+                    pages.completed[reference] = record
+            case _:
+                pass
+
+    async def read(self) -> Shown:
+        """Return what the books show; they are read after this was called. Raises BrokerUnavailable."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._after(self._reading), name="books")
+            self._next.add_done_callback(_seen)
+        return await asyncio.shield(self._next)
+
+    async def fills(self, since: datetime) -> tuple[Execution, ...]:
+        """Return the fills since then, oldest first. Raises BrokerUnavailable where not all are told."""
+        shown = await self.read()
+        if not shown.fills_told:
+            raise BrokerUnavailable("the broker didn't tell all fills in time")
+        found = [await self._fill(one) for one in tuple(self._fills.values()) if one.at >= since]
+        return tuple(sorted((one for one in found if one is not None), key=lambda one: (one.at, one.execution_id)))
+
+    async def _after(self, before: asyncio.Task[Shown] | None) -> Shown:
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        # Whoever comes from here on may have caused what is no longer seen by this reading.
+        self._reading, self._next = self._next, None
+        return await self._read()
+
+    async def _read(self) -> Shown:
+        account = self._line.account
+        self._pages = pages = _Pages()
+        try:
+            filter_ = ExecutionFilter(acctCode=account)
+            told = await asyncio.gather(
+                self._line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync()),
+                self._line.read(COMPLETED_ORDERS, lambda ib: ib.reqCompletedOrdersAsync(apiOnly=False)),
+                self._line.read("executions", lambda ib: ib.reqExecutionsAsync(filter_)),
+                return_exceptions=True,
+            )
+        finally:
+            self._pages = None
+        for problem in told[:2]:
+            if isinstance(problem, BaseException):
+                raise problem
+        if isinstance(told[2], BaseException) and not isinstance(told[2], BrokerUnavailable):
+            raise told[2]
+        return await self._shown(pages, fills_told=not isinstance(told[2], BaseException))
+
+    async def _shown(self, pages: _Pages, *, fills_told: bool) -> Shown:
+        fills: dict[OrderRef, list[WireExecution]] = {}
+        for one in self._fills.values():
+            reference = reference_of(one.order_ref, one.perm_id)
+            if reference is not None:
+                fills.setdefault(reference, []).append(one)
+        orders: dict[OrderRef, BrokerOrder] = {}
+        for reference, opened in pages.opened.items():
+            status = pages.statuses.get(opened.perm_id)
+            word, why = (opened.status, Safe("")) if status is None else (status.status, status.why_held)
+            orders[reference] = await self._order(
+                reference, opened.contract, opened.terms, fills.get(reference, []), word, why, opened.warning
+            )
+        for reference, done in pages.completed.items():
+            orders[reference] = await self._order(
+                reference, done.contract, done.terms, fills.get(reference, []), done.status, "", done.completed_status
+            )
+        return Shown(orders, fills_told)
+
+    async def _order(
+        self,
+        reference: OrderRef,
+        contract: WireContract,
+        told: terms.WireTerms,
+        fills: list[WireExecution],
+        status: str,
+        why_held: str,
+        words: str,
+    ) -> BrokerOrder:
+        read = terms.read(await self._symbol(reference, contract), told)
+        executions = [await self._fill(one) for one in sorted(fills, key=lambda one: (one.at, one.exec_id))]
+        known = tuple(one for one in executions if one is not None)
+        reason = safe("; ".join(one for one in (words, read.beyond) if one))
+        return BrokerOrder(reference, read.request, _state(status, why_held, words, known), known, reason)
+
+    async def _fill(self, one: WireExecution) -> Execution | None:
+        reference = reference_of(one.order_ref, one.perm_id)
+        if reference is None:
+            return None
+        symbol = await self._symbol(reference, one.contract)
+        return execution_of(one, reference, symbol, self._fees.get(one.exec_id, ZERO))
+
+    async def _symbol(self, reference: OrderRef, contract: WireContract) -> str:
+        return self._symbol_of(reference) or await self._name_of(contract.con_id)
+
+    def _is_ours(self, account: str) -> bool:
+        return account in {"", self._line.account}
+
+
+def _state(status: str, why_held: str, words: str, fills: tuple[Execution, ...]) -> OrderState:
+    match end_of(status, why_held):
+        case "Filled":
+            return OrderState.FILLED
+        case "Cancelled":
+            return OrderState.EXPIRED if expired(words) else OrderState.CANCELLED
+        case "Inactive":
+            return OrderState.REJECTED
+        case _:
+            return OrderState.PARTLY_FILLED if fills else OrderState.WORKING
+
+
+def _seen(task: asyncio.Task[Shown]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()

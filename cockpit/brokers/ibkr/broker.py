@@ -1,0 +1,238 @@
+"""The broker: one account at Interactive Brokers, with its orders and its money, over one line to TWS or IB Gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, Capabilities, Estimate, FactSink, LinkSink
+from cockpit.brokers.ibkr import terms
+from cockpit.brokers.ibkr.account import Account, Recording
+from cockpit.brokers.ibkr.accounts import mode_of
+from cockpit.brokers.ibkr.backoff import Backoff
+from cockpit.brokers.ibkr.books import Books, Shown
+from cockpit.brokers.ibkr.flights import Told
+from cockpit.brokers.ibkr.line import Line
+from cockpit.brokers.ibkr.market import MarketData
+from cockpit.brokers.ibkr.placing import Placing
+from cockpit.brokers.ibkr.tracking import Tracker
+from cockpit.brokers.ibkr.wire import WireLink, WireRecord
+from cockpit.model.accounts import Balances, Position
+from cockpit.model.clock import Clock
+from cockpit.model.orders import BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
+from cockpit.model.text import Safe
+from cockpit.model.trading import Link
+from cockpit.settings.model import ConnectionSettings
+from cockpit.store.database import Store
+
+DEBOUNCE: Final = 1.0
+"""Seconds between a doubt and the look at the books: trouble seldom comes alone."""
+_LOOK_AGAIN: Final = 5.0
+_RECORD_EVERY: Final = 3600.0
+_MOST_UNHEARD: Final = 10_000
+
+_LOG: Final = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class IbkrBroker(MarketData):
+    """One account, by the name of its connection."""
+
+    books_complete: bool = False
+    """TWS keeps ended orders and fills of the day alone, and may be without its servers: silence proves nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ConnectionSettings,
+        store: Store,
+        clock: Clock,
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        line = Line(settings.ibkr, settings.account, clock, mode=settings.mode, backoff=backoff)
+        super().__init__(line, settings.ibkr, clock)
+        self.can: Capabilities = Capabilities(
+            frozenset(terms.ORDER_TYPES),
+            frozenset(terms.LIVES),
+            frozenset({Linkage.BRACKET, Linkage.OCO}),
+            short_selling=True,
+        )
+        self._name = name
+        self._settings = settings
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sink: FactSink | None = None
+        self._unheard: list[BrokerFact] = []
+        self._notice: Callable[[Safe], None] = lambda text: _LOG.warning("%s: %s", name, text)
+        self._looking: asyncio.Task[None] | None = None
+        self._epoch = 0
+        self._tracker = Tracker(
+            clock, self._tell, self._look_soon, lambda text: self._notice(text), self.contracts.name_of
+        )
+        self._tracker.client_id = settings.ibkr.client_id
+        self._books = Books(line, self.contracts.name_of, self._symbol_of)
+        self._placing = Placing(
+            line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start
+        )
+        self._account = Account(line, self.contracts.by_id, self.contracts.name_of, clock)
+        self._recording = Recording(name, store)
+        line.listen(self._take)
+        line.on_up(self._come_up)
+
+    async def __aenter__(self) -> Self:
+        await self._line.__aenter__()
+        self._start(self._record())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._line.__aexit__(kind, error, trace)
+        self._tracker.close()
+
+    def listen(self, sink: FactSink) -> None:
+        """Set where facts go; what came before is told first."""
+        self._sink = sink
+        unheard, self._unheard = self._unheard, []
+        for fact in unheard:
+            sink(fact)
+
+    def on_link(self, sink: LinkSink) -> None:
+        """Set who is told how the line is."""
+        self._line.on_link(sink)
+
+    def on_notice(self, sink: Callable[[Safe], None]) -> None:
+        """Set who is told what the operator has to know."""
+        self._notice = sink
+
+    def status(self) -> BrokerStatus:
+        """Say which account answers, whether its money is real by its own number, and how the line is."""
+        line = self._line
+        return BrokerStatus(
+            kind="ibkr",
+            account=line.account,
+            mode=mode_of(line.account) if line.account else self._settings.mode,
+            link=line.link,
+            latency_ms=line.latency_ms,
+            note=line.note,
+            since=line.since,
+        )
+
+    async def balances(self) -> Balances:
+        """Return the account's money in its base currency, as TWS tells it; its profit and loss are after fees."""
+        return await self._answer(self._account.balances())
+
+    async def positions(self) -> Sequence[Position]:
+        """Return what is held, by name, valued as TWS values it."""
+        return await self._answer(self._account.positions())
+
+    async def estimate(self, request: OrderRequest) -> Estimate | None:
+        """Return what TWS says that the order would cost; Refused with its words where it would not take it."""
+        listed = await self.contracts.listed(request.symbol)
+        order = terms.order_of(OrderRef(""), request, self._line.account)
+        return await self._answer(self._account.estimate(listed.contract(), order))
+
+    async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
+        """Place an order. The same reference with the same order again changes nothing; with another it is refused."""
+        await self._placing.submit(reference, request)
+
+    async def submit_linked(self, linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
+        """Place a bracket or a pair, whose messages leave together; where one is rejected the others are cancelled."""
+        await self._placing.submit_linked(linkage, legs)
+
+    async def replace(self, reference: OrderRef, request: OrderRequest) -> None:
+        """Change a working order. One that has ended, here or at the broker, is refused before anything is sent."""
+        await self._placing.replace(reference, request)
+
+    async def cancel(self, reference: OrderRef) -> None:
+        """Withdraw the rest of an order, before all else that waits; nothing happens to one that has ended."""
+        await self._placing.cancel(reference)
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        """Return the open orders of the account, whoever placed them, and those that ended today."""
+        return tuple((await self._read_books()).orders.values())
+
+    async def executions(self, since: datetime) -> Sequence[Execution]:
+        """Return the fills since then, oldest first; IB keeps those of the day, and this host those it has seen."""
+        return await self._answer(self._books.fills(since))
+
+    async def history(self, since: datetime, count: int) -> Sequence[tuple[datetime, Decimal]]:
+        """Return the account's worth as this host recorded it every hour while it was connected: TWS has no history."""
+        return await self._recording.since(self._line.account, since, count)
+
+    def _take(self, record: WireRecord) -> None:
+        if isinstance(record, WireLink) and (record.epoch != self._epoch or record.link is Link.DOWN):
+            self._epoch = record.epoch
+            self._tracker.line_broke(record.note or "the line broke")
+        self._books.take(record)
+        self._tracker.take(record)
+
+    def _tell(self, fact: BrokerFact) -> None:
+        self._placing.told(fact)
+        if self._sink is not None:
+            self._sink(fact)
+        elif len(self._unheard) < _MOST_UNHEARD:
+            self._unheard.append(fact)
+
+    def _symbol_of(self, reference: OrderRef) -> str | None:
+        life = self._tracker.life(reference)
+        return None if life is None else life.symbol
+
+    async def _come_up(self) -> None:
+        """Find out what became of every order while nobody listened."""
+        if not self._line.read_only:
+            await self._read_books()
+
+    async def _read_books(self) -> Shown:
+        asked = self._tracker.take_doubts()
+        try:
+            shown = await self._answer(self._books.read())
+            await self._tracker.named()
+        except BaseException:
+            self._tracker.in_doubt |= asked
+            raise
+        self._tracker.compare(shown.orders, asked)
+        return shown
+
+    def _look_soon(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = self._start(self._look())
+
+    async def _look(self) -> None:
+        """Ask the books about what is in doubt; while the line is down, its next coming up asks."""
+        await asyncio.sleep(DEBOUNCE)
+        while self._tracker.in_doubt and self._line.link is Link.READY:
+            try:
+                await self._read_books()
+            except BrokerUnavailable as problem:
+                _LOG.warning("%s: the books could not be read: %s", self._name, problem)
+                await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _record(self) -> None:
+        while True:
+            await self._line.wait_for(Link.READY)
+            equity = self._account.equity()
+            if equity is not None:
+                await self._recording.note(self._line.account, self._clock.now(), equity)
+            await asyncio.sleep(_RECORD_EVERY)
+
+    async def _answer(self, answer: Awaitable[_T]) -> _T:
+        try:
+            return await answer
+        except Told as told:
+            raise BrokerUnavailable(f"the broker answered {told}") from told
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"ibkr {self._name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,372 @@
+"""What became of one order: a pure function of what came over the wire and of what was known before.
+
+TWS may tell the same thing twice, a status before its fills, and errors about orders that work. So nothing is concluded
+from one message alone: each adds to what is known, and only what is known together decides. Whatever the order in which
+messages come, and however often, they come to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.ibkr import terms
+from cockpit.brokers.ibkr.errors import MODIFY_ALONE, Follow, is_known, row_of
+from cockpit.brokers.ibkr.wire import (
+    WireCommission,
+    WireCompleted,
+    WireError,
+    WireExecution,
+    WireOpen,
+    WireStatus,
+)
+from cockpit.model.money import ZERO
+from cockpit.model.orders import (
+    DONE,
+    Acknowledged,
+    BrokerFact,
+    BrokerOrder,
+    Cancelled,
+    Executed,
+    Execution,
+    Expired,
+    FeeTold,
+    FoundWorking,
+    LinkLost,
+    OrderRef,
+    OrderRequest,
+    OrderState,
+    Rejected,
+    Replaced,
+    ReplaceRefused,
+    Side,
+    TimeInForce,
+)
+from cockpit.model.text import Safe, safe
+
+OrderRecord = WireOpen | WireStatus | WireExecution | WireCommission | WireCompleted | WireError
+"""What may be about an order."""
+
+LIVE: Final = frozenset({"PreSubmitted", "Submitted"})
+"""The order works, or waits for its time or its trigger."""
+_ACCEPTED: Final = LIVE | {"PendingCancel", "Filled"}
+"""Statuses that only an order has that was accepted. One that is being cancelled may still fill."""
+_CANCELLED: Final = frozenset({"Cancelled", "ApiCancelled"})
+_INACTIVE: Final = "Inactive"
+_FILLED: Final = "Filled"
+_HELD: Final = "locate"
+_RANK: Final = {"": 0, _INACTIVE: 1, "Cancelled": 2, _FILLED: 3}
+
+_NOT_SHOWN: Final = Safe("The broker's books don't show the order.")
+_NO_FILLS: Final = Safe("The broker shows the order as filled, but not its fills.")
+_NOT_AT_ONCE: Final = Safe("It could not be filled at once.")
+_NO_REASON: Final = Safe("The broker gave no reason.")
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """All that is known of one order."""
+
+    reference: OrderRef
+    symbol: str
+    """The name of its instrument here, whatever TWS calls it."""
+    asked: tuple[OrderRequest, ...] = ()
+    """The terms that were sent from here since the start, oldest first."""
+    told: OrderRequest | None = None
+    """The terms by which it works, as the desk was told; those with which it was sent until the broker says others."""
+    place: int = -1
+    """Which of ``asked`` the terms that work are."""
+    replacing: bool = False
+    """A change was sent and not answered yet."""
+    accepted: bool = False
+    executions: Mapping[str, Execution] = field(default_factory=dict)
+    """Fills by the stem of their ids: a correction bears the id of what it corrects, but for its last part."""
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+    """What fills cost, by execution id; it may be told before the fill or after it."""
+    claimed: Decimal = ZERO
+    """The most that any status said was filled."""
+    ending: str = ""
+    """The status in which it ended, as far as that was told: Inactive, Cancelled or Filled."""
+    cause: Safe | None = None
+    """Why it was cancelled, in the broker's words."""
+    rejection: Safe | None = None
+    """Why it was rejected, in the broker's words."""
+    ended: bool = False
+    """The desk was told of its end."""
+    by_error: bool = False
+    """It was taken for rejected because of an error alone: should it show up after all, it works."""
+    doubted: tuple[object, ...] | None = None
+    """What was known when the books were last asked about it: nobody asks twice for the same reason."""
+
+    @property
+    def filled(self) -> Decimal:
+        """Quantity that its executions add up to."""
+        return sum((one.quantity for one in self.executions.values()), ZERO)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was executed."""
+        return self.told is not None and ZERO < self.told.quantity <= self.filled
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it can be changed any more."""
+        return self.ended or self.complete or self.ending != ""
+
+    @property
+    def open_question(self) -> bool:
+        """Whether more has to be told before what is known makes sense."""
+        if self.filled < self.claimed:
+            return True
+        return not self.ended and not self.complete and (self.ending != "" or self.cause is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one record came to."""
+
+    life: Life
+    facts: tuple[BrokerFact, ...] = ()
+    look: bool = False
+    """The broker's books have to be asked."""
+    notice: Safe | None = None
+    """What the operator has to know."""
+
+
+def sent(reference: OrderRef, request: OrderRequest) -> Life:
+    """Return the life of an order that is about to be placed."""
+    return Life(reference, request.symbol, (request,), request, 0)
+
+
+def changing(life: Life, request: OrderRequest) -> Life:
+    """Return a life whose change is about to be sent."""
+    return replace(life, asked=(*life.asked, request), replacing=True)
+
+
+def unasked(life: Life) -> Life:
+    """Return a life whose change could not be sent after all."""
+    return replace(life, asked=life.asked[:-1], replacing=False)
+
+
+def unanswered(life: Life) -> Life:
+    """Return a life whose change nobody will answer any more: the line over which it was sent is gone."""
+    return replace(life, replacing=False)
+
+
+def learn(life: Life, record: OrderRecord, at: datetime) -> Step:
+    """Take what one record says about the order."""
+    match record:
+        case WireOpen():
+            after, facts = _terms(life, terms.read(life.symbol, record.terms).request, at)
+            return _more(life, _status(after, record.status, ZERO, Safe("")), at, facts)
+        case WireStatus():
+            return _more(life, _status(life, record.status, record.filled or ZERO, record.why_held), at)
+        case WireCompleted():
+            return _more(life, _completed(life, record), at)
+        case WireExecution():
+            return _executed(life, record, at)
+        case WireCommission():
+            return _charged(life, record, at)
+        case WireError():
+            return _error(life, record, at)
+
+
+def settle(life: Life, at: datetime) -> Step:
+    """Conclude from what is known although its reason was not told: all that belongs together had time to come."""
+    step = _concluded(life, at, settled=True)
+    doubt = (step.life.claimed, step.life.filled, step.life.ending, step.life.cause)
+    if not step.life.open_question or step.life.doubted == doubt:
+        return step
+    return replace(step, life=replace(step.life, doubted=doubt), look=True)
+
+
+def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
+    """Bring the order to what the broker's books say, which were asked because something about it was in doubt."""
+    if shown is None:
+        return Step(life) if life.ended or life.complete else Step(life, (LinkLost(life.reference, at, _NOT_SHOWN),))
+    facts: list[BrokerFact] = []
+    if life.ended and shown.state not in DONE:
+        life = replace(life, ended=False, by_error=False, ending="", cause=None, rejection=None, accepted=True)
+        facts.append(FoundWorking(life.reference, at))
+    elif not life.accepted and shown.state not in DONE:
+        life = replace(life, accepted=True)
+        facts.append(Acknowledged(life.reference, at))
+    if life.told != shown.request and not life.replacing:
+        life = replace(life, told=shown.request)
+        facts.append(_replaced(life.reference, shown.request, at))
+    for execution in shown.executions:
+        if stem_of(execution.execution_id) not in life.executions:
+            life = replace(life, executions={**life.executions, stem_of(execution.execution_id): execution})
+            facts.append(Executed(life.reference, at, execution))
+    if not life.ended and not life.complete:
+        match shown.state:
+            case OrderState.FILLED:
+                facts.append(LinkLost(life.reference, at, _NO_FILLS))
+            case OrderState.CANCELLED:
+                life = replace(life, ended=True)
+                facts.append(Cancelled(life.reference, at, shown.reason))
+            case OrderState.EXPIRED:
+                life = replace(life, ended=True)
+                facts.append(Expired(life.reference, at))
+            case OrderState.REJECTED:
+                life = replace(life, ended=True)
+                facts.append(Rejected(life.reference, at, shown.reason))
+            case _:
+                pass
+    return Step(life, tuple(facts))
+
+
+def end_of(status: str, why_held: str = "") -> str:
+    """Return the end that a status means: Inactive, Cancelled or Filled; empty for none."""
+    if status in _CANCELLED:
+        return "Cancelled"
+    if status == _INACTIVE:
+        return "" if _HELD in why_held else _INACTIVE
+    return _FILLED if status == _FILLED else ""
+
+
+def execution_of(record: WireExecution, reference: OrderRef, symbol: str, fee: Decimal = ZERO) -> Execution | None:
+    """Return a fill as it is known here, or None where it says neither how much nor at which price."""
+    if record.quantity is None or record.quantity <= ZERO or record.price is None:
+        return None
+    side = Side.BUY if record.side == "BOT" else Side.SELL
+    return Execution(record.exec_id, reference, symbol, side, record.quantity, record.price, fee, record.at)
+
+
+def expired(words: str) -> bool:
+    """Whether the broker's words for an end say that the order's time was over."""
+    return "expire" in words.lower()
+
+
+def _terms(life: Life, request: OrderRequest, at: datetime) -> tuple[Life, tuple[BrokerFact, ...]]:
+    """Take the terms that the books show, unless they are older ones than those that are known to work."""
+    if request == life.told:
+        return life, ()
+    place = max((number for number, one in enumerate(life.asked) if one == request), default=-1)
+    if -1 < place <= life.place:
+        return life, ()
+    if life.told is None:
+        return replace(life, told=request), ()
+    answered = place in {-1, len(life.asked) - 1}
+    after = replace(life, told=request, place=max(place, life.place), replacing=life.replacing and not answered)
+    return after, (_replaced(life.reference, request, at),)
+
+
+def _replaced(reference: OrderRef, request: OrderRequest, at: datetime) -> Replaced:
+    return Replaced(reference, at, request.quantity, request.limit_price, request)
+
+
+def _status(life: Life, status: str, filled: Decimal, why_held: str) -> Life:
+    end = end_of(status, why_held)
+    return replace(
+        life,
+        accepted=life.accepted or status in _ACCEPTED,
+        claimed=max(life.claimed, filled),
+        ending=end if _RANK[end] > _RANK[life.ending] else life.ending,
+    )
+
+
+def _completed(life: Life, record: WireCompleted) -> Life:
+    after = _status(life, record.status, record.filled or ZERO, "")
+    if after.ending == "Cancelled" and after.cause is None:
+        return replace(after, cause=record.completed_status or _NO_REASON)
+    if after.ending == _INACTIVE and after.rejection is None:
+        return replace(after, rejection=record.completed_status or _NO_REASON)
+    return after
+
+
+def _executed(life: Life, record: WireExecution, at: datetime) -> Step:
+    execution = execution_of(record, life.reference, life.symbol, life.fees.get(record.exec_id, ZERO))
+    if execution is None:
+        return Step(life, look=True)
+    stem = stem_of(execution.execution_id)
+    known = life.executions.get(stem)
+    if known is not None:
+        same = (known.quantity, known.price, known.side) == (execution.quantity, execution.price, execution.side)
+        if same or known.execution_id == execution.execution_id:
+            return Step(life)
+        says = safe(
+            f"The broker corrected a fill of {life.symbol} ({life.reference}): {execution.quantity} at "
+            f"{execution.price} instead of {known.quantity} at {known.price}. The books here keep the first."
+        )
+        return Step(life, notice=says)
+    after = replace(life, executions={**life.executions, stem: execution}, accepted=True)
+    return _more(life, after, at, (Executed(life.reference, execution.at, execution),))
+
+
+def _charged(life: Life, record: WireCommission, at: datetime) -> Step:
+    if record.fee is None or life.fees.get(record.exec_id) == record.fee:
+        return Step(life)
+    after = replace(life, fees={**life.fees, record.exec_id: record.fee})
+    told = life.executions.get(stem_of(record.exec_id))
+    if told is None:
+        return Step(after)
+    return Step(after, (FeeTold(life.reference, at, told.execution_id, record.fee),))
+
+
+def _error(life: Life, record: WireError, at: datetime) -> Step:
+    says = safe(f"{record.code}: {record.text}")
+    follow = row_of(record.code).follow
+    if follow is Follow.NOTE:
+        return Step(life)
+    if follow is Follow.CANCELLED:
+        return _more(life, replace(life, cause=life.cause or says), at)
+    if follow is Follow.REJECT and life.replacing:
+        refused = ReplaceRefused(life.reference, at, says)
+        return Step(replace(life, replacing=False), (refused,), look=True)
+    if follow is Follow.REJECT and life.asked and record.code not in MODIFY_ALONE:
+        step = _more(life, replace(life, rejection=life.rejection or says), at)
+        return replace(step, look=not step.life.ended)
+    if is_known(record.code):
+        return Step(life, look=True)
+    return Step(life, look=True, notice=safe(f"{life.symbol}: the broker said what isn't known here. {says}", 300))
+
+
+def _more(before: Life, life: Life, at: datetime, facts: tuple[BrokerFact, ...] = ()) -> Step:
+    """Say what follows from knowing more: that it was accepted, then ``facts``, then an end."""
+    said: list[BrokerFact] = []
+    if life.accepted and not before.accepted:
+        if life.by_error:
+            life = replace(life, ended=False, by_error=False)
+            said.append(FoundWorking(life.reference, at))
+        elif not life.ended:
+            said.append(Acknowledged(life.reference, at))
+    concluded = _concluded(life, at, settled=False)
+    return replace(concluded, facts=(*said, *facts, *concluded.facts))
+
+
+def _concluded(life: Life, at: datetime, *, settled: bool) -> Step:
+    """Return the end that is certain, if any. A reason is waited for until ``settled``."""
+    if life.ended or life.complete:
+        return Step(life)
+    if life.ending == "" and life.rejection is not None and not life.accepted:
+        return Step(replace(life, ended=True, by_error=True), (Rejected(life.reference, at, life.rejection),))
+    if life.ending in {"", _FILLED} or life.filled < life.claimed:
+        return Step(life)
+    fact = _end(life, at, settled)
+    return Step(life) if fact is None else Step(replace(life, ended=True), (fact,))
+
+
+def _end(life: Life, at: datetime, settled: bool) -> BrokerFact | None:
+    at_once = life.told is not None and life.told.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
+    if life.ending == _INACTIVE and life.rejection is not None:
+        return Rejected(life.reference, at, life.rejection)
+    if life.ending == "Cancelled" and life.cause is not None:
+        gone = Expired(life.reference, at) if expired(life.cause) else None
+        return gone or Cancelled(life.reference, at, life.cause)
+    if not settled:
+        return None
+    if life.rejection is not None:
+        return Rejected(life.reference, at, life.rejection)
+    if life.ending == _INACTIVE and not (at_once and life.accepted):
+        return Rejected(life.reference, at, life.cause or _NO_REASON)
+    return Cancelled(life.reference, at, life.cause or (_NOT_AT_ONCE if at_once else _NO_REASON))
+
+
+def stem_of(execution_id: str) -> str:
+    """Return an execution's id without its last part, by which IB tells corrections apart."""
+    stem, dot, last = execution_id.rpartition(".")
+    return stem if dot and last.isdigit() and stem.count(".") >= 2 else execution_id

@@ -1,0 +1,257 @@
+"""How orders leave: each once, with what can't have left refused, and what may have left answered or unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from ib_async.order import Order
+
+from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.ibkr import life as lives
+from cockpit.brokers.ibkr import terms
+from cockpit.brokers.ibkr.books import Shown
+from cockpit.brokers.ibkr.contracts import Contracts
+from cockpit.brokers.ibkr.life import Life, OrderRecord
+from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
+from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.tracking import OURS, Links, Tracker
+from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
+from cockpit.model.orders import BrokerFact, Linkage, OrderRef, OrderRequest, Rejected
+from cockpit.model.refusals import Refused, refuse
+from cockpit.model.trading import Link
+
+LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
+_MOST_GROUPS: Final = 2000
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Placing:
+    """Sends orders, changes and cancels over one line. Whatever is sent is known before anything about it can come."""
+
+    def __init__(
+        self,
+        line: Line,
+        tracker: Tracker,
+        contracts: Contracts,
+        patience: float,
+        look: Callable[[], Awaitable[Shown]],
+        start: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._line = line
+        self._tracker = tracker
+        self._contracts = contracts
+        self._patience = patience
+        self._look = look
+        self._start = start
+        self._groups: dict[OrderRef, tuple[OrderRef, ...]] = {}
+
+    async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
+        """Place one order, and return once TWS has said something about it."""
+        if self._is_again(reference, request):
+            return
+        listed = await self._listed(request)
+        if self._is_again(reference, request):
+            return
+        await self._place(((reference, request, listed),), _alone)
+
+    async def submit_linked(self, linkage: Linkage, legs: Sequence[tuple[OrderRef, OrderRequest]]) -> None:
+        """Place orders that belong together, all in one go."""
+        references = tuple(reference for reference, _ in legs)
+        if len(legs) != LEGS.get(linkage) or len(set(references)) != len(legs):
+            raise Refused(
+                refuse("BAD_ARGUMENTS", "A group of that kind has another number of orders.", linkage=linkage)
+            )
+        again = [self._is_again(reference, request) for reference, request in legs]
+        if any(again):
+            if all(again):
+                return
+            raise Refused(refuse("IDEMPOTENCY_CONFLICT", reference=references[0]))
+        placed = [(reference, request, await self._listed(request)) for reference, request in legs]
+        for reference in references:
+            self._groups[reference] = references
+        while len(self._groups) > _MOST_GROUPS:
+            self._groups.pop(next(iter(self._groups)))
+        group = f"{references[0]}:oca"[:64]
+        await self._place(placed, _bracket if linkage is Linkage.BRACKET else lambda orders: _pair(orders, group))
+
+    async def replace(self, reference: OrderRef, request: OrderRequest) -> None:
+        """Send new terms for a working order, and return once TWS has taken or refused them."""
+        life, number = await self._working(reference)
+        if life.over:
+            raise Refused(refuse("ORDER_DONE"))
+        if life.replacing:
+            raise Refused(refuse("ORDER_BUSY"))
+        listed = await self._listed(request)
+        life = self._tracker.life(reference) or life
+        if life.over or life.replacing or self._tracker.number_of(reference) is None:
+            raise Refused(refuse("ORDER_DONE" if life.over else "ORDER_BUSY"))
+        self._tracker.follow(lives.changing(life, request))
+
+        def change(ib: CockpitIB) -> None:
+            now = self._tracker.life(reference)
+            if now is None or now.over:
+                raise Refused(refuse("ORDER_DONE"))
+            order, links = terms.order_of(reference, request, self._line.account), self._tracker.links_of(reference)
+            order.orderId, order.parentId = number, links.parent_id
+            if links.group:
+                terms.as_pair((order,), links.group)
+            ib.client.placeOrder(number, listed.contract(), order)
+
+        try:
+            heard = self._tracker.next_record(reference)
+            await self._line.send(Lane.ORDER, change)
+        except BaseException:
+            self._tracker.follow(lives.unasked(self._tracker.life(reference) or life))
+            raise
+        await self._until(reference, heard, lambda record: not self._still_replacing(reference), "the change")
+
+    async def cancel(self, reference: OrderRef) -> None:
+        """Ask for the rest of an order to be withdrawn, and return once TWS has said something about that."""
+        if not OURS.fullmatch(reference):
+            raise Refused(refuse("NOT_YOUR_ORDER", "It was not sent from here; nothing here touches it."))
+        known = self._tracker.life(reference)
+        if known is not None and (known.ended or known.complete):
+            return
+        _, number = await self._working(reference)
+        heard = self._tracker.next_record(reference)
+        await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
+        await self._until(reference, heard, _answers_a_cancel, "the cancel")
+
+    def told(self, fact: BrokerFact) -> None:
+        """Withdraw the rest of a group of which one order was rejected before any of it worked or filled."""
+        if not isinstance(fact, Rejected):
+            return
+        group = self._groups.get(fact.reference, ())
+        found = [life for life in map(self._tracker.life, group) if life is not None]
+        rejected = next((life for life in found if life.reference == fact.reference), None)
+        if rejected is None or rejected.accepted or any(life.executions for life in found):
+            return
+        for life in found:
+            if life.reference != fact.reference and not life.over:
+                self._start(self._withdraw(life.reference))
+
+    async def _withdraw(self, reference: OrderRef) -> None:
+        try:
+            await self.cancel(reference)
+        except (Refused, BrokerUnavailable) as problem:
+            _LOG.warning("what belonged to a rejected order could not be cancelled: %s", problem)
+
+    async def _place(
+        self,
+        legs: Sequence[tuple[OrderRef, OrderRequest, Listed]],
+        tie: Callable[[tuple[Order, ...]], None],
+    ) -> None:
+        for reference, request, _ in legs:
+            self._tracker.follow(lives.sent(reference, request))
+
+        def place(ib: CockpitIB) -> None:
+            account = self._line.account
+            orders = tuple(terms.order_of(reference, request, account) for reference, request, _ in legs)
+            for order in orders:
+                order.orderId = ib.client.getReqId()
+            tie(orders)
+            for (reference, _, listed), order in zip(legs, orders, strict=True):
+                self._tracker.numbered(reference, order.orderId, Links(order.parentId, order.ocaGroup))
+                ib.client.placeOrder(order.orderId, listed.contract(), order)
+
+        heard = [self._tracker.next_record(reference) for reference, _, _ in legs]
+        try:
+            await self._line.send(Lane.ORDER, place, messages=len(legs))
+        except BaseException:
+            for reference, _, _ in legs:
+                self._tracker.forget(reference)
+            raise
+        for (reference, _, _), future in zip(legs, heard, strict=True):
+            await self._until(reference, future, lambda record: True, "the order")
+
+    async def _until(
+        self,
+        reference: OrderRef,
+        heard: asyncio.Future[OrderRecord],
+        answered: Callable[[OrderRecord], bool],
+        what: str,
+    ) -> None:
+        """Wait until a record answers what was sent. Raises BrokerUnavailable where none does in time."""
+        try:
+            async with asyncio.timeout(self._patience):
+                while not answered(await heard):
+                    life = self._tracker.life(reference)
+                    if life is not None and life.over:
+                        return
+                    heard = self._tracker.next_record(reference)
+        except TimeoutError:
+            raise BrokerUnavailable(f"no answer to {what} within {self._patience:g} s") from None
+
+    def _still_replacing(self, reference: OrderRef) -> bool:
+        life = self._tracker.life(reference)
+        return life is not None and life.replacing
+
+    async def _working(self, reference: OrderRef) -> tuple[Life, int]:
+        """Return what is known of an order and its number on this line. Raises Refused where it has none."""
+        life, number = self._tracker.life(reference), self._tracker.number_of(reference)
+        if life is not None and number is None and self._line.link is Link.READY:
+            try:
+                await self._look()
+            except BrokerUnavailable as problem:
+                raise Refused(refuse("BROKER_NOT_READY", f"Nothing was sent: {problem}.")) from problem
+            life, number = self._tracker.life(reference), self._tracker.number_of(reference)
+        if life is None or number is None:
+            raise Refused(refuse("ORDER_UNKNOWN", "The broker shows no such order on this line; nothing was sent."))
+        if number[0] != self._tracker.client_id:
+            raise Refused(
+                refuse(
+                    "NOT_YOUR_ORDER",
+                    "The order was placed under another client number; nothing was sent.",
+                    client_id=number[0],
+                )
+            )
+        return life, number[1]
+
+    async def _listed(self, request: OrderRequest) -> Listed:
+        """Return the contract, with the order's figures checked against it. Nothing has left where this raises."""
+        try:
+            listed = await self._contracts.listed(request.symbol)
+        except BrokerUnavailable as problem:
+            raise Refused(refuse("BROKER_NOT_READY", f"Nothing was sent: {problem}.")) from problem
+        refusal = terms.check(request, listed.instrument.lot, listed.step_at)
+        if refusal is not None:
+            raise Refused(refusal)
+        terms.order_of(OrderRef("ck:check"), request, "")
+        return listed
+
+    def _is_again(self, reference: OrderRef, request: OrderRequest) -> bool:
+        """Whether that very order was placed before. Raises Refused for a reference that isn't ours, or another's."""
+        if not OURS.fullmatch(reference):
+            raise Refused(refuse("BAD_ARGUMENTS", "An order's reference is ck: and printable ASCII characters."))
+        life = self._tracker.life(reference)
+        if life is None:
+            return False
+        if request in {life.told, *life.asked[:1]}:
+            return True
+        raise Refused(refuse("IDEMPOTENCY_CONFLICT", reference=reference))
+
+
+def _answers_a_cancel(record: OrderRecord) -> bool:
+    match record:
+        case WireStatus() | WireOpen():
+            return record.status not in lives.LIVE
+        case WireError() | WireCompleted():
+            return True
+        case _:
+            return False
+
+
+def _alone(orders: tuple[Order, ...]) -> None:
+    pass
+
+
+def _bracket(orders: tuple[Order, ...]) -> None:
+    terms.as_bracket(orders, orders[0].orderId)
+
+
+def _pair(orders: tuple[Order, ...], group: str) -> None:
+    terms.as_pair(orders, group)
