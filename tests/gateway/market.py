@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.gateway import depth, ticks
+from tests.gateway import depth, history, ticks
 from tests.gateway.contracts import one_of
 from tests.gateway.rights import Feed
 from tests.gateway.server import handles
@@ -68,6 +68,7 @@ class Board:
 def lose_data(gateway: FakeGateway) -> None:
     """Forget every stream and book of every session, as after 1101: clients have to ask again."""
     depth.lose_books(gateway)
+    history.lose_bars(gateway)
     for session in gateway.sessions:
         watching = session.of(Watching)
         watching.streams.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -12,40 +11,9 @@ from ib_async import IB, Contract, Forex, Stock, Ticker
 from ib_async.wrapper import RequestError
 
 from tests.gateway import FakeGateway, depth, market
+from tests.gateway.asking import codes, known, settled
 from tests.gateway.contracts import at_the_money
 from tests.gateway.rights import Feed
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway() as g:
-        yield g
-
-
-@pytest.fixture
-async def ib(gateway: FakeGateway) -> AsyncIterator[IB]:
-    client = IB()
-    client.RaiseRequestErrors = True
-    await client.connectAsync("127.0.0.1", gateway.port, clientId=17, timeout=2, raiseSyncErrors=True)
-    yield client
-    client.disconnect()
-
-
-@pytest.fixture
-async def alfa(ib: IB) -> Contract:
-    return await known(ib, Stock("ALFA", "SMART", "USD"))
-
-
-async def known(ib: IB, contract: Contract) -> Contract:
-    (found,) = await ib.qualifyContractsAsync(contract)
-    assert isinstance(found, Contract)
-    return found
-
-
-async def settled(ib: IB) -> None:
-    """Wait until everything that the gateway sent before has been read."""
-    await ib.reqCurrentTimeAsync()
-    await asyncio.sleep(0)
 
 
 async def snapshot(ib: IB, contract: Contract) -> Ticker:
@@ -55,15 +23,10 @@ async def snapshot(ib: IB, contract: Contract) -> Ticker:
 
 async def errors_of(ib: IB, contract: Contract) -> list[int]:
     """Return the codes that a stream of quotes brings."""
-    codes: list[int] = []
-
-    def note(_: int, code: int, *__: object) -> None:
-        codes.append(code)
-
-    ib.errorEvent += note
+    heard = codes(ib)
     ib.reqMktData(contract)
     await settled(ib)
-    return codes
+    return heard
 
 
 async def test_a_snapshot_brings_the_prices_that_were_set(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
@@ -185,11 +148,10 @@ async def test_generic_ticks_bring_what_they_stand_for(ib: IB, alfa: Contract) -
 
 
 async def test_an_unknown_generic_tick_is_refused(ib: IB, alfa: Contract) -> None:
-    codes: list[int] = []
-    ib.errorEvent += lambda _, code, *__: codes.append(code)
+    heard = codes(ib)
     ib.reqMktData(alfa, "999")
     await settled(ib)
-    assert codes == [321]
+    assert heard == [321]
 
 
 async def test_more_streams_than_lines_are_refused(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
@@ -277,14 +239,13 @@ async def test_a_reset_book_begins_anew(gateway: FakeGateway, ib: IB, alfa: Cont
 
 
 async def test_books_are_few_and_not_everywhere(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
-    codes: list[int] = []
-    ib.errorEvent += lambda _, code, *__: codes.append(code)
+    heard = codes(ib)
     gateway.world.rights.depths = 1
     ib.reqMktDepth(alfa, isSmartDepth=False)
     ib.reqMktDepth(alfa, isSmartDepth=True)
     ib.reqMktDepth(await known(ib, Stock("BRVO", "SMART", "USD")), isSmartDepth=True)
     await settled(ib)
-    assert codes == [10092, 309]
+    assert heard == [10092, 309]
     assert await ib.reqMktDepthExchangesAsync()
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from tests.gateway import black_scholes
-from tests.gateway.wire import UNSET, Out
+from tests.gateway.wire import Out
 from tests.gateway.world import Listing, Price, World
 
 BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14
@@ -129,11 +129,6 @@ def generics(
             yield Out.tickGeneric, 6, request_id, tick, value
     if "318" in asked and price.last is not None:
         yield Out.tickPrice, 6, request_id, 57, price.last, 0, 0
-
-
-def profit(value: Decimal | None) -> object:
-    """Return an amount, or how the wire writes that there is none."""
-    return UNSET if value is None else value
 
 
 _CALLS: Final = frozenset({27, 29})

@@ -150,6 +150,8 @@ class World:
         self.volatility: dict[int, float] = {}
         """Annual volatility of underlyings, for the prices of their options; 0.25 where none is set."""
         self._prices: dict[int, Price] = {}
+        self._anchors: dict[int, Decimal] = {}
+        self._derived: dict[int, list[int]] = {}
         self._sinks: list[PriceSink] = []
         if not empty:
             from tests.gateway.listed import fill
@@ -160,10 +162,17 @@ class World:
 
     def add(self, listing: Listing, price: Price | None = None) -> Listing:
         """List a contract, with its first price where it has one."""
+        if listing.under and listing.con_id not in self.listings:
+            self._derived.setdefault(listing.under, []).append(listing.con_id)
         self.listings[listing.con_id] = listing
         if price is not None:
             self._prices[listing.con_id] = price
+            self._anchors[listing.con_id] = price.middle or listing.tick
         return listing
+
+    def anchor(self, listing: Listing) -> Decimal:
+        """Return the price around which its history lies, which doesn't change while it trades."""
+        return self._anchors.setdefault(listing.con_id, self.price(listing.con_id).middle or listing.tick)
 
     def find(self, asked: Mapping[str, str]) -> tuple[Listing, ...]:
         """Return every contract that a request may mean, expired ones left out unless it says so."""
@@ -195,7 +204,8 @@ class World:
 
     def options(self, under: int) -> Iterator[Listing]:
         """Go through the options on one underlying that haven't expired."""
-        return (one for one in self.listings.values() if one.under == under and not self.expired(one))
+        derived = (self.listings[one] for one in self._derived.get(under, ()))
+        return (one for one in derived if one.kind == "OPT" and not self.expired(one))
 
     def hours(self, listing: Listing, *, liquid: bool) -> Hours:
         """Return the regular or the whole hours of its venue."""
