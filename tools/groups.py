@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,7 @@ from cockpit.desk.gate import Served
 from cockpit.desk.groups import Leg, Wanted
 from cockpit.model.events import Outcome
 from cockpit.model.identity import Scope
-from cockpit.model.orders import Linkage, Order, OrderRequest, Role, TimeInForce
+from cockpit.model.orders import Linkage, Order, OrderRequest, OrderState, Role, TimeInForce
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import safe
 from tools.account import check_account
@@ -30,9 +30,13 @@ from tools.words import (
     SideWord,
     Symbol,
     TimeInForceWord,
+    first_of_all,
     iso,
     says,
 )
+
+_NOBODY_KNOWS: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+"""States in which the broker may have filled more than it told."""
 
 
 class GroupResult(Result):
@@ -46,6 +50,8 @@ class GroupResult(Result):
     says: str
     expires_at: str | None
     """Until when the operator may decide."""
+    confirm_by: str | None
+    """Until when you have to call confirm_order for one of them, before the operator is asked."""
     orders: list[OrderResult]
 
 
@@ -58,6 +64,7 @@ def served_group(call: Call, orders: Sequence[Order]) -> Served[GroupResult]:
         state=head.state,
         says=group_says(orders),
         expires_at=iso(head.decide_by),
+        confirm_by=iso(head.confirm_by) if head.unconfirmed else None,
         orders=[OrderResult.of(one, client, simulated=simulated(call)) for one in orders],
     )
     outcome = Outcome.WAIT if head.waits else Outcome.OK
@@ -68,14 +75,25 @@ def served_group(call: Call, orders: Sequence[Order]) -> Served[GroupResult]:
 
 
 def group_says(orders: Sequence[Order]) -> str:
-    """Say in one sentence what became of orders, and whether anything is filled."""
-    if len(orders) == 1:
-        return says(orders[0])
-    if orders[0].waits:
+    """Say plainly what became of orders, and whether anything is filled."""
+    return says(orders[0]) if len(orders) == 1 else first_of_all(orders[0], _became(orders))
+
+
+def _became(orders: Sequence[Order]) -> str:
+    if any(one.unconfirmed for one in orders):
+        return "Call confirm_order for one of them; only then is the operator asked. Nothing was sent and nothing is filled."
+    if all(one.state is OrderState.PENDING for one in orders):
         return f"{len(orders)} orders wait for one decision of the operator. Nothing was sent and nothing is filled."
     states = ", ".join(f"{count} {state}" for state, count in Counter(one.state.value for one in orders).items())
     filled = sum(1 for one in orders if one.filled)
-    return f"{len(orders)} orders: {states}. {f'{filled} have fills' if filled else 'Nothing is filled'}."
+    said = [f"{len(orders)} orders: {states}.", f"{filled} with fills." if filled else "Nothing is filled."]
+    if not _NOBODY_KNOWS.isdisjoint(one.state for one in orders):
+        said[1] = f"{filled} with fills as far as is known." if filled else "Nothing is known to be filled."
+    if any(one.state is OrderState.UNKNOWN for one in orders):
+        said.append("Don't send the unknown again; ask the operator.")
+    if any(one.waits for one in orders):
+        said.append("A change waits for the operator.")
+    return " ".join(said)
 
 
 class OcoLeg(Arguments):

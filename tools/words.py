@@ -229,14 +229,21 @@ _SENTENCES: Final = {
 
 def says(order: Order) -> str:
     """Say plainly what became of an order and how much of it is filled, and first of all if it isn't a real one."""
-    return f"Shadow: on paper, not on your account. {_became(order)}" if order.shadow_of else _became(order)
+    return first_of_all(order, _became(order))
+
+
+def first_of_all(order: Order, said: str) -> str:
+    """Begin what is said of an order with what matters before it: that it isn't a real one."""
+    return f"Shadow: on paper, not on your account. {said}" if order.shadow_of else said
 
 
 def _became(order: Order) -> str:
     if order.unconfirmed:
         return "Call confirm_order; only then is the operator asked. Nothing was sent and nothing is filled."
+    if order.state is OrderState.PENDING and not order.waits:
+        return "Waits with the first order of its group. Nothing was sent and nothing is filled."
     amount = f"{plain(order.filled)} of {plain(order.request.quantity)}"
-    if order.waits and order.proposed is not None:
+    if order.waits and order.proposed is not None and order.state is not OrderState.UNKNOWN:
         return f"A change waits for the operator; the order works as it was, {amount} filled."
     if order.state is OrderState.PARTLY_FILLED:
         return f"Partly filled: {amount}; the rest works."
