@@ -25,7 +25,7 @@ Handler = Callable[[Session, list[str]], Awaitable[None] | None]
 HANDLERS: Final[dict[int, Handler]] = {}
 """Who answers which message; the modules of this package register theirs with ``handles`` when they are imported."""
 
-_REMEMBERED: Final = 100_000
+_REMEMBERED: Final = 20_000
 
 
 def handles(*numbers: In) -> Callable[[Handler], Handler]:
@@ -108,6 +108,7 @@ class FakeGateway:
         self.faults = Faults()
         self.sessions: list[Session] = []
         self.seen: deque[Seen] = deque(maxlen=_REMEMBERED)
+        """The newest messages of all clients, oldest first; ``received`` and ``most_in_a_second`` count all there were."""
         self.bad = 0
         """Messages that could not be read."""
         self._failures: list[Exception] = []
@@ -159,12 +160,14 @@ class FakeGateway:
         self.book.catch_up()
 
     def hang(self) -> None:
-        """Neither read nor send anything, while every connection stays open, until ``wake``."""
+        """Neither answer nor send anything, while every connection stays open, until ``wake``."""
         self.awake.clear()
 
     def wake(self) -> None:
-        """Go on after ``hang``; what clients sent meanwhile is read now."""
+        """Go on after ``hang``; what clients sent meanwhile is answered now."""
         self.awake.set()
+        for session in self.sessions:
+            session.wake()
 
     def cut(self) -> None:
         """Reset every session's connection, and keep on listening."""
@@ -187,7 +190,8 @@ class FakeGateway:
         """Listen, on the same port as before; ``ids_back`` ids that were given to orders are given once more."""
         if ids_back:
             self.book.roll_back(ids_back)
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Session(self), "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def restart(self, *, ids_back: int = 0) -> None:
@@ -238,24 +242,46 @@ class FakeGateway:
 
     # --- sessions
 
-    async def receive(self, session: Session, fields: list[str]) -> None:
-        """Take one message: count it, let faults happen, answer it."""
-        number = int(fields[0]) if fields and fields[0].isdigit() else -1
-        name = In(number).name if number in In._value2member_map_ else f"message{fields[0] if fields else ''}"
+    def joined(self, session: Session) -> None:
+        """Begin to answer a session."""
+        self.sessions.append(session)
+        task = asyncio.create_task(self._serve(session))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def counted(self, session: Session, fields: list[str]) -> bool:
+        """Count one message as it arrives; too many in a second cut the session, and False is returned."""
         now = time.monotonic()
         client = -1 if session.client_id is None else session.client_id
-        self.seen.append(Seen(now, client, name, fields))
+        self.seen.append(Seen(now, client, _name(fields), fields))
         self._meters[None].add(now)
         recent = self._meters.setdefault(client, Meter()).add(now) if client >= 0 else 0
-        if 0 < self.messages_per_second < recent:
-            session.error(-1, 100, "Max rate of messages per second has been exceeded")
-            session.close()
-            return
-        handler = HANDLERS.get(number)
+        if not 0 < self.messages_per_second < recent:
+            return True
+        session.error(-1, 100, "Max rate of messages per second has been exceeded")
+        session.close()
+        return False
+
+    async def _serve(self, session: Session) -> None:
+        try:
+            while (fields := await session.arrived.get()) is not None:
+                await self.awake.wait()
+                if session.ended:  # what arrived before a cut is as lost as what comes after it
+                    break
+                await self._answer(session, fields)
+        except Exception as error:
+            self.went_wrong(error)
+        finally:
+            session.end()
+            self.sessions.remove(session)
+
+    async def _answer(self, session: Session, fields: list[str]) -> None:
+        name = _name(fields)
+        handler = HANDLERS.get(In[name]) if name in In.__members__ else None
         if handler is None:
             session.error(-1, 503, f"This gateway does not know {name}")
             return
-        if session.client_id is None and number != In.startApi:
+        if session.client_id is None and name != In.startApi.name:
             session.error(-1, 504, "Not connected")
             return
 
@@ -264,26 +290,15 @@ class FakeGateway:
             if inspect.isawaitable(result):
                 await result
 
-        aliases = (self.book.kind_of(session, fields),) if number == In.placeOrder else ()
+        aliases = (self.book.kind_of(session, fields),) if name == In.placeOrder.name else ()
         try:
             await self.faults.incoming(session, (*aliases, name), fields, proceed)
         except (ValueError, LookupError, ArithmeticError) as error:
             self.bad += 1
             session.error(-1, 320, f"Server error when reading an API client request. {error}")
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(self, reader, writer)
-        self.sessions.append(session)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await session.run()
-        except Exception as error:
-            self.went_wrong(error)
-        except asyncio.CancelledError:
-            pass
-        finally:
-            session.end()
-            self.sessions.remove(session)
-            self._tasks.discard(task)
+
+def _name(fields: list[str]) -> str:
+    number = fields[0] if fields else ""
+    known = number.isascii() and number.isdigit() and int(number) in In._value2member_map_
+    return In(int(number)).name if known else f"message {number}"
