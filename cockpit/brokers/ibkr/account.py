@@ -19,6 +19,7 @@ from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Line
 from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.brokers.ibkr.wire import number
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
@@ -28,7 +29,6 @@ from cockpit.store.database import Store
 from cockpit.store.times import from_micros, to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
-SOURCE: Final = "Interactive Brokers"
 MOST_POINTS: Final = 10_000
 _OLDEST: Final = (
     "SELECT at, equity FROM ibkr_equity WHERE connection = ? AND account = ? AND at >= ? ORDER BY at DESC LIMIT ?"

@@ -15,6 +15,7 @@ from typing import Final
 
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.errors import MODIFY_ALONE, Follow, is_known, row_of
+from cockpit.brokers.ibkr.terms import tidy
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
     WireCompleted,
@@ -233,7 +234,9 @@ def execution_of(record: WireExecution, reference: OrderRef, symbol: str, fee: D
     if record.quantity is None or record.quantity <= ZERO or record.price is None:
         return None
     side = Side.BUY if record.side == "BOT" else Side.SELL
-    return Execution(record.exec_id, reference, symbol, side, record.quantity, record.price, fee, record.at)
+    return Execution(
+        record.exec_id, reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee), record.at
+    )
 
 
 def expired(words: str) -> bool:
@@ -304,7 +307,7 @@ def _charged(life: Life, record: WireCommission, at: datetime) -> Step:
     told = life.executions.get(stem_of(record.exec_id))
     if told is None:
         return Step(after)
-    return Step(after, (FeeTold(life.reference, at, told.execution_id, record.fee),))
+    return Step(after, (FeeTold(life.reference, at, told.execution_id, tidy(record.fee)),))
 
 
 def _error(life: Life, record: WireError, at: datetime) -> Step:

@@ -19,12 +19,14 @@ from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.tracking import OURS, Links, Tracker
 from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
-from cockpit.model.orders import BrokerFact, Linkage, OrderRef, OrderRequest, Rejected
+from cockpit.model.orders import BrokerFact, Executed, Linkage, OrderRef, OrderRequest, Rejected
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.trading import Link
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
 _MOST_GROUPS: Final = 2000
+_TWS_FIRST: Final = 0.5
+"""Seconds that TWS has to cancel the other order of a pair by itself."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Placing:
         self._patience = patience
         self._look = look
         self._start = start
-        self._groups: dict[OrderRef, tuple[OrderRef, ...]] = {}
+        self._groups: dict[OrderRef, tuple[Linkage, tuple[OrderRef, ...]]] = {}
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
         """Place one order, and return once TWS has said something about it."""
@@ -72,7 +74,7 @@ class Placing:
             raise Refused(refuse("IDEMPOTENCY_CONFLICT", reference=references[0]))
         placed = [(reference, request, await self._listed(request)) for reference, request in legs]
         for reference in references:
-            self._groups[reference] = references
+            self._groups[reference] = linkage, references
         while len(self._groups) > _MOST_GROUPS:
             self._groups.pop(next(iter(self._groups)))
         group = f"{references[0]}:oca"[:64]
@@ -122,19 +124,29 @@ class Placing:
         await self._until(reference, heard, _answers_a_cancel, "the cancel")
 
     def told(self, fact: BrokerFact) -> None:
-        """Withdraw the rest of a group of which one order was rejected before any of it worked or filled."""
-        if not isinstance(fact, Rejected):
-            return
-        group = self._groups.get(fact.reference, ())
-        found = [life for life in map(self._tracker.life, group) if life is not None]
-        rejected = next((life for life in found if life.reference == fact.reference), None)
-        if rejected is None or rejected.accepted or any(life.executions for life in found):
-            return
-        for life in found:
-            if life.reference != fact.reference and not life.over:
-                self._start(self._withdraw(life.reference))
+        """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
 
-    async def _withdraw(self, reference: OrderRef) -> None:
+        Of a pair, TWS itself cancels the one when the other fills, unless that filled before the first had arrived.
+        """
+        linkage, group = self._groups.get(fact.reference, (None, ()))
+        found = {one: life for one in group if (life := self._tracker.life(one)) is not None}
+        others = [one for one in found if one != fact.reference]
+        match fact:
+            case Rejected() if fact.reference in found:
+                if not found[fact.reference].accepted and not any(life.executions for life in found.values()):
+                    for one in others:
+                        self._start(self._withdraw(one, 0.0))
+            case Executed() if linkage is Linkage.OCO:
+                for one in others:
+                    self._start(self._withdraw(one, _TWS_FIRST))
+            case _:
+                pass
+
+    async def _withdraw(self, reference: OrderRef, after: float) -> None:
+        await asyncio.sleep(after)
+        life = self._tracker.life(reference)
+        if life is None or life.over:
+            return
         try:
             await self.cancel(reference)
         except (Refused, BrokerUnavailable) as problem:

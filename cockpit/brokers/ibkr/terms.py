@@ -115,7 +115,7 @@ def read(symbol: str, terms: WireTerms) -> Read:
     request = OrderRequest(
         symbol,
         Side.SELL if terms.action in _SELLS else Side.BUY,
-        _tidy(terms.quantity) or ZERO,
+        ZERO if terms.quantity is None else tidy(terms.quantity),
         kind or OrderType.MARKET,
         limit if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
         life or (TimeInForce.GTC if terms.time_in_force == "GTD" else TimeInForce.DAY),
@@ -125,6 +125,11 @@ def read(symbol: str, terms: WireTerms) -> Read:
         outside_hours=terms.outside_hours,
     )
     return Read(request, _beyond(terms, kind, life))
+
+
+def tidy(number: Decimal) -> Decimal:
+    """Return a number without the zeros that floating point leaves behind: 2 for 2.0."""
+    return Decimal(plain(number))
 
 
 def _beyond(terms: WireTerms, kind: OrderType | None, life: TimeInForce | None) -> Safe:
@@ -142,13 +147,9 @@ def _beyond(terms: WireTerms, kind: OrderType | None, life: TimeInForce | None) 
 
 def _set(number: Decimal | None) -> Decimal | None:
     """Return a price of the wire; 0 stands for none there."""
-    return _tidy(number) if number is not None and number > ZERO else None
-
-
-def _tidy(number: Decimal | None) -> Decimal | None:
-    return None if number is None else Decimal(plain(number))
+    return tidy(number) if number is not None and number > ZERO else None
 
 
 def _number(number: Decimal) -> Any:
     """Return a number as its field takes it: ib_async's types say floating point, its wire takes both."""
-    return Decimal(plain(number))
+    return tidy(number)
