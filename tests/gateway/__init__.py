@@ -7,9 +7,11 @@ from tests.gateway import (  # noqa: F401  each registers what it answers
     handshake,
     history,
     market,
+    news,
     placing,
     profit,
     research,
+    scans,
 )
 from tests.gateway.server import FakeGateway
 

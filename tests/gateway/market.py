@@ -88,6 +88,31 @@ def retype(gateway: FakeGateway, name: str | int, type_: int) -> None:
                 _tell(session, changed)
 
 
+def compete(gateway: FakeGateway) -> None:
+    """Take the live data away from every stream, as when another session of the same user wants it: 10197."""
+    for session in gateway.ready_sessions():
+        streams = session.of(Watching).streams
+        for one in tuple(streams.values()):
+            streams[one.request_id] = Stream(one.request_id, one.listing, one.type_, one.generic, silent=True)
+            _refuse(session, one.request_id, 10197)
+
+
+def break_farm(gateway: FakeGateway, farm: str = "usfarm") -> None:
+    """Break the line to a market data farm: 2103 is told to everybody, and streams get nothing any more."""
+    gateway.world.rights.stale = True
+    gateway.broadcast_error(2103, f"Market data farm connection is broken:{farm}")
+
+
+def mend_farm(gateway: FakeGateway, farm: str = "usfarm") -> None:
+    """Mend it: 2104 is told to everybody, and every stream gets what the market says now."""
+    gateway.world.rights.stale = False
+    gateway.broadcast_error(2104, f"Market data farm connection is OK:{farm}")
+    for session in gateway.ready_sessions():
+        for stream in session.of(Watching).streams.values():
+            if not stream.silent:
+                _tell(session, stream)
+
+
 @handles(In.reqMarketDataType)
 def market_data_type(session: Session, fields: list[str]) -> None:
     """Remember what the client prefers; it holds for what it asks from now on."""
@@ -185,7 +210,7 @@ def _listen(gateway: FakeGateway) -> None:
     board.listening = True
 
     def moved(listing: Listing) -> None:
-        if not gateway.linked:
+        if not gateway.linked or gateway.world.rights.stale:
             return
         for session in gateway.ready_sessions():
             watching = session.of(Watching)

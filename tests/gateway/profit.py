@@ -94,8 +94,9 @@ def _listen(gateway: FakeGateway) -> None:
         return
     board.listening = True
 
-    def moved(_: Listing) -> None:
-        tell(gateway)
+    def moved(listing: Listing) -> None:
+        if any(con_id == listing.con_id for _, con_id in gateway.book.holdings.held):
+            tell(gateway)
 
     gateway.world.on_price(moved)
 

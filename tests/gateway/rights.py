@@ -56,6 +56,8 @@ class Rights:
     """Seconds until a snapshot ends that lacks something; IB takes about eleven."""
     typed: bool = True
     """Whether the market data type message is sent before the ticks."""
+    stale: bool = False
+    """True: open streams are told nothing, and no error says why."""
     lines: int = 100
     """Quote streams that one session may have open at once; 101 beyond."""
     depths: int = 3

@@ -175,6 +175,34 @@ async def test_prices_freeze_while_the_line_is_lost_and_streams_die_with_their_d
     assert ticker.bid == 411.99
 
 
+async def test_a_broken_farm_is_told_and_its_quotes_stand_still(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
+    heard = codes(ib)
+    ticker = ib.reqMktData(alfa)
+    market.break_farm(gateway)
+    await settled(ib)
+    gateway.world.set("ALFA", "300.00", "300.02")
+    await settled(ib)
+    assert (ticker.bid, heard) == (411.99, [2103])
+    market.mend_farm(gateway)
+    await settled(ib)
+    assert (ticker.bid, heard) == (300.0, [2103, 2104])
+
+
+async def test_another_session_may_take_the_live_data_away(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
+    heard = codes(ib)
+    ticker = ib.reqMktData(alfa)
+    await settled(ib)
+    market.compete(gateway)
+    gateway.world.set("ALFA", "300.00", "300.02")
+    await settled(ib)
+    assert (ticker.bid, heard) == (411.99, [10197])
+
+
+async def test_a_halt_is_told(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
+    gateway.world.set("ALFA", "410.00", "410.02", halted=True)
+    assert (await snapshot(ib, alfa)).halted == 1
+
+
 async def test_currencies_are_quoted_without_a_last_trade(ib: IB) -> None:
     ticker = await snapshot(ib, await known(ib, Forex("EURUSD")))
     assert (ticker.bid, ticker.ask) == (1.08495, 1.08505)

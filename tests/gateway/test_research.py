@@ -12,9 +12,10 @@ import pytest
 from ib_async import IB, Contract, NewsBulletin, ScannerSubscription, Stock, TagValue, WshEventData
 from ib_async.util import UNSET_DOUBLE
 
-from tests.gateway import FakeGateway, research
+from tests.gateway import FakeGateway, news
 from tests.gateway.asking import codes, known, refused, settled
-from tests.gateway.research import Article, News, Reports
+from tests.gateway.news import Article, News
+from tests.gateway.research import Reports
 
 
 async def scan(ib: IB, code: str, *filters: TagValue, rows: int = 50, location: str = "STK.US.MAJOR") -> list[str]:
@@ -96,10 +97,10 @@ async def test_an_account_without_news_has_no_providers(gateway: FakeGateway, ib
 async def test_bulletins_reach_who_listens(gateway: FakeGateway, ib: IB) -> None:
     heard: list[NewsBulletin] = []
     ib.newsBulletinEvent += heard.append
-    research.publish(gateway, "before")
+    news.publish(gateway, "before")
     ib.reqNewsBulletins(True)
     await settled(ib)
-    research.publish(gateway, "NYSE halts", kind=2, exchange="NYSE")
+    news.publish(gateway, "NYSE halts", kind=2, exchange="NYSE")
     await settled(ib)
     assert [one.message for one in heard] == ["before", "NYSE halts"]
 
