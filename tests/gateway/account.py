@@ -54,7 +54,7 @@ class Watching:
 
 
 def values(holdings: Holdings, account: str) -> list[Value]:
-    """Return every value of an account: of the whole in the base currency, then the ledger of each currency."""
+    """Return every value of an account: of the whole in the base currency, then the ledger of each currency and of all together (BASE)."""
     base, held = holdings.base, holdings.of(account)
     net, cash, margin = holdings.net(account), holdings.total_cash(account), holdings.margin(account)
     free = net - margin
@@ -79,7 +79,14 @@ def values(holdings: Holdings, account: str) -> list[Value]:
     told += [(tag, f"{value.quantize(CENT):f}", base) for tag, value in whole.items()]
     for currency in dict.fromkeys((base, *holdings.cash[account], *(one.listing.currency for one in held))):
         told += _ledger(holdings, account, currency, [one for one in held if one.listing.currency == currency])
-    return told
+    whole_ledger = {
+        "CashBalance": cash,
+        "TotalCashBalance": cash,
+        "NetLiquidationByCurrency": net,
+        "UnrealizedPnL": sum((holdings.unrealized(one) * holdings.rate(one.listing.currency) for one in held), ZERO),
+    }
+    told += [("Currency", "BASE", "BASE"), ("ExchangeRate", "1.00", "BASE")]
+    return told + [(tag, f"{value.quantize(CENT):f}", "BASE") for tag, value in whole_ledger.items()]
 
 
 def _ledger(holdings: Holdings, account: str, currency: str, held: list[Holding]) -> list[Value]:

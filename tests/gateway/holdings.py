@@ -35,7 +35,7 @@ class Holding:
             self.cost += quantity * worth
             return None
         closed = min(abs(quantity), abs(self.quantity)).copy_sign(quantity)
-        given_up = self.cost * -closed / self.quantity
+        given_up = round(self.cost * -closed / self.quantity, 8)  # rounded once, so that all sums stay exact
         earned = -closed * worth - given_up
         self.quantity += closed
         self.cost -= given_up

@@ -126,7 +126,8 @@ class Order:
 
     @property
     def done(self) -> bool:
-        return self.status in DONE
+        """Whether it has ended; Inactive with ``locate`` waits for shares that can be borrowed."""
+        return self.status in DONE and self.why_held != "locate"
 
     @property
     def held(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.gateway import telling
 from tests.gateway.holdings import fee
-from tests.gateway.orders import DONE, KINDS, ZERO, Execution, Order, number
+from tests.gateway.orders import KINDS, ZERO, Execution, Order, number
 from tests.gateway.server import handles
 from tests.gateway.session import Session
 from tests.gateway.wire import OPEN_ORDER, UNSET, In, Out, named, pick, placed_order, spec
@@ -77,7 +77,7 @@ def cancel(session: Session, fields: list[str]) -> None:
         order = book.find(session.client_id or 0, order_id)
         if order is None:
             session.error(order_id, 10147, f"OrderId {order_id} that needs to be cancelled is not found.")
-        elif order.status in DONE:
+        elif order.done:
             session.error(
                 order_id,
                 10148,

@@ -42,6 +42,11 @@ class Faults:
         """Plan a fault for messages of that name."""
         self._planned[name].append(_Planned(fault, when, standing))
 
+    @property
+    def any(self) -> bool:
+        """Whether anything has been planned at all."""
+        return bool(self._planned)
+
     def clear(self, name: str) -> None:
         """Forget what is planned for that name."""
         self._planned.pop(name, None)

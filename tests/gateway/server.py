@@ -290,7 +290,8 @@ class FakeGateway:
             if inspect.isawaitable(result):
                 await result
 
-        aliases = (self.book.kind_of(session, fields),) if name == In.placeOrder.name else ()
+        places = name == In.placeOrder.name and self.faults.any
+        aliases = (self.book.kind_of(session, fields),) if places else ()
         try:
             await self.faults.incoming(session, (*aliases, name), fields, proceed)
         except (ValueError, LookupError, ArithmeticError) as error:

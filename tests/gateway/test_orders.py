@@ -437,3 +437,15 @@ async def test_cash_and_cost_are_what_was_paid_and_earned_to_the_last_digit(gate
     held = holdings.held[ACCOUNT, gateway.world.one("ALFA").con_id]
     paid = sum(one.fee for one in gateway.book.executions)
     assert holdings.cash[ACCOUNT]["USD"] + held.cost == 1_000_000 + held.realized - paid
+
+
+async def test_a_short_that_waits_for_shares_is_inactive_and_lives(gateway: FakeGateway, ib: IB) -> None:
+    trade = await status(ib.placeOrder(stock(gateway), order("SELL", 10, "LMT", lmtPrice=110)), "Submitted")
+    (kept,) = gateway.book.live()
+    gateway.book.set_status(kept, "Inactive", "locate")
+    await until(trade.statusEvent, lambda: trade.orderStatus.whyHeld == "locate")
+    gateway.world.set("ALFA", "111", "111.02")
+    assert (kept.done, kept.filled) == (False, 0)
+    gateway.book.set_status(kept, "Submitted")
+    gateway.world.set("ALFA", "111", "111.02")
+    await status(trade, "Filled")
