@@ -217,21 +217,26 @@ class WaitArguments(Arguments):
     seen_state: Annotated[OrderState | None, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)] = Field(
         None, description="State that you know; answers at once when it is another by now"
     )
+    seen_version: int | None = Field(
+        None, ge=1, lt=2**63, description="Version that you know; answers at once when it is another by now"
+    )
 
 
 @tool("wait_for_order", scope=Scope.READ_ORDERS, title="Wait for order", arguments=WaitArguments, result=OrderResult)
 async def wait_for_order(call: Call, asked: WaitArguments) -> Served[OrderResult]:
-    """Answer when the order's state changes, when it has ended, or after wait_seconds (at most 45), whichever is
-    first. Call it again while the state is `pending` or `working`.
+    """Answer when the order's state changes, when a change of it was asked for, decided or answered, when it has ended,
+    or after wait_seconds (at most 45), whichever is first. Call it again while the state is `pending`, `approved`,
+    `sending`, `working`, `partly_filled` or `unknown`: in the others it has ended.
     """
+    order_id = OrderId(asked.order_id)
     waiting = asyncio.ensure_future(
-        call.orders.wait(call.admitted, OrderId(asked.order_id), asked.wait_seconds, asked.seen_state)
+        call.orders.wait(call.admitted, order_id, asked.wait_seconds, asked.seen_state, asked.seen_version)
     )
     try:
         waited = 0.0
         while not (await asyncio.wait({waiting}, timeout=_TELL_SECONDS))[0]:
             waited += _TELL_SECONDS
-            await call.progress(waited, asked.wait_seconds, "The order's state is the same as before")
+            await call.progress(waited, asked.wait_seconds, "No news of the order yet")
         return served(call, waiting.result())
     finally:
         waiting.cancel()

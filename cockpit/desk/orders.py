@@ -32,6 +32,7 @@ from cockpit.desk.equity import Marks
 from cockpit.desk.gate import Admitted, slow_down
 from cockpit.desk.groups import Wanted, lacking
 from cockpit.desk.idempotency import Keys
+from cockpit.desk.news import is_news
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.oversight import LimitsLeft
 from cockpit.desk.previews import Preview, Previews
@@ -338,16 +339,19 @@ class OrderDesk:
             return self._book.open_on(name, client)[:limit]
         return await self._book.of_connection(name, limit, client)
 
-    async def wait(self, admitted: Admitted, order_id: OrderId, seconds: float, seen: OrderState | None) -> Order:
-        """Return the order once its state differs from ``seen`` (now), it has ended, or ``seconds`` are over.
-
-        States that last only until the broker answers are passed over.
-        """
-        order = await self.get(admitted, order_id)
-        seen = order.state if seen is None else seen
+    async def wait(
+        self,
+        admitted: Admitted,
+        order_id: OrderId,
+        seconds: float,
+        seen: OrderState | None,
+        seen_version: int | None = None,
+    ) -> Order:
+        """Return the order once there is news of it for somebody who saw it so, or ``seconds`` are over."""
+        order = before = await self.get(admitted, order_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while order.state in {seen, OrderState.APPROVED, OrderState.SENDING} and order.state not in DONE:
+                while not is_news(order, before, seen, seen_version):
                     order = await asyncio.shield(self._book.changed(order_id))
         return order
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from cockpit.model.identity import Caller
+from cockpit.model.orders import OPEN, OrderState
 from server.tool_host import DeskTools
 from tests.tools.conftest import Ask
 from tools import orders
+from tools.catalogue import TOOLS
 
 
 class Heard:
@@ -69,3 +71,8 @@ async def test_nothing_waits_on_when_a_client_leaves(
 async def test_waiting_for_what_is_not_there_is_refused_at_once(ask: Ask) -> None:
     answer = await ask("wait_for_order", order_id="o-" + "A" * 26, wait_seconds=40)
     assert answer.structured["code"] == "ORDER_UNKNOWN"
+
+
+def test_what_says_when_to_wait_again_names_every_state_in_which_an_order_is_open() -> None:
+    told = TOOLS["wait_for_order"].description
+    assert {one for one in OrderState if f"`{one}`" in told} == OPEN
