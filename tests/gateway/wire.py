@@ -108,6 +108,8 @@ _PLACED_LAST: Final = spec(
 
 def text(value: object) -> str:
     """Return one field as it stands on the wire: a flag is 1 or 0, nothing is empty, a Decimal never has an exponent."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -119,7 +121,7 @@ def text(value: object) -> str:
 
 def frame(*fields: object) -> bytes:
     """Return one message: four bytes of length, then every field ended by NUL."""
-    return enclose("".join(text(field) + "\0" for field in fields).encode())
+    return enclose("".join([text(field) + "\0" for field in fields]).encode())
 
 
 def enclose(body: bytes) -> bytes:
