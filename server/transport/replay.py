@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
-from mcp_types import INTERNAL_ERROR, ErrorData
+from mcp_types import INTERNAL_ERROR, ErrorData, RequestId
 
 from server.transport.running import Reply, open_stream
 from server.transport.wire import BROKEN, error_body, frame, opening_frame
@@ -28,7 +28,10 @@ _BYTES: Final = 65_536
 _SECONDS: Final = 60.0
 _RETRY_MS: Final = 1000
 _LONGEST_ID: Final = 32
+_ENDS: Final = 256
+"""Answers that ended and are remembered by number alone."""
 _TOO_LONG: Final = ErrorData(code=INTERNAL_ERROR, message="The answer was too long to be kept; ask again")
+_LOST: Final = ErrorData(code=INTERNAL_ERROR, message="The answer isn't kept any more; ask again")
 
 
 class Place(NamedTuple):
@@ -55,62 +58,121 @@ class _Said(NamedTuple):
     at: float
 
 
-class Log:
-    """The last events of one session, over all its streams. When full the oldest gives way."""
+class _Shelf:
+    """Events in the order in which they were said, bounded in number and size. When full the oldest gives way."""
 
-    __slots__ = ("_bytes", "_last", "_said", "_timer")
+    __slots__ = ("_bytes", "_said")
 
     def __init__(self) -> None:
         self._said: deque[_Said] = deque()
         self._bytes = 0
-        self._last: dict[int, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
 
-    def next_place(self, stream: int) -> Place:
-        """Return the place of the next event of a stream."""
-        event = self._last[stream] = self._last.get(stream, -1) + 1
-        return Place(stream, event)
+    def keep(self, said: _Said) -> None:
+        self._said.append(said)
+        self._bytes += len(said.frame)
+        while len(self._said) > _FRAMES or self._bytes > _BYTES:
+            self._drop()
 
-    def say(self, stream: int, body: bytes, too_long: bytes | None = None) -> bytes:
-        """Frame a message and keep it. One that is too long to be kept is kept as ``too_long``, if that is given."""
-        place = self.next_place(stream)
-        framed = frame(body, str(place))
-        if len(framed) <= _BYTES:
-            self._keep(place, framed)
-        elif too_long is not None:
-            self._keep(place, frame(too_long, str(place)))
-        return framed
+    def since(self, place: Place) -> list[_Said]:
+        return [said for said in self._said if said.place.stream == place.stream and said.place > place]
 
-    def since(self, place: Place) -> list[bytes]:
-        """Return what is still there of what was said on a stream after a place."""
-        return [said.frame for said in self._said if said.place.stream == place.stream and said.place > place]
-
-    def knows(self, stream: int) -> bool:
-        """Whether anything of that stream is still there."""
-        return any(said.place.stream == stream for said in self._said)
+    def forget(self, before: float) -> None:
+        while self._said and self._said[0].at <= before:
+            self._drop()
 
     def __len__(self) -> int:
         return len(self._said)
 
-    def _keep(self, place: Place, framed: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        self._said.append(_Said(place, framed, loop.time()))
-        self._bytes += len(framed)
-        while len(self._said) > _FRAMES or self._bytes > _BYTES:
-            self._drop()
-        if self._timer is None:
-            self._timer = loop.call_later(_SECONDS, self._forget)
-
     def _drop(self) -> None:
         self._bytes -= len(self._said.popleft().frame)
 
+
+class _End(NamedTuple):
+    """How an answer ended that was a stream."""
+
+    last: Place
+    request_id: RequestId
+    at: float
+
+
+class Log:
+    """The last events of one session: of its standing stream, and of its answers, each kept apart from the other."""
+
+    __slots__ = ("_answers", "_ends", "_next_standing", "_standing", "_timer")
+
+    def __init__(self) -> None:
+        self._standing, self._answers = _Shelf(), _Shelf()
+        self._next_standing = 0
+        self._ends: dict[int, _End] = {}
+        """Of answers that ended not long ago, so that one which could not be kept is named as lost."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def say(self, body: bytes) -> bytes:
+        """Frame a message of the standing stream and keep it, if it isn't too long."""
+        place = Place(STANDING, self._next_standing)
+        self._next_standing += 1
+        framed = frame(body, str(place))
+        if len(framed) <= _BYTES:
+            self._keep(self._standing, place, framed)
+        return framed
+
+    def answer(self, place: Place, body: bytes, ended: RequestId | None = None) -> bytes:
+        """Frame a message of an answer and keep it; ``ended`` names the request where it is the last one.
+
+        A last one that is too long to be kept is kept as an error that says so.
+        """
+        framed = frame(body, str(place))
+        if len(framed) <= _BYTES:
+            self._keep(self._answers, place, framed)
+        elif ended is not None:
+            self._keep(self._answers, place, frame(error_body(ended, _TOO_LONG), str(place)))
+        if ended is not None:
+            if len(self._ends) >= _ENDS:
+                del self._ends[next(iter(self._ends))]
+            self._ends[place.stream] = _End(place, ended, asyncio.get_running_loop().time())
+            self._look_later()
+        return framed
+
+    def since(self, place: Place) -> list[bytes]:
+        """Return what is still there of what was said on a stream after a place."""
+        return [said.frame for said in self._shelf(place.stream).since(place)]
+
+    def ended(self, place: Place) -> list[bytes] | None:
+        """Return what follows on an answer that has ended, up to its last message; None where nothing is known of it.
+
+        Where the last message had to give way it is an error that names it as lost.
+        """
+        end = self._ends.get(place.stream)
+        if end is None:
+            return None
+        said = self._answers.since(place)
+        frames = [one.frame for one in said]
+        if place < end.last and (not said or said[-1].place != end.last):
+            frames.append(frame(error_body(end.request_id, _LOST), str(end.last)))
+        return frames
+
+    def __len__(self) -> int:
+        return len(self._standing) + len(self._answers)
+
+    def _shelf(self, stream: int) -> _Shelf:
+        return self._standing if stream == STANDING else self._answers
+
+    def _keep(self, shelf: _Shelf, place: Place, framed: bytes) -> None:
+        shelf.keep(_Said(place, framed, asyncio.get_running_loop().time()))
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_SECONDS, self._forget)
+
     def _forget(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._said and loop.time() - self._said[0].at >= _SECONDS:
-            self._drop()
-        self._timer = loop.call_at(self._said[0].at + _SECONDS, self._forget) if self._said else None
-        kept = {said.place.stream for said in self._said}
-        self._last = {stream: last for stream, last in self._last.items() if stream in kept or stream == STANDING}
+        self._timer = None
+        before = asyncio.get_running_loop().time() - _SECONDS
+        self._standing.forget(before)
+        self._answers.forget(before)
+        self._ends = {stream: end for stream, end in self._ends.items() if end.at > before}
+        if len(self) or self._ends:
+            self._look_later()
 
 
 async def replay(request: web.Request, headers: Mapping[str, str], missed: Sequence[bytes]) -> web.StreamResponse:
@@ -132,7 +194,8 @@ class KeptReply(Reply):
         self._exchange = exchange
         self._log = log
         self.stream = stream
-        self._opening = opening_frame(str(log.next_place(stream)), _RETRY_MS) if primed else b""
+        self._next = 0
+        self._opening = opening_frame(str(self._place()), _RETRY_MS) if primed else b""
         self._now: web.StreamResponse | None = None
         """What is written to now; None while the client is away."""
         self._reader: web.Request | None = exchange.request
@@ -193,9 +256,12 @@ class KeptReply(Reply):
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
+    def _place(self) -> Place:
+        self._next += 1
+        return Place(self.stream, self._next - 1)
+
     def _framed(self, body: bytes) -> bytes:
-        too_long = error_body(self._exchange.message.request_id, _TOO_LONG) if self._over else None
-        return self._log.say(self.stream, body, too_long)
+        return self._log.answer(self._place(), body, self._exchange.message.request_id if self._over else None)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         try:

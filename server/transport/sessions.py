@@ -17,10 +17,10 @@ from pydantic import ValidationError
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import GrantId
-from server.transport.replay import STANDING, KeptReply, Log, Place, replay
+from server.transport.replay import KeptReply, Log, Place, replay
 from server.transport.running import Exchange
 from server.transport.standing import GetStream
-from server.transport.wire import SESSION_HEADER, notification_body, request_body
+from server.transport.wire import SESSION_HEADER, error_response, notification_body, request_body
 
 _QUESTIONS: Final = 16
 """Questions of one session that may wait for its client."""
@@ -131,14 +131,20 @@ class Session:
         return self.stream
 
     async def come_back(self, request: web.Request, place: Place) -> web.StreamResponse | None:
-        """Serve what is left of an answer whose connection ended; None where nothing is known of it."""
+        """Serve what is left of an answer whose connection ended, or say that it isn't kept any more.
+
+        None for a place that this session never gave out.
+        """
+        if place.stream > self._replies:
+            return None
         for exchange in tuple((self.calls or {}).values()):
             reply = exchange.reply
             if isinstance(reply, KeptReply) and reply.stream == place.stream and reply.opened:
                 return await reply.resume(request, place)
-        if self._log is None or not self._log.knows(place.stream):
-            return None
-        return await replay(request, self.headers, self._log.since(place))
+        missed = None if self._log is None else self._log.ended(place)
+        if missed is None:
+            return error_response(None, INVALID_REQUEST, "What followed there isn't kept any more; ask again")
+        return await replay(request, self.headers, missed)
 
     async def ask(self, exchange: Exchange, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the client on the stream of one of its own requests, and wait for what it posts."""
@@ -182,7 +188,7 @@ class Session:
     def say(self, method: str, params: Mapping[str, Any] | None = None) -> None:
         """Say something on the standing stream."""
         if self._log is not None:
-            data = self._log.say(STANDING, notification_body(method, params))
+            data = self._log.say(notification_body(method, params))
             if self.stream is not None:
                 self.stream.push(data)
 

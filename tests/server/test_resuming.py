@@ -93,6 +93,14 @@ async def back(client: Wire, session_id: str, event_id: str) -> AsyncIterator[Cl
         yield answer
 
 
+@contextlib.asynccontextmanager
+async def standing(client: Wire, session_id: str) -> AsyncIterator[None]:
+    headers = {**client.auth, "Mcp-Session-Id": session_id, "Accept": "text/event-stream"}
+    async with client.http.get(client.house.url, headers=headers) as stream:
+        assert stream.status == 200
+        yield
+
+
 async def test_an_answer_names_a_place_to_come_back_to_before_it_says_anything():
     async with house() as here, wire(here) as ann:
         steps = Steps(here)
@@ -248,23 +256,100 @@ async def test_an_answer_too_long_to_be_kept_is_named_as_lost():
             assert (lost["id"], lost["error"]["code"]) == ("call", -32603)
 
 
+async def test_what_is_said_on_the_standing_stream_pushes_no_answer_out():
+    async with house() as here, wire(here) as ann:
+        steps = Steps(here)
+        session_id = await ann.initialize()
+        async with standing(ann, session_id):
+            steps.go("hang up")
+            async with calling(ann, **{"Mcp-Session-Id": session_id}) as answer:
+                place = await event(answer)
+            steps.go("end")
+            await steps.ended.wait()
+            while here.transport.open_requests:
+                await asyncio.sleep(0)
+            for _ in range(100):
+                here.transport.tools_changed(GrantId("grant-ann"))
+            async with back(ann, session_id, place.event_id) as answer:
+                assert (await event(answer)).data["result"]["structuredContent"] == {"steps": 0}
+
+
+async def test_an_answer_that_later_ones_pushed_out_is_named_as_lost():
+    async with house() as here, wire(here) as ann:
+        steps = Steps(here)
+        session_id = await ann.initialize()
+        steps.go("hang up")
+        async with calling(ann, **{"Mcp-Session-Id": session_id}) as answer:
+            place = await event(answer)
+        steps.go("end")
+        await steps.ended.wait()
+        while here.transport.open_requests:
+            await asyncio.sleep(0)
+        steps.go(*["step"] * 80, "end")
+        async with calling(ann, **{"Mcp-Session-Id": session_id}) as answer:
+            for _ in range(82):
+                await event(answer)
+        async with back(ann, session_id, place.event_id) as answer:
+            lost = (await event(answer)).data
+            assert (lost["id"], lost["error"]["message"]) == ("call", "The answer isn't kept any more; ask again")
+
+
+async def test_an_answer_that_takes_longer_than_anything_is_kept_is_still_found(monkeypatch):
+    monkeypatch.setattr(replay, "_SECONDS", 0.02)
+    async with house() as here, wire(here) as ann:
+        steps = Steps(here)
+        session_id = await ann.initialize()
+        async with standing(ann, session_id):
+            steps.go("hang up")
+            async with calling(ann, **{"Mcp-Session-Id": session_id}) as answer:
+                place = await event(answer)
+            here.transport.tools_changed(GrantId("grant-ann"))
+            await asyncio.sleep(0.1)
+            async with back(ann, session_id, place.event_id) as answer:
+                steps.go("step", "end")
+                assert (await event(answer)).data["params"]["progress"] == 1
+                assert (await event(answer)).data["result"]["structuredContent"] == {"steps": 1}
+
+
+async def test_an_answer_that_was_forgotten_is_refused_and_opens_no_standing_stream(monkeypatch):
+    monkeypatch.setattr(replay, "_SECONDS", 0.02)
+    async with house() as here, wire(here) as ann:
+        steps = Steps(here)
+        session_id = await ann.initialize()
+        steps.go("hang up", "end")
+        async with calling(ann, **{"Mcp-Session-Id": session_id}) as answer:
+            place = await event(answer)
+        await steps.ended.wait()
+        await asyncio.sleep(0.2)
+        async with back(ann, session_id, place.event_id) as answer:
+            assert answer.status == 400
+            assert "isn't kept any more" in (await answer.json())["error"]["message"]
+
+
 async def test_what_is_kept_is_bounded_in_number_size_and_time(monkeypatch):
     log = Log()
     for number in range(200):
-        log.say(1, str(number).encode())
+        log.answer(Place(1, number), str(number).encode())
     kept = log.since(Place(1, 0))
     assert len(kept) == 64
     assert b"data: 199" in kept[-1]
-    for _ in range(10):
-        log.say(2, b"y" * 10_000)
-    assert sum(map(len, log.since(Place(2, 0)))) <= 65_536
-    assert not log.knows(1)
-    log.say(3, LONG.encode())
-    assert not log.knows(3)
+    for number in range(10):
+        log.answer(Place(2, number), b"y" * 10_000)
+    assert sum(map(len, log.since(Place(2, -1)))) <= 65_536
+    assert not log.since(Place(1, 0))
+    log.answer(Place(3, 0), LONG.encode())
+    assert not log.since(Place(3, -1))
+    for _ in range(200):
+        log.say(b"y" * 1000)
+    assert len(log.since(Place(0, -1))) <= 64
+    for number in range(1000):
+        log.answer(Place(number, 0), b"", ended=number)
+    assert log.ended(Place(0, -1)) is None
+    assert log.ended(Place(999, -1))
     monkeypatch.setattr(replay, "_SECONDS", 0.01)
     short = Log()
-    short.say(1, b"1")
+    short.answer(Place(1, 0), b"1", ended="call")
     async with asyncio.timeout(5):
         while short:
             await asyncio.sleep(0.01)
-    assert not short.knows(1)
+    assert short.ended(Place(1, -1)) is None
