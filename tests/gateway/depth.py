@@ -140,7 +140,8 @@ def _listen(gateway: FakeGateway) -> None:
     board.listening = True
 
     def moved(listing: Listing) -> None:
-        for session in gateway.ready_sessions() if gateway.linked else ():
+        told = gateway.linked and not gateway.world.rights.stale
+        for session in gateway.ready_sessions() if told else ():
             for request_id, book in session.of(Books).open.items():
                 if book.listing.con_id == listing.con_id:
                     _tell(session, request_id, book)

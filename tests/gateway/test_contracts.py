@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -167,6 +167,25 @@ async def test_volatility_and_price_are_calculated_from_each_other(gateway: Fake
     too_low = await ib.calculateImpliedVolatilityAsync(option, 10_000, 412.0)
     assert too_low is not None
     assert too_low.impliedVol is None
+
+
+async def test_a_calculation_may_stay_unanswered(gateway: FakeGateway, ib: IB) -> None:
+    gateway.world.rights.estimates = False
+    option = Contract(conId=at_the_money(gateway.world, "ALFA").con_id, secType="OPT", exchange="SMART")
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(ib.calculateOptionPriceAsync(option, 0.3, 412.0), 0.05)
+
+
+async def test_options_that_expired_are_told_only_to_who_wants_them(gateway: FakeGateway, ib: IB) -> None:
+    option = at_the_money(gateway.world, "ALFA")
+    assert option.expiry is not None
+    later = datetime.combine(option.expiry + timedelta(days=1), time(12), UTC)
+    gateway.world.now = lambda: later
+    asked = Option("ALFA", option.expires, float(option.strike), "C", "SMART")
+    assert (await refused(ib.reqContractDetailsAsync(asked)))[0] == 200
+    asked.includeExpired = True
+    (found,) = await ib.reqContractDetailsAsync(asked)
+    assert found.realExpirationDate == option.expires
 
 
 def test_the_hours_of_both_sides_of_a_change_of_clocks_are_told_in_local_time() -> None:

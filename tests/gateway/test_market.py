@@ -97,6 +97,7 @@ async def test_a_stream_may_change_its_type_while_it_runs(gateway: FakeGateway, 
     [
         (Feed.DELAYED, 1, 10089),
         (Feed.DELAYED, 3, 10167),
+        (Feed.DELAYED_FROZEN, 4, 10167),
         (Feed.NONE, 1, 354),
         (Feed.NONE, 3, 10186),
         (Feed.PARTLY, 1, 10090),
@@ -275,6 +276,22 @@ async def test_books_are_few_and_not_everywhere(gateway: FakeGateway, ib: IB, al
     await settled(ib)
     assert heard == [10092, 309]
     assert await ib.reqMktDepthExchangesAsync()
+
+
+async def test_an_account_without_books_is_told(gateway: FakeGateway, ib: IB, alfa: Contract) -> None:
+    gateway.world.rights.depth = False
+    heard = codes(ib)
+    ib.reqMktDepth(alfa, isSmartDepth=True)
+    await settled(ib)
+    assert heard == [10092]
+
+
+async def test_delayed_data_of_a_closed_market_have_a_type_of_their_own(
+    gateway: FakeGateway, ib: IB, alfa: Contract
+) -> None:
+    gateway.world.rights.feeds[alfa.conId] = Feed.DELAYED_FROZEN
+    ib.reqMarketDataType(4)
+    assert (await snapshot(ib, alfa)).marketDataType == 4
 
 
 async def test_a_world_moves_the_same_way_for_the_same_seed(gateway: FakeGateway) -> None:
