@@ -18,7 +18,7 @@ from cockpit.model.text import safe
 from tools.account import check_account
 from tools.groups import GroupResult, place_group, served_group
 from tools.registry import Arguments, Call, Result, tool
-from tools.terms import HOURS, PLACES, fault
+from tools.terms import HAVE_DEFAULTS, HOURS, PLACES, fault
 from tools.words import (
     AccountWord,
     Amount,
@@ -110,7 +110,7 @@ class PlaceBracketArguments(BracketTerms):
         more = (self.limit_price, self.stop_price, self.stop_loss_limit_price)
         if self.preview_id is None:
             self.need_all()
-        elif any(term is not None for term in (*self.terms(), *more)):
+        elif any(term is not None for term in (*self.terms(), *more)) or self.model_fields_set & HAVE_DEFAULTS:
             raise ValueError("give preview_id or the terms, not both")
         return self
 

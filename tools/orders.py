@@ -18,7 +18,7 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from tools.account import check_account
 from tools.registry import Arguments, Call, Result, tool
-from tools.terms import CANCELS, HOURS, LIMIT, PERCENT, PLACES, STOP, TRAIL, TYPES, OrderArguments, fault
+from tools.terms import CANCELS, HAVE_DEFAULTS, HOURS, LIMIT, PERCENT, PLACES, STOP, TRAIL, TYPES, OrderArguments, fault
 from tools.words import (
     AccountWord,
     Amount,
@@ -116,9 +116,6 @@ async def preview_order(call: Call, asked: OrderArguments) -> Served[PreviewResu
     return Served(result, symbol=risk.symbol, summary=safe(result.order))
 
 
-_FIXED_BY_PREVIEW: Final = frozenset({"time_in_force", "outside_hours"})
-
-
 class PlaceArguments(Arguments):
     """A previewed order, or all the terms of one."""
 
@@ -141,7 +138,7 @@ class PlaceArguments(Arguments):
         terms = (self.symbol, self.side, self.quantity, self.order_type)
         prices = (self.limit_price, self.stop_price, self.trail_amount, self.trail_percent)
         if self.preview_id is not None:
-            if any(term is not None for term in (*terms, *prices)) or self.model_fields_set & _FIXED_BY_PREVIEW:
+            if any(term is not None for term in (*terms, *prices)) or self.model_fields_set & HAVE_DEFAULTS:
                 raise ValueError("give preview_id or the terms, not both")
         elif any(term is None for term in terms):
             raise ValueError("give preview_id, or symbol, side, quantity and order_type")

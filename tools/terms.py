@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,9 @@ STOP = "Trigger: needed by stop and stop_limit, forbidden elsewhere"
 TRAIL = "Distance of a trailing_stop in money; either this or trail_percent"
 PERCENT = "Distance of a trailing_stop in percent, such as 1.5; either this or trail_amount"
 HOURS = "Whether it may trade outside regular hours"
+
+HAVE_DEFAULTS: Final = frozenset({"time_in_force", "outside_hours"})
+"""Terms that a preview fixes like the others; only what was given tells whether somebody gave them."""
 
 
 def fault(

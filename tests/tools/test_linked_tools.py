@@ -52,6 +52,27 @@ async def test_a_bracket_is_previewed_with_its_loss_and_placed_by_its_preview(de
     assert len(list(desk.book.all())) == 3
 
 
+@pytest.mark.parametrize("place", ["place_order", "place_bracket"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"time_in_force": "gtc"},
+        {"time_in_force": "day"},
+        {"outside_hours": True},
+        {"outside_hours": False},
+        {"limit_price": 9},
+        {"stop_price": 9},
+        {"quantity": 1},
+    ],
+)
+async def test_terms_beside_a_preview_are_refused_and_not_ignored(
+    ask: Ask, place: str, more: dict[str, object]
+) -> None:
+    answer = await ask(place, idempotency_key="key-bracket-1", preview_id="v-any", **more)
+    assert answer.refusal is not None
+    assert (answer.refusal.code, "not both" in answer.refusal.message) == ("BAD_ARGUMENTS", True)
+
+
 async def test_a_preview_belongs_to_the_tool_that_made_it(desk: Desk, ask: Ask) -> None:
     preview = (await ask("preview_bracket", **await terms(desk))).structured
     answer = await ask("place_order", idempotency_key="key-bracket-1", preview_id=preview["preview_id"])
