@@ -161,8 +161,8 @@ class GreeksRow(Result):
     """Change in one calendar day."""
     vega: str
     """Change for one percentage point of volatility."""
-    rho: str
-    """Change for one percentage point of the interest rate."""
+    rho: str | None
+    """Change for one percentage point of the interest rate; null where the broker doesn't tell."""
     volatility: str
     """A year's, as the model was given it; 0.25 is 25 %."""
 
@@ -175,7 +175,7 @@ class GreeksRow(Result):
             gamma=digits(greeks.gamma),
             theta=digits(greeks.theta),
             vega=digits(greeks.vega),
-            rho=digits(greeks.rho),
+            rho=digits_or_none(greeks.rho),
             volatility=digits(greeks.volatility),
         )
 
@@ -295,8 +295,9 @@ class GreeksResult(Result):
     multiplier: str
     model: str
     spot: str
-    rate: str
-    dividend_yield: str
+    rate: str | None
+    """Null where the broker doesn't tell what its model was given; then no volatility can be told either."""
+    dividend_yield: str | None
     days: str
     greeks: GreeksRow
     bid: str | None
@@ -330,7 +331,9 @@ async def get_option_greeks(call: Call, asked: GreeksArguments) -> Served[Greeks
         raise Refused(refuse("INSTRUMENT_UNRESOLVED", "That is no option.", symbol=instrument.symbol))
     found, quote = await call.offers.greeks(instrument), await _quote(call, instrument)
     bid, ask = (None, None) if quote is None else (quote.bid, quote.ask)
-    given = Assumptions(found.spot, float(option.strike), found.years, found.rate, 0.0, found.yields)
+    given = None
+    if found.rate is not None and found.yields is not None:
+        given = Assumptions(found.spot, float(option.strike), found.years, found.rate, 0.0, found.yields)
     result = GreeksResult(
         symbol=instrument.symbol,
         underlying=option.underlying,
@@ -340,8 +343,8 @@ async def get_option_greeks(call: Call, asked: GreeksArguments) -> Served[Greeks
         multiplier=plain(instrument.multiplier),
         model=found.model,
         spot=digits(found.spot),
-        rate=digits(found.rate),
-        dividend_yield=digits(found.yields),
+        rate=digits_or_none(found.rate),
+        dividend_yield=digits_or_none(found.yields),
         days=format(found.years * 365, ".2f"),
         greeks=GreeksRow.of(found),
         bid=maybe(bid),
@@ -440,6 +443,10 @@ async def get_synthetic_future(call: Call, asked: SeriesArguments) -> Served[Syn
     if lines is None or sides is None or sides[0] is None or sides[1] is None or greeks is None:
         raise Refused(refuse("MARKET_DATA_MISSING", "Call or put at the money has no price.", symbol=asked.underlying))
     (call_bid, call_ask), (put_bid, put_ask) = sides[0], sides[1]
+    if greeks.rate is None:
+        raise Refused(
+            refuse("MARKET_DATA_MISSING", "The broker doesn't tell an interest rate.", symbol=asked.underlying)
+        )
     grown = Decimal(exp(greeks.rate * greeks.years))
 
     def at(one: Decimal, other: Decimal) -> Decimal:
@@ -472,6 +479,11 @@ def digits(value: float) -> str:
     return plain(Decimal(f"{value:.{_PLACES}f}"))
 
 
+def digits_or_none(value: float | None) -> str | None:
+    """Write a model's value, or None for one that isn't told."""
+    return None if value is None else digits(value)
+
+
 async def _quote(call: Call, instrument: Instrument) -> Quote | None:
     """Return a quote, or None where there is none."""
     try:
@@ -486,6 +498,6 @@ def _sides(quote: Quote | None) -> tuple[Decimal, Decimal] | None:
     return None if quote is None or quote.bid is None or quote.ask is None else (quote.bid, quote.ask)
 
 
-def _implied(right: Right, given: Assumptions, price: Decimal | None) -> str | None:
-    found = None if price is None else implied_volatility(right, given, float(price))
+def _implied(right: Right, given: Assumptions | None, price: Decimal | None) -> str | None:
+    found = None if price is None or given is None else implied_volatility(right, given, float(price))
     return None if found is None else digits(found)

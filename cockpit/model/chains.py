@@ -46,15 +46,15 @@ class Greeks:
     """Change in one calendar day."""
     vega: float
     """Change when volatility rises by one percentage point."""
-    rho: float
-    """Change when the interest rate rises by one percentage point."""
+    rho: float | None
+    """Change when the interest rate rises by one percentage point; None where the broker doesn't tell."""
     volatility: float
     """Annual volatility that the model was given, 0.25 for 25 %."""
     spot: float
-    rate: float
-    """Continuous annual interest rate."""
-    yields: float
-    """Continuous annual dividend yield."""
+    rate: float | None
+    """Continuous annual interest rate; None where the broker doesn't tell."""
+    yields: float | None
+    """Continuous annual dividend yield; None where the broker doesn't tell."""
     years: float
     """Time to expiry."""
     model: str
