@@ -19,6 +19,7 @@ from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Line
 from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.terms import tidy
 from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.brokers.ibkr.wire import number
 from cockpit.model.accounts import Balances, Position
@@ -90,11 +91,11 @@ class Account:
             found.append(
                 Position(
                     symbol=await self._name_of(one.contract.conId) if listed is None else listed.instrument.symbol,
-                    quantity=quantity,
+                    quantity=tidy(quantity),
                     average_price=cost / _multiplier(one.contract, listed),
-                    mark=None if item is None else number(item.marketPrice),
-                    market_value=None if item is None else number(item.marketValue),
-                    unrealised=None if item is None else number(item.unrealizedPNL),
+                    mark=None if item is None else _told(item.marketPrice),
+                    market_value=None if item is None else _told(item.marketValue),
+                    unrealised=None if item is None else _told(item.unrealizedPNL),
                     currency=one.contract.currency,
                     as_of=self._clock.now(),
                     source=SOURCE,
@@ -138,7 +139,10 @@ class Account:
         """Return an amount in another currency by TWS's own rates; as it is where a rate is missing."""
         if currency == into or amount == ZERO:
             return amount
-        rates = self._rates()
+        try:
+            rates = self._rates()
+        except BrokerUnavailable:
+            return amount
         here, there = rates.get(currency), rates.get(into)
         return amount if here is None or not there else amount * here / there
 
@@ -201,6 +205,11 @@ class Recording:
         except (StoreUnavailable, StoreBusy) as error:
             raise BrokerUnavailable(f"the account's recording can't be read: {error}") from error
         return [(from_micros(row["at"]), Decimal(row["equity"])) for row in reversed(rows)]
+
+
+def _told(value: float) -> Decimal | None:
+    found = number(value)
+    return None if found is None else tidy(found)
 
 
 def _multiplier(contract: Contract, listed: Listed | None) -> Decimal:

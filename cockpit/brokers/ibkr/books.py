@@ -6,7 +6,8 @@ Open orders are of every client and of hands in TWS; ended ones and fills reach 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,8 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderState
 from cockpit.model.text import Safe, safe
 
+FEES_WITHIN: Final = 0.25
+"""Seconds in which the fees of fills come."""
 MOST_FILLS: Final = 20_000
 """Fills that are remembered, the newest; IB itself forgets them after a day."""
 
@@ -58,14 +61,22 @@ class Books:
     """Reads the books; whoever asks while they are being read is answered by the next reading, together."""
 
     def __init__(
-        self, line: Line, name_of: Callable[[int], Awaitable[str]], symbol_of: Callable[[OrderRef], str | None]
+        self,
+        line: Line,
+        name_of: Callable[[int], Awaitable[str]],
+        symbol_of: Callable[[OrderRef], str | None],
+        converted: Callable[[Decimal, str, str], Decimal],
     ) -> None:
         self._line = line
         self._name_of = name_of
         self._symbol_of = symbol_of
+        self._converted = converted
         self._pages: _Pages | None = None
         self._fills: dict[str, WireExecution] = {}
-        self._fees: dict[str, Decimal] = {}
+        self._fees: dict[str, WireCommission] = {}
+        self._fee_told = asyncio.Event()
+        self._without_fee: set[str] = set()
+        """Fills whose fees were waited for in vain."""
         self._reading: asyncio.Task[Shown] | None = None
         self._next: asyncio.Task[Shown] | None = None
 
@@ -79,7 +90,8 @@ class Books:
                     gone = self._fills.pop(next(iter(self._fills)))
                     self._fees.pop(gone.exec_id, None)
             case WireCommission() if record.fee is not None:
-                self._fees[record.exec_id] = record.fee
+                self._fees[record.exec_id] = record
+                self._fee_told.set()
             case WireOpen() if pages is not None and self._is_ours(record.terms.account):
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None:
@@ -134,6 +146,7 @@ class Books:
                 raise problem
         if isinstance(told[2], BaseException) and not isinstance(told[2], BrokerUnavailable):
             raise told[2]
+        await self._fees_of_all()
         return await self._shown(pages, fills_told=not isinstance(told[2], BaseException))
 
     async def _shown(self, pages: _Pages, *, fills_told: bool) -> Shown:
@@ -176,7 +189,25 @@ class Books:
         if reference is None:
             return None
         symbol = await self._symbol(reference, one.contract)
-        return execution_of(one, reference, symbol, self._fees.get(one.exec_id, ZERO))
+        return execution_of(one, reference, symbol, self._fee(one))
+
+    def _fee(self, one: WireExecution) -> Decimal:
+        told = self._fees.get(one.exec_id)
+        if told is None or told.fee is None:
+            return ZERO
+        return self._converted(told.fee, told.currency or one.contract.currency, one.contract.currency)
+
+    async def _fees_of_all(self) -> None:
+        """Wait for what the fills cost: TWS tells it behind them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FEES_WITHIN):
+                while self._lacking():
+                    self._fee_told.clear()
+                    await self._fee_told.wait()
+        self._without_fee |= self._lacking()
+
+    def _lacking(self) -> Set[str]:
+        return {one.exec_id for one in self._fills.values()} - self._fees.keys() - self._without_fee
 
     async def _symbol(self, reference: OrderRef, contract: WireContract) -> str:
         return self._symbol_of(reference) or await self._name_of(contract.con_id)

@@ -71,15 +71,20 @@ class IbkrBroker(MarketData):
         self._notice: Callable[[Safe], None] = lambda text: _LOG.warning("%s: %s", name, text)
         self._looking: asyncio.Task[None] | None = None
         self._epoch = 0
+        self._account = Account(line, self.contracts.by_id, self.contracts.name_of, clock)
         self._tracker = Tracker(
-            clock, self._tell, self._look_soon, lambda text: self._notice(text), self.contracts.name_of
+            clock,
+            self._tell,
+            self._look_soon,
+            lambda text: self._notice(text),
+            self.contracts.name_of,
+            self._account.converted,
         )
         self._tracker.client_id = settings.ibkr.client_id
-        self._books = Books(line, self.contracts.name_of, self._symbol_of)
+        self._books = Books(line, self.contracts.name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
             line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start
         )
-        self._account = Account(line, self.contracts.by_id, self.contracts.name_of, clock)
         self._recording = Recording(name, store)
         line.listen(self._take)
         line.on_up(self._come_up)

@@ -98,9 +98,9 @@ class Placing:
             if now is None or now.over:
                 raise Refused(refuse("ORDER_DONE"))
             order, links = terms.order_of(reference, request, self._line.account), self._tracker.links_of(reference)
+            # A change has to repeat all of the order, also what it is tied to.
             order.orderId, order.parentId = number, links.parent_id
-            if links.group:
-                terms.as_pair((order,), links.group)
+            order.ocaGroup, order.ocaType = links.group, links.group_type
             ib.client.placeOrder(number, listed.contract(), order)
 
         try:
@@ -167,7 +167,7 @@ class Placing:
                 order.orderId = ib.client.getReqId()
             tie(orders)
             for (reference, _, listed), order in zip(legs, orders, strict=True):
-                self._tracker.numbered(reference, order.orderId, Links(order.parentId, order.ocaGroup))
+                self._tracker.numbered(reference, order.orderId, Links(order.parentId, order.ocaGroup, order.ocaType))
                 ib.client.placeOrder(order.orderId, listed.contract(), order)
 
         heard = [self._tracker.next_record(reference) for reference, _, _ in legs]

@@ -264,4 +264,5 @@ def _terms(order: Order) -> WireTerms:
         number(order.lmtPrice), number(order.auxPrice), number(order.trailStopPrice), number(order.trailingPercent),
         safe(order.tif), safe(order.goodTillDate), safe(order.goodAfterTime), bool(order.outsideRth),
         safe(order.ocaGroup), order.parentId, count(order.displaySize), bool(order.allOrNone),
+        count(order.ocaType) or 0,
     )  # fmt: skip

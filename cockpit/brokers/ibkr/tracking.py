@@ -11,7 +11,8 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.base import BrokerUnavailable, FactSink
@@ -29,7 +30,7 @@ from cockpit.brokers.ibkr.wire import (
 )
 from cockpit.model.clock import Clock
 from cockpit.model.orders import BrokerOrder, OrderRef
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 
 GRACE: Final = 0.25
 """Seconds in which what belongs together comes: a status and the fills and reasons that explain it."""
@@ -55,7 +56,8 @@ class Links:
 
     parent_id: int = 0
     group: str = ""
-    """Its OCA group, where it was tied from here."""
+    """Its OCA group: TWS also gives one to what hangs from an order that has filled."""
+    group_type: int = 0
 
 
 class Tracker:
@@ -68,18 +70,21 @@ class Tracker:
         doubt: Callable[[], None],
         notice: Callable[[Safe], None],
         name_of: Callable[[int], Awaitable[str]],
+        converted: Callable[[Decimal, str, str], Decimal],
     ) -> None:
         self._clock = clock
         self._tell = tell
         self._doubt = doubt
         self._notice = notice
         self._name_of = name_of
+        self._converted = converted
         self._lives: OrderedDict[OrderRef, Life] = OrderedDict()
         self._by_perm: dict[int, OrderRef] = {}
         self._perm_of: dict[OrderRef, int] = {}
         self._by_number: dict[tuple[int, int], OrderRef] = {}
         self._number_of: dict[OrderRef, tuple[int, int]] = {}
-        self._by_fill: dict[str, OrderRef] = {}
+        self._by_fill: dict[str, tuple[OrderRef, str]] = {}
+        """Whose fill it is, and the currency in which it was traded."""
         self._early_fees: OrderedDict[str, WireCommission] = OrderedDict()
         self._links: dict[OrderRef, Links] = {}
         self._unclaimed: OrderedDict[OrderRef, list[OrderRecord]] = OrderedDict()
@@ -175,8 +180,8 @@ class Tracker:
                 if reference is not None and OURS.fullmatch(reference):
                     self._number(reference, record.client_id, record.order_id)
                     self._permanent(reference, record.perm_id)
-                    group = record.terms.oca_group if OURS.fullmatch(record.terms.oca_group) else ""
-                    self._links[reference] = Links(record.terms.parent_id, group)
+                    shown = record.terms
+                    self._links[reference] = Links(shown.parent_id, shown.oca_group, shown.oca_type)
                 return reference
             case WireCompleted():
                 reference = reference_of(record.order_ref, record.perm_id)
@@ -187,14 +192,22 @@ class Tracker:
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None and OURS.fullmatch(reference):
                     self._permanent(reference, record.perm_id)
-                    self._by_fill[record.exec_id] = reference
+                    self._by_fill[record.exec_id] = reference, record.contract.currency
                 return reference
             case WireCommission():
-                return self._by_fill.get(record.exec_id) or self._keep_fee(record)
+                known = self._by_fill.get(record.exec_id)
+                return self._keep_fee(record) if known is None else known[0]
             case WireStatus():
                 return self._of_status(record)
             case WireError():
                 return self._by_number.get((self.client_id, record.about)) if record.about > 0 else None
+
+    def _in_currency(self, record: WireCommission) -> WireCommission:
+        """Return a fee in the currency in which its fill was traded: IB may take it in another."""
+        _, currency = self._by_fill.get(record.exec_id, ("", ""))
+        if record.fee is None or not currency or record.currency in {"", currency}:
+            return record
+        return replace(record, fee=self._converted(record.fee, record.currency, currency), currency=safe(currency))
 
     def _keep_fee(self, record: WireCommission) -> None:
         """Keep what a fill cost that was not told yet; of fills that aren't ours it is kept until newer ones come."""
@@ -224,6 +237,8 @@ class Tracker:
         if life is None:
             self._claim(reference, record)
             return
+        if isinstance(record, WireCommission):
+            record = self._in_currency(record)
         self._took(lives.learn(life, record, self._clock.now()))
         if isinstance(record, WireExecution) and record.exec_id in self._early_fees:
             self._about(reference, self._early_fees.pop(record.exec_id))

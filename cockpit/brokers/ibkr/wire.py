@@ -60,6 +60,8 @@ class WireTerms:
     parent_id: int
     display_size: int | None
     all_or_none: bool
+    oca_type: int = 0
+    """What a fill of one does to the others of the group: 1 cancels them, 2 and 3 reduce them."""
 
 
 @dataclass(frozen=True, slots=True)
