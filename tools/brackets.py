@@ -153,7 +153,8 @@ async def preview_bracket(call: Call, asked: PreviewBracketArguments) -> Served[
     instrument = preview.judged.seen.instrument
     entry, target, stop = (leg.request for leg in preview.wanted.legs)
     at = entry.stop_price or entry.limit_price or preview.judged.seen.touch(entry.side)
-    size = entry.quantity * instrument.multiplier * entry.side.sign
+    rate = preview.judged.seen.to_account
+    size = None if rate is None else entry.quantity * instrument.multiplier * entry.side.sign * rate
     value = preview.together.notional()
     result = BracketPreview(
         preview_id=preview.preview_id,
@@ -161,11 +162,11 @@ async def preview_bracket(call: Call, asked: PreviewBracketArguments) -> Served[
         ok=refusal is None,
         orders=[leg.request.words() for leg in preview.wanted.legs],
         worst_case_value=None if value is None else cents(value),
-        loss_at_stop=_apart(at, stop.stop_price, -size),
+        loss_at_stop=_apart(at, stop.stop_price, None if size is None else -size),
         profit_at_target=_apart(at, target.limit_price, size),
         estimated_fee=None if estimate is None else cents(estimate.fee),
         estimated_margin=None if estimate is None else cents(estimate.margin),
-        currency=instrument.currency,
+        currency=preview.judged.currency,
         checks=[CheckRow.of(check) for check in preview.together.checks()],
         says="Every check passes; nothing was placed." if refusal is None else f"Would be refused: {refusal.message}",
     )
@@ -200,5 +201,5 @@ async def place_bracket(call: Call, asked: PlaceBracketArguments) -> Served[Grou
     return served_group(call, await call.orders.ask(call.admitted, body, asked.idempotency_key, previewed))
 
 
-def _apart(entry: Decimal | None, end: Decimal | None, size: Decimal) -> str | None:
-    return None if entry is None or end is None else cents((end - entry) * size)
+def _apart(entry: Decimal | None, end: Decimal | None, size: Decimal | None) -> str | None:
+    return None if entry is None or end is None or size is None else cents((end - entry) * size)

@@ -54,7 +54,7 @@ class RiskResult(Result):
             ok=not failed,
             symbol=judged.seen.instrument.symbol,
             worst_case_value=None if judged.notional is None else cents(judged.notional),
-            currency=judged.seen.instrument.currency,
+            currency=judged.currency,
             checks=[CheckRow.of(check) for check in judged.checks],
             says=f"Would be refused: {', '.join(failed)}." if failed else "Every check passes; nothing was placed.",
         )

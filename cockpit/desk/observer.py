@@ -18,6 +18,7 @@ from cockpit.desk.equity import Marks
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
+from cockpit.desk.rates import Rates
 from cockpit.desk.risk import Linked, Seen, evaluate, evaluate_entry, worst_notional
 from cockpit.desk.surroundings import (
     Neighbour,
@@ -59,17 +60,23 @@ class Judged:
     seen: Seen
     checks: tuple[CheckResult, ...]
     notional: Decimal | None
+    """Worst-case value in the account's currency; None where that isn't known."""
     policy: PolicySettings
     """The limits that it was judged by."""
     lowers: bool = False
     """Whether it is a change of an order, and goes only towards less risk."""
 
     @property
+    def currency(self) -> str:
+        """Currency of its values: the account's, or the instrument's where nobody says which the account's is."""
+        return self.seen.instrument.currency if self.seen.balances is None else self.seen.balances.currency
+
+    @property
     def unit_worth(self) -> Decimal | None:
         """Return the worst-case value of one, in the account's currency; None where that isn't known."""
-        if self.notional is None or self.seen.to_account is None or not self.request.quantity:
+        if self.notional is None or not self.request.quantity:
             return None
-        return self.notional * self.seen.to_account / self.request.quantity
+        return self.notional / self.request.quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,8 @@ class Observer:
         else:
             place = Place()
         quote = await _answer(market.quote(instrument))
-        account = await self._account(connection, market, policy)
+        rates = Rates(connection, self._clock, policy.max_quote_age_seconds)
+        account = await self._account(connection, market, policy, rates)
         session = await _answer(market.clock())
         sent_before = tuple(Neighbour(one, may_still_fill(one, earlier), one.unit_worth) for one in earlier)
         others = tuple(one for one in account.neighbours if one.order.order_id not in decided)
@@ -148,10 +156,11 @@ class Observer:
         waiting = [one for one in account.open if one.order_id not in decided]
         status, balances = connection.broker.status(), account.balances
         marks = None if balances is None else self._oversight.take_equity(connection, balances)
-        in_flight = around.in_flight()
-        if in_flight is not None and order is not None:
-            in_flight -= given_back(order, around.held.get(instrument.symbol, ZERO), instrument)
         positions, symbol = account.positions, instrument.symbol
+        into = None if balances is None else balances.currency
+        rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight()
+        if in_flight is not None and order is not None and rate is not None:
+            in_flight -= given_back(order, around.held.get(symbol, ZERO), instrument, rate.least)
         brought = around.position(symbol) - held.get(symbol, ZERO)
         sold = None
         if positions is not None and request.side is Side.SELL:
@@ -192,10 +201,11 @@ class Observer:
             linked=linked,
             session=session,
             average_volume=await self._average_volume(connection, market, instrument),
-            to_account=Decimal(1) if balances is not None and balances.currency == instrument.currency else None,
+            to_account=None if rate is None else rate.most,
+            to_account_least=None if rate is None else rate.least,
             elsewhere=None
             if balances is None or positions is None
-            else around.elsewhere(symbol, positions, balances.currency),
+            else around.elsewhere(symbol, positions, await rates.all((one.currency for one in positions), into)),
             day_start=None if marks is None else marks.day_start,
             high_water=None if marks is None else marks.high_water,
             activity=with_group(
@@ -224,7 +234,10 @@ class Observer:
             checks += tuple(
                 replace(one, message=f"{entry.request.words()}: {one.message}") for one in again if not one.ok
             )
-        return Judged(request, seen, checks, worst_notional(request, seen, policy), policy, lowers)
+        worth = worst_notional(request, seen, policy)
+        if worth is not None:
+            worth = None if seen.to_account is None else worth * seen.to_account
+        return Judged(request, seen, checks, worth, policy, lowers)
 
     @asynccontextmanager
     async def turn(self, connection: Connection, client: str) -> AsyncGenerator[None]:
@@ -250,16 +263,16 @@ class Observer:
         """Return what is left of a client's limits, from memory."""
         return self._oversight.left(connection, client, len(self._open_of(connection)))
 
-    async def _account(self, connection: Connection, market: Market, policy: PolicySettings) -> _Account:
+    async def _account(self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates) -> _Account:
         """Look at our own orders and at what the broker holds, and look again where orders moved meanwhile."""
-        found = await self._look(connection, market, policy)
+        found = await self._look(connection, market, policy, rates)
         for _ in range(_LOOKS - 1):
             if self._open_of(connection) == found.open:
                 break
-            found = await self._look(connection, market, policy)
+            found = await self._look(connection, market, policy, rates)
         return found
 
-    async def _look(self, connection: Connection, market: Market, policy: PolicySettings) -> _Account:
+    async def _look(self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates) -> _Account:
         """Look at our own orders first: what fills before the broker answers counts twice then, never not at all."""
         orders = self._open_of(connection)
         still = self._may_fill(connection, orders)
@@ -268,9 +281,9 @@ class Observer:
             positions = await connection.ask(connection.broker.positions())
         except Refused:
             balances, positions = None, None
-        currency = None if balances is None else balances.currency
+        into = None if balances is None else balances.currency
         neighbours = [
-            Neighbour(one, most, await self._unit(connection, market, one, policy, currency)) for one, most in still
+            Neighbour(one, most, await self._unit(connection, market, one, policy, rates, into)) for one, most in still
         ]
         return _Account(orders, tuple(neighbours), balances, positions)
 
@@ -289,16 +302,23 @@ class Observer:
         return [one for one in self._book.open() if one.connection == connection.name and one.state in OPEN]
 
     async def _unit(
-        self, connection: Connection, market: Market, order: Order, policy: PolicySettings, currency: str | None
+        self,
+        connection: Connection,
+        market: Market,
+        order: Order,
+        policy: PolicySettings,
+        rates: Rates,
+        into: str | None,
     ) -> Decimal | None:
         """Return the worst-case value of one, in the account's currency: as it was judged, or by the order's own price."""
         price = own_price(order)
         if order.unit_worth is not None or price is None:
             return order.unit_worth
         instrument = await self._instrument(connection, market, order.request.symbol)
-        if instrument is None or instrument.currency != currency:
+        rate = None if instrument is None else await rates.rate(instrument.currency, into)
+        if instrument is None or rate is None:
             return None
-        return price * (1 + policy.market_margin) * instrument.multiplier
+        return price * (1 + policy.market_margin) * instrument.multiplier * rate.most
 
     async def _uncovers(self, connection: Connection, market: Market, sold: Sale) -> tuple[str, ...] | None:
         """Return the sold calls that a sale leaves naked; None where nobody says how much a call is of its underlying."""

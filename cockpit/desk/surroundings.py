@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted
+from cockpit.desk.rates import Rate
 from cockpit.desk.risk import Activity, Exposure, Linked, Seen
 from cockpit.desk.tally import alike
 from cockpit.model.accounts import Position
@@ -119,10 +120,13 @@ class Surroundings:
             total += opens * one.unit
         return total
 
-    def elsewhere(self, symbol: str, positions: Iterable[Position], currency: str) -> tuple[Exposure, ...]:
-        """Return what is held of other symbols and what may still come of their orders, in the account's currency."""
+    def elsewhere(self, symbol: str, positions: Iterable[Position], rates: Mapping[str, Rate]) -> tuple[Exposure, ...]:
+        """Return what is held of other symbols and what may still come of their orders, in the account's currency.
+
+        ``rates`` are those into it, by currency; what is held in one without a rate has no value.
+        """
         found = {
-            one.symbol: Exposure(one.symbol, one.market_value if one.currency == currency else None)
+            one.symbol: _exposure(one, rates.get(one.currency))
             for one in positions
             if one.symbol != symbol and one.quantity
         }
@@ -132,7 +136,7 @@ class Surroundings:
                 continue
             known = found.get(name, Exposure(name, ZERO))
             if one.unit is None:
-                found[name] = replace(known, value=None)
+                found[name] = replace(known, value=None, least=None)
             elif one.order.request.side is Side.BUY:
                 found[name] = replace(known, buys=known.buys + one.may_fill * one.unit)
             else:
@@ -148,6 +152,13 @@ class Surroundings:
         ]
 
 
+def _exposure(position: Position, rate: Rate | None) -> Exposure:
+    if position.market_value is None or rate is None:
+        return Exposure(position.symbol, None)
+    value = position.market_value
+    return Exposure(position.symbol, rate.highest(value), least=rate.lowest(value))
+
+
 def own_price(order: Order) -> Decimal | None:
     """Return the highest price that an order itself names, or the one at which it was asked for."""
     prices = [one.limit_price or one.stop_price or order.asked_at_price for one in order.terms]
@@ -155,12 +166,15 @@ def own_price(order: Order) -> Decimal | None:
     return max(known) if len(known) == len(prices) else None
 
 
-def given_back(order: Order, held: Decimal, instrument: Instrument) -> Decimal:
-    """Return the buying power that a broker keeps for an order which is about to be other than it is."""
+def given_back(order: Order, held: Decimal, instrument: Instrument, rate: Decimal) -> Decimal:
+    """Return the buying power that a broker keeps for an order which is about to be other than it is.
+
+    ``rate`` is what one unit of the instrument's currency is in the account's at least.
+    """
     if not Neighbour(order, ZERO).is_counted or order.state not in AT_BROKER:
         return ZERO
     closable = max(ZERO, -held * order.request.side.sign)
-    return max(ZERO, order.left - closable) * (own_price(order) or ZERO) * instrument.multiplier
+    return max(ZERO, order.left - closable) * (own_price(order) or ZERO) * instrument.multiplier * rate
 
 
 def provisional(

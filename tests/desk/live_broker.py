@@ -52,7 +52,7 @@ class LiveBroker(PaperBroker):
 def live_settings(policy: dict[str, Any] | None = None, **said: Any) -> ConnectionSettings:
     """Return a connection's settings as if they named a broker with real money."""
     limits = {
-        "allowed_symbols": ["ALFA", "BRAV"],
+        "allowed_symbols": ["ALFA", "BRVO"],
         "order_types": ["market", "limit", "stop"],
         "max_identical": 100,
         "max_spread": "0.02",

@@ -66,8 +66,10 @@ def max_net(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     unit = _unit(order, seen, policy)
     net = (long if order.side is Side.BUY else short) * unit
     for other in known(seen.elsewhere, "the other positions"):
-        value = known(other.value, f"the value of {other.symbol}")
-        net += value + other.buys if order.side is Side.BUY else value - other.sells
+        if order.side is Side.BUY:
+            net += known(other.value, f"the value of {other.symbol}") + other.buys
+        else:
+            net += known(other.lowest, f"the value of {other.symbol}") - other.sells
     return _of_equity(max(ZERO, net * order.side.sign), policy.max_net, seen, "The net position may come to")
 
 

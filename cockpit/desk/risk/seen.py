@@ -41,13 +41,22 @@ class Exposure:
 
     symbol: str
     value: Decimal | None
-    """Market value, below zero for a short position; None where it has no price or another currency."""
+    """Market value, below zero for a short position; None where it has no price, or its currency no rate."""
     buys: Decimal = ZERO
     sells: Decimal = ZERO
+    least: Decimal | None = None
+    """The same at the other side of the exchange rate, where it is lower; None where there is but one value."""
+
+    @property
+    def lowest(self) -> Decimal | None:
+        """The market value as low as it may be."""
+        return self.value if self.least is None else self.least
 
     def worst(self) -> Decimal | None:
         """Return the largest value without sign that it may come to."""
-        return None if self.value is None else max(abs(self.value + self.buys), abs(self.value - self.sells))
+        if self.value is None or self.lowest is None:
+            return None
+        return max(abs(self.value + self.buys), abs(self.lowest - self.sells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,9 @@ class Seen:
     average_volume: Decimal | None = None
     """Average of the last twenty days' volumes; zero where the broker has none, None where it didn't answer."""
     to_account: Decimal | None = None
-    """What one unit of the instrument's currency is in the account's."""
+    """What one unit of the instrument's currency is in the account's, at the side of the rate at which it is more."""
+    to_account_least: Decimal | None = None
+    """The same at the other side; None where there is but one."""
     elsewhere: tuple[Exposure, ...] | None = None
     """The account's other symbols."""
     day_start: Decimal | None = None

@@ -41,7 +41,8 @@ def min_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     if seen.opening(order) == ZERO:
         return ONLY_REDUCES
     known(seen.touch(order.side), "the market's price")
-    value = known(least_notional(order, seen), "the order's value") * known(seen.to_account, "the exchange rate")
+    rate = known(seen.to_account if seen.to_account_least is None else seen.to_account_least, "the exchange rate")
+    value = known(least_notional(order, seen), "the order's value") * rate
     limit = cents(policy.min_notional)
     return judged(value >= policy.min_notional, limit, cents(value), f"Worth {cents(value)}, at least {limit}.")
 

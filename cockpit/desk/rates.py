@@ -1,0 +1,83 @@
+"""What one currency comes to in the account's, for the limits: the broker's own fresh rates, both sides, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from cockpit.brokers.base import Feature, HasFx
+from cockpit.desk.connections import Connection
+from cockpit.desk.risk.data import SKEW_SECONDS
+from cockpit.model.clock import Clock
+from cockpit.model.money import ZERO
+from cockpit.model.quotes import DataType, FxRate
+from cockpit.model.refusals import Refused
+from cockpit.model.trading import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one unit of a currency is in another: what it brings at least, and costs at most."""
+
+    least: Decimal
+    most: Decimal
+
+    def lowest(self, value: Decimal) -> Decimal:
+        """Return a value, which may be below zero, as little as it may be."""
+        return value * (self.least if value > ZERO else self.most)
+
+    def highest(self, value: Decimal) -> Decimal:
+        """Return a value, which may be below zero, as much as it may be."""
+        return value * (self.most if value > ZERO else self.least)
+
+
+SAME: Final = Rate(Decimal(1), Decimal(1))
+
+
+class Rates:
+    """The rates of one look at an account; each is asked for once, and counts only while it is young."""
+
+    def __init__(self, connection: Connection, clock: Clock, oldest_seconds: int) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._oldest = oldest_seconds
+        self._known: dict[tuple[str, str], Rate | None] = {}
+
+    async def rate(self, of: str, into: str | None) -> Rate | None:
+        """Return what one unit of a currency is in another; None where no broker says so, or not freshly."""
+        if into is None:
+            return None
+        if of == into:
+            return SAME
+        if (of, into) not in self._known:
+            self._known[of, into] = await self._asked(of, into)
+        return self._known[of, into]
+
+    async def all(self, currencies: Iterable[str], into: str | None) -> Mapping[str, Rate]:
+        """Return those that are known of several."""
+        found = {one: await self.rate(one, into) for one in set(currencies)}
+        return {one: rate for one, rate in found.items() if rate is not None}
+
+    async def _asked(self, of: str, into: str) -> Rate | None:
+        broker = self._connection.broker
+        if Feature.FX not in broker.can.features or not isinstance(broker, HasFx):
+            return None
+        try:
+            direct = self._trusted(await self._connection.ask(broker.fx_rate(of, into)))
+            if direct is not None:
+                return Rate(direct.bid, direct.ask)
+            turned = self._trusted(await self._connection.ask(broker.fx_rate(into, of)))
+        except Refused:
+            return None
+        return None if turned is None else Rate(1 / turned.ask, 1 / turned.bid)
+
+    def _trusted(self, rate: FxRate | None) -> FxRate | None:
+        """Return a rate that money may be judged by, or None."""
+        if rate is None or not ZERO < rate.bid <= rate.ask:
+            return None
+        if self._connection.settings.mode is Mode.LIVE and rate.data_type is not DataType.LIVE:
+            return None
+        age = (self._clock.now() - rate.as_of).total_seconds()
+        return rate if -SKEW_SECONDS <= age <= self._oldest else None
