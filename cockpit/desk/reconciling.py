@@ -14,7 +14,7 @@ from cockpit.brokers.base import LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.reconcile import missed
-from cockpit.desk.sending import Sender
+from cockpit.desk.sending import OURS, Sender
 from cockpit.desk.sent import SELECT_SENT, Sent, sent_of
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, LinkChanged, Notice
@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 
 APART: Final = 5.0
 """Seconds between two looks that must both miss an order before it is believed that the broker never had it."""
-OURS: Final = "ck:"
-"""How the references of all orders begin that a cockpit sent; others are foreign: shown, counted, never touched."""
+EVERY: Final = 60.0
+"""Seconds after which what others do in an account is looked for again: exposure counts it as it was found last."""
+FOREIGN_APART: Final = 2.0
+"""Seconds between two looks that a broker's word of such orders brings about, however often it says so."""
 
 _ANSWER_WITHIN: Final = 15.0
 _LOOKS: Final = 3
@@ -68,11 +70,15 @@ class _Line:
     checked: set[OrderRef] = field(default_factory=set)
     """References that were looked for in our database: each is told at most once."""
     looks: int = 0
+    regular: float | None = None
+    """When it is compared next for its own sake; None for a broker without a line, which nobody else can reach."""
+    begun: float | None = None
+    """When it was compared last."""
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Reconciler:
-    """Compares at the start, after each reconnection, on demand, and as long as an order is unsure. Sends nothing."""
+    """Compares at the start, after each reconnection, every minute, on demand, and while an order is unsure. Sends nothing."""
 
     def __init__(
         self, book: Book, sender: Sender, connections: Connections, clock: Clock, publish: Callable[[Event], None]
@@ -86,7 +92,7 @@ class Reconciler:
         self._due: dict[str, float] = {}
         self._wake = asyncio.Event()
         sender.found_sending(book.open())
-        sender.on_unsure = self.look_soon
+        sender.on_unsure, sender.on_foreign = self.look_soon, self._foreign_moved
 
     def foreign(self, connection: str) -> tuple[BrokerOrder, ...]:
         """Return the open orders of others that the last comparison found."""
@@ -100,8 +106,15 @@ class Reconciler:
         """Have a connection compared as soon as what came with the same trouble has come."""
         self._plan(connection, _DEBOUNCE)
 
+    def _foreign_moved(self, connection: str) -> None:
+        """Have a connection compared because something happened there that no cockpit asked for."""
+        begun, now = self._lines[connection].begun, self._clock.monotonic()
+        self._plan(connection, _DEBOUNCE if begun is None else max(_DEBOUNCE, begun + FOREIGN_APART - now))
+
     def link_sink(self, connection: str) -> LinkSink:
-        """Return where a connection's broker says how its line is."""
+        """Return where a connection's broker says how its line is. From now on it is compared regularly."""
+        self._lines[connection].regular = self._clock.monotonic() + EVERY
+        self._wake.set()
 
         def told(link: Link, note: str) -> None:
             self._publish(LinkChanged(self._clock.now(), connection, link, safe(note)))
@@ -124,19 +137,32 @@ class Reconciler:
         while True:
             self._wake.clear()
             now = self._clock.monotonic()
-            for name in [name for name, due in self._due.items() if due <= now]:
+            for name in [name for name, due in self._due.items() if due <= now] + self._regularly_due(now):
                 self._due.pop(name, None)
                 try:
                     await self.reconcile(name)
                 except (StoreUnavailable, StoreBusy) as error:
                     log.warning("%s: orders could not be compared: %s", name, error)
                     self._plan(name, _PAUSES[0])
-            pause = min(self._due.values(), default=now + 3600) - self._clock.monotonic()
+            regular = (line.regular for line in self._lines.values() if line.regular is not None)
+            pause = min((*self._due.values(), *regular), default=now + 3600) - self._clock.monotonic()
             try:
                 async with asyncio.timeout(max(0.0, pause)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    def _regularly_due(self, now: float) -> list[str]:
+        """Return the connections whose time has come and whose line is up; one that comes up is compared anyway."""
+        found: list[str] = []
+        for connection in self._connections:
+            line = self._lines[connection.name]
+            if line.regular is None or line.regular > now:
+                continue
+            line.regular = now + EVERY
+            if connection.broker.status().link is Link.READY and connection.name not in self._due:
+                found.append(connection.name)
+        return found
 
     def _plan(self, connection: str, seconds: float) -> None:
         due = self._clock.monotonic() + seconds
@@ -147,6 +173,8 @@ class Reconciler:
         line = self._lines[connection.name]
         async with line.alone:
             problem = ""
+            line.begun = self._clock.monotonic()
+            line.regular = None if line.regular is None else line.begun + EVERY
             try:
                 await self._compare(connection, line)
                 connection.heard.compared_at = self._clock.now()

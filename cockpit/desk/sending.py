@@ -53,6 +53,8 @@ _ANSWER_WITHIN: Final = 15.0
 _SETTLE_WITHIN: Final = 2.0
 _RETRY_WRITE: Final = 0.5
 _READ_AGAIN: Final = 0.05
+OURS: Final = "ck:"
+"""How the references of all orders begin that a cockpit sent; others are foreign: shown, counted, never touched."""
 RESOLVED: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 """What the operator may say that became of an unknown order. A fill is only ever the broker's to tell."""
 
@@ -128,10 +130,19 @@ class Sender:
         """Returns why nothing may be opened on a connection; where money is real, somebody has to say that it may."""
         self.on_unsure: Callable[[str], None] = lambda connection: None
         """Told the connection of an order about which the broker has to be asked."""
+        self.on_foreign: Callable[[str], None] = lambda connection: None
+        """Told the connection on which something happened to an order that no cockpit sent."""
 
-    def sink(self) -> FactSink:
-        """Return where a broker puts its facts."""
-        return self._facts.put
+    def sink(self, connection: str = "") -> FactSink:
+        """Return where a broker puts its facts; of orders that aren't ours only that something happened is passed on."""
+
+        def take(fact: BrokerFact) -> None:
+            if fact.reference.startswith(OURS) or not connection:
+                self._facts.put(fact)
+            else:
+                self.on_foreign(connection)
+
+        return take
 
     async def submit(self, order: Order, *, opens: bool = True) -> Order:
         """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left.
@@ -276,8 +287,11 @@ class Sender:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
         if opens and self._switch.state is TradingState.REDUCE_ONLY:
             return refuse("REDUCE_ONLY")
-        if connection.broker.status().mode is not connection.settings.mode:
+        status, settings = connection.broker.status(), connection.settings
+        if status.mode is not settings.mode:
             return refuse("MODE_MISMATCH", connection=connection.name)
+        if settings.account and status.account and status.account != settings.account:
+            return refuse("ACCOUNT_NOT_ALLOWED", "The broker reports another account than the settings name.")
         unarmed = self.unarmed(connection) if opens else None
         if unarmed is not None:
             return unarmed

@@ -179,8 +179,8 @@ async def open_desk(
             await shadows.load()
             sender = Sender(OrderGrants(grants, shadows), connections, switch, book, clock, events.append)
             facts = asyncio.create_task(sender.run())
-            for opened in brokers.values():
-                opened.listen(sender.sink())
+            for name, opened in brokers.items():
+                opened.listen(sender.sink(name))
             oversight = Oversight(store, clock, events.append, clients)
             await oversight.load(connections)
             overseen.append(oversight)

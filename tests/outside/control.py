@@ -52,9 +52,9 @@ class Outside:
         """Leave an order out of the books that the cockpit gets."""
         await self._do("hide", reference=reference)
 
-    async def foreign(self, reference: str, request: OrderRequest) -> None:
+    async def foreign(self, reference: str, request: OrderRequest, *, told: bool = False) -> None:
         """Have somebody else place an order in the account."""
-        await self._do("foreign", reference=reference, request=write_value(request))
+        await self._do("foreign", reference=reference, request=write_value(request), told=told)
 
     async def journal(self, do: str = "") -> list[Line]:
         """Return every request that came, taken or not."""

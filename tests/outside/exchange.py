@@ -138,7 +138,10 @@ class Exchange:
             case "hide":
                 self._hidden.add(OrderRef(line["reference"]))
             case "foreign":
-                self._take(Submit(_now(), OrderRef(line["reference"]), read_value(OrderRequest, line["request"])))
+                request = read_value(OrderRequest, line["request"])
+                facts, _ = self._take(Submit(_now(), OrderRef(line["reference"]), request))
+                if line["told"]:
+                    self._push(facts)
             case "journal":
                 return {"value": self._journal}
             case "books":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk.reconciling import FOREIGN_APART
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, Order, OrderState, Replaced
 from cockpit.model.refusals import Refusal
@@ -211,6 +212,64 @@ async def test_orders_of_others_are_counted_and_left_alone(tmp_path: Path, outsi
         assert "ck:00000000000000000000000000" in lost
         await desk.decisions.cancel_all("test")
         assert await outside.journal("cancel") == []
+
+
+async def counted(desk: Desk) -> None:
+    """Wait until an order of others counts against the account."""
+    async with asyncio.timeout(5):
+        while not desk.observer.foreign("paper"):
+            await asyncio.sleep(0.01)
+
+
+async def test_orders_of_others_are_looked_for_again_and_again(
+    tmp_path: Path, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.desk.reconciling.EVERY", 0.3)
+    async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
+        await desk.decisions.reconcile()
+        assert not desk.observer.foreign("paper")
+        await outside.foreign("tws-17", limit(RESTS, quantity="9"))
+        await counted(desk)
+        judged = await desk.observer.judge(desk.connections.need("paper"), market())
+        assert judged.seen.committed_buy == 9
+
+
+async def test_orders_of_others_are_looked_for_at_once_where_the_broker_tells_of_them(
+    tmp_path: Path, outside: Outside
+) -> None:
+    async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
+        await desk.decisions.reconcile()
+        await outside.foreign("tws-17", limit(RESTS, quantity="9"), told=True)
+        await counted(desk)
+
+
+async def test_however_often_a_broker_tells_of_others_it_is_compared_every_two_seconds_at_most(
+    tmp_path: Path, outside: Outside
+) -> None:
+    clock = WallClock()
+    async with desk_outside(tmp_path / "data", adapter(outside), clock=clock) as desk:
+        reconciler = desk.decisions.reconciler
+        await reconciler.reconcile()
+        begun = reconciler._lines["paper"].begun
+        assert begun is not None
+        for _ in range(50):
+            desk.sender.on_foreign("paper")
+        assert reconciler._due["paper"] == pytest.approx(begun + FOREIGN_APART, abs=0.05)
+
+
+async def test_nothing_is_compared_regularly_over_a_line_that_is_down(tmp_path: Path, outside: Outside) -> None:
+    clock, broker = WallClock(), adapter(outside)
+    async with desk_outside(tmp_path / "data", broker, clock=clock) as desk:
+        reconciler = desk.decisions.reconciler
+        await reconciler.reconcile()
+        clock.pass_time(61)
+        assert reconciler._regularly_due(clock.monotonic()) == ["paper"]
+        await outside.link("degraded")
+        async with asyncio.timeout(5):
+            while broker.status().link is Link.READY:
+                await asyncio.sleep(0.01)
+        clock.pass_time(61)
+        assert reconciler._regularly_due(clock.monotonic()) == []
 
 
 async def test_an_order_on_its_way_is_not_taken_for_absent(tmp_path: Path, outside: Outside) -> None:
