@@ -11,12 +11,12 @@ from typing import Final
 
 import click
 
+from cockpit.app.brokers import broker_of
 from cockpit.app.demo import DemoClient
 from cockpit.app.logs import Logs
 from cockpit.app.open_files import make_room
 from cockpit.app.wiring import BrokerMaker, Cockpit, running
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import SystemClock
 from cockpit.model.screen import ScreenSettings
 from cockpit.operator.rooms import Examination, nothing_wrong
@@ -38,7 +38,7 @@ def run(
     *,
     screen: bool,
     demo: bool,
-    brokers: BrokerMaker = PaperBroker,
+    brokers: BrokerMaker = broker_of,
     examined: Examination = nothing_wrong,
 ) -> int:
     """Run a cockpit until it is stopped; return the exit code. Says on stderr what keeps it from starting.

@@ -12,12 +12,12 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from cockpit.app.brokers import broker_of
 from cockpit.app.local_client import local_client
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
-from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
@@ -115,7 +115,7 @@ async def running(
     taken: socket.socket,
     clock: Clock,
     stopping: asyncio.Event,
-    brokers: BrokerMaker = PaperBroker,
+    brokers: BrokerMaker = broker_of,
     fetcher: Callable[[], DocumentFetcher] = DocumentFetcher,
     log_lines: Callable[[], Sequence[str]] = tuple,
     examined: Examination = nothing_wrong,
@@ -345,7 +345,8 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
     broker, wanted = connection.broker, connection.settings.account
     async with broker:
         reported = broker.status().account
-        if wanted and wanted != reported:
+        if wanted and wanted != reported and not isinstance(broker, HasLine):
+            # A broker with a line says it there, and looks again: the account may only be known once it is up.
             raise BrokerUnavailable(
                 f"connection {connection.name!r}: the settings name account {wanted!r}, the broker reports {reported!r}"
             )

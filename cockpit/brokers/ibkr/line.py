@@ -220,6 +220,11 @@ class Line:
         sent = await self._panic.send(call, messages)
         return sent[0] if sent is not None else await self.send(Lane.CANCEL, call, messages=messages)
 
+    @property
+    def _stands(self) -> bool:
+        """Whether TWS has Interactive Brokers, and nothing is to be brought up to date after it hadn't."""
+        return not self._cut_by and self._restored.empty()
+
     def _connected(self) -> Session:
         if self._session is None:
             raise BrokerUnavailable(str(self.note))
@@ -300,9 +305,9 @@ class Line:
     async def _reconcile(self, session: Session) -> None:
         """Bring everything up to date; if TWS loses Interactive Brokers meanwhile, it is done again later."""
         for work in (partial(self._synchronise, session), *self._works):
-            if not self._cut_by:
+            if self._stands:
                 await self._while_up(session, work())
-        if not self._cut_by:
+        if self._stands:
             version = f"TWS wire {self.server_version}"
             self._tell(Link.READY, f"{version}; {READ_ONLY_NOTE}" if session.read_only.is_set() else version)
 
@@ -347,7 +352,7 @@ class Line:
         match doing.exception():
             case None | ReadOnlyApi():
                 pass
-            case BrokerUnavailable() if self._cut_by:
+            case BrokerUnavailable() if not self._stands:
                 pass
             case BrokerUnavailable() | Told() as problem:
                 raise Lost(str(problem))
