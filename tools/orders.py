@@ -250,6 +250,7 @@ class ListArguments(Arguments):
 
     only_open: bool = Field(False, description="Leave out the ended ones")
     only_mine: bool = Field(False, description="Leave out other clients' orders")
+    before: OrderIdWord | None = Field(None, description="Only older ones: next_before of the last page")
     limit: int = Field(50, ge=1, le=200, description="How many at most")
 
 
@@ -257,19 +258,26 @@ class OrdersResult(Result):
     """Orders, newest first."""
 
     orders: list[OrderResult]
+    next_before: str | None
+    """Give it as `before` to get older ones; null where there are none."""
 
 
 @tool("list_orders", scope=Scope.READ_ORDERS, title="Orders", arguments=ListArguments, result=OrdersResult)
 async def list_orders(call: Call, asked: ListArguments) -> Served[OrdersResult]:
-    """The orders of this connection, newest first, your own marked with `yours`. get_order has the checks."""
-    client = call.admitted.grant.client
-    rows = [
-        OrderResult.of(order, client, simulated=simulated(call), checks=False)
-        for order in await call.orders.list(
-            call.admitted, asked.limit, only_open=asked.only_open, only_mine=asked.only_mine
-        )
-    ]
-    return Served(OrdersResult(orders=rows), summary=safe(f"{len(rows)} orders"))
+    """The orders of this connection, newest first, your own marked with `yours`, in pages: repeat with `before` =
+    `next_before` until that is null. get_order has the checks.
+    """
+    client, paper = call.admitted.grant.client, simulated(call)
+    found = await call.orders.list(
+        call.admitted,
+        asked.limit + 1,
+        only_open=asked.only_open,
+        only_mine=asked.only_mine,
+        before=None if asked.before is None else OrderId(asked.before),
+    )
+    rows = [OrderResult.of(order, client, simulated=paper, checks=False) for order in found[: asked.limit]]
+    result = OrdersResult(orders=rows, next_before=rows[-1].order_id if len(found) > len(rows) else None)
+    return Served(result, summary=safe(f"{len(rows)} orders"))
 
 
 class ModifyArguments(Arguments):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from cockpit.desk.book import Fill
 from cockpit.desk.gate import Served
@@ -209,6 +210,9 @@ class ExecutionsArguments(Arguments):
     """Which fills."""
 
     only_mine: bool = Field(False, description="Leave out fills of other clients' orders")
+    before: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="Only older ones: next_before of the last page"
+    )
     limit: int = Field(50, ge=1, le=500, description="How many at most")
 
 
@@ -248,6 +252,8 @@ class ExecutionsResult(Result):
     """Fills, newest first."""
 
     executions: list[ExecutionRow]
+    next_before: str | None
+    """Give it as `before` to get older ones; null where there are none."""
     simulated: bool
 
 
@@ -260,11 +266,14 @@ class ExecutionsResult(Result):
 )
 async def list_executions(call: Call, asked: ExecutionsArguments) -> Served[ExecutionsResult]:
     """The fills of this connection's orders, newest first, each with its order, price, quantity and fee; your own are
-    marked with `yours`.
+    marked with `yours`. In pages: repeat with `before` = `next_before` until that is null.
     """
     client = call.admitted.grant.client
-    fills = await call.orders.fills(call.admitted, 500)
-    rows = [ExecutionRow.of(one, client) for one in fills if not asked.only_mine or one.client == client]
-    status = call.connection.broker.status()
-    result = ExecutionsResult(executions=rows[: asked.limit], simulated=status.kind == "paper")
-    return Served(result, summary=safe(f"{len(result.executions)} fills"))
+    found = await call.orders.fills(call.admitted, asked.limit + 1, only_mine=asked.only_mine, before=asked.before)
+    rows = [ExecutionRow.of(one, client) for one in found[: asked.limit]]
+    result = ExecutionsResult(
+        executions=rows,
+        next_before=rows[-1].execution_id if len(found) > len(rows) else None,
+        simulated=call.connection.broker.status().kind == "paper",
+    )
+    return Served(result, summary=safe(f"{len(rows)} fills"))

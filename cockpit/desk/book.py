@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +19,7 @@ from cockpit.model.identity import ClientName
 from cockpit.model.orders import AT_BROKER, DONE, OPEN, Execution, GroupId, Order, OrderId, OrderRef, OrderState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
+from cockpit.store.times import to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, WriteConflict
 
 _ENDED_KEPT: Final = 1000
@@ -86,16 +88,20 @@ class Book:
             self._keep(order)
         return order
 
-    async def of_connection(self, connection: str, limit: int, client: str | None = None) -> list[Order]:
-        """Return a connection's orders, or those of one client on it, newest first."""
-        rows = await self._store.rows(records.SELECT_OF_CONNECTION, (connection, client, client, limit))
+    async def of_connection(
+        self, connection: str, limit: int, client: str | None = None, before: Order | None = None
+    ) -> list[Order]:
+        """Return a connection's orders, or those of one client on it, newest first, or those older than ``before``."""
+        at = records.NEWEST if before is None else (to_micros(before.made_at), before.order_id)
+        rows = await self._store.rows(records.SELECT_OF_CONNECTION, (connection, client, client, *at, limit))
         stored = [records.order_of(row) for row in rows]
         return [self._orders.get(order.order_id, order) for order in stored]
 
-    def open_on(self, connection: str, client: str | None = None) -> list[Order]:
-        """Return a connection's open orders, or those of one client on it, newest first."""
+    def open_on(self, connection: str, client: str | None = None, before: Order | None = None) -> list[Order]:
+        """Return a connection's open orders, or those of one client on it, newest first, or those older than ``before``."""
         found = [one for one in self.open() if one.connection == connection and client in {None, one.client}]
-        return sorted(found, key=lambda one: (one.made_at, one.order_id), reverse=True)
+        older = found if before is None else [one for one in found if _made(one) < _made(before)]
+        return sorted(older, key=_made, reverse=True)
 
     async def of_group(self, order: Order) -> tuple[Order, ...]:
         """Return all orders of an order's group in their order, the ended ones too; the order itself where it has none."""
@@ -119,10 +125,18 @@ class Book:
             return (order,)
         return tuple(one for one in self.known_of_group(order.group_id) if one.state is OrderState.PENDING)
 
-    async def fills(self, connection: str, limit: int) -> list[Fill]:
-        """Return a connection's newest executions with their orders, newest first."""
-        rows = await self._store.rows(records.SELECT_EXECUTIONS_OF_CONNECTION, (connection, limit))
+    async def fills(
+        self, connection: str, limit: int, client: str | None = None, before: Execution | None = None
+    ) -> list[Fill]:
+        """Return a connection's executions with their orders, newest first; of one client, or older than ``before``."""
+        at = records.NEWEST if before is None else (to_micros(before.at), before.execution_id)
+        rows = await self._store.rows(records.SELECT_EXECUTIONS_OF_CONNECTION, (connection, client, client, *at, limit))
         return [Fill(records.execution_of(row), OrderId(row["order_id"]), ClientName(row["client"])) for row in rows]
+
+    async def execution(self, connection: str, execution_id: str) -> Execution | None:
+        """Return one fill of a connection."""
+        rows = await self._store.rows(records.SELECT_EXECUTION, (connection, execution_id))
+        return records.execution_of(rows[0]) if rows else None
 
     def all(self) -> Iterable[Order]:
         """Return what is in memory, oldest change of the ended ones first."""
@@ -341,6 +355,10 @@ class Book:
     async def _stored_executions(self, reference: OrderRef) -> dict[str, Execution]:
         rows = await self._store.rows(records.SELECT_EXECUTIONS, (reference,))
         return {row["execution_id"]: records.execution_of(row) for row in rows}
+
+
+def _made(order: Order) -> tuple[datetime, OrderId]:
+    return order.made_at, order.order_id
 
 
 def _select(sql: str, states: Iterable[str]) -> str:

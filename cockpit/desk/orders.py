@@ -319,9 +319,15 @@ class OrderDesk:
         """Return all orders of an order's group in their order."""
         return await self._book.of_group(order)
 
-    async def fills(self, admitted: Admitted, limit: int) -> list[Fill]:
-        """Return the newest executions of the caller's connection, newest first."""
-        return await self._book.fills(admitted.connection.name, limit)
+    async def fills(
+        self, admitted: Admitted, limit: int, *, only_mine: bool = False, before: str | None = None
+    ) -> list[Fill]:
+        """Return the executions of the caller's connection, newest first, or those older than one of them."""
+        name, client = admitted.connection.name, admitted.grant.client if only_mine else None
+        last = None if before is None else await self._book.execution(name, before)
+        if before is not None and last is None:
+            raise Refused(refuse("BAD_ARGUMENTS", "No fill of this connection has that execution_id."))
+        return await self._book.fills(name, limit, client, last)
 
     async def get(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Return an order of the caller's connection."""
@@ -331,13 +337,20 @@ class OrderDesk:
         return order
 
     async def list(
-        self, admitted: Admitted, limit: int, *, only_open: bool = False, only_mine: bool = False
+        self,
+        admitted: Admitted,
+        limit: int,
+        *,
+        only_open: bool = False,
+        only_mine: bool = False,
+        before: OrderId | None = None,
     ) -> list[Order]:
-        """Return the orders of the caller's connection, newest first."""
+        """Return the orders of the caller's connection, newest first, or those older than one of them."""
         name, client = admitted.connection.name, admitted.grant.client if only_mine else None
+        last = None if before is None else await self.get(admitted, before)
         if only_open:
-            return self._book.open_on(name, client)[:limit]
-        return await self._book.of_connection(name, limit, client)
+            return self._book.open_on(name, client, last)[:limit]
+        return await self._book.of_connection(name, limit, client, last)
 
     async def wait(
         self,

@@ -38,21 +38,26 @@ _COLUMNS: Final = (
     "asked_at_price, stop_price, trail_amount, trail_percent, outside_hours, group_id, linkage, role, expected_position, "
     "rule, confirm_by, shadow_of, to_target, unit_worth, raised_at"
 )
+NEWEST: Final = (2**63 - 1, "")
+"""Time and id that nothing is newer than: where a list of the newest begins."""
 _MARKS: Final = ", ".join("?" for _ in _COLUMNS.split(","))
 
 SELECT_OPEN: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY made_at"
 SELECT_RECENT: Final = f"SELECT {_COLUMNS} FROM orders WHERE state IN ({{marks}}) ORDER BY changed_at DESC LIMIT ?"
 SELECT_ONE: Final = f"SELECT {_COLUMNS} FROM orders WHERE order_id = ?"
 SELECT_OF_CONNECTION: Final = (
-    f"SELECT {_COLUMNS} FROM orders WHERE connection = ? AND (? IS NULL OR client = ?) "
+    f"SELECT {_COLUMNS} FROM orders WHERE connection = ? AND (? IS NULL OR client = ?) AND (made_at, order_id) < (?, ?) "
     "ORDER BY made_at DESC, order_id DESC LIMIT ?"
 )
 SELECT_OF_GROUP: Final = f"SELECT {_COLUMNS} FROM orders WHERE group_id = ? ORDER BY order_id"
 SELECT_EXECUTIONS_OF_CONNECTION: Final = (
     "SELECT executions.*, orders.order_id, orders.client FROM executions "
     "JOIN orders ON orders.reference = executions.reference AND orders.connection = executions.connection "
-    "WHERE executions.connection = ? ORDER BY executions.at DESC, executions.execution_id DESC LIMIT ?"
+    "WHERE executions.connection = ? AND (? IS NULL OR orders.client = ?) "
+    "AND (executions.at, executions.execution_id) < (?, ?) "
+    "ORDER BY executions.at DESC, executions.execution_id DESC LIMIT ?"
 )
+SELECT_EXECUTION: Final = "SELECT * FROM executions WHERE connection = ? AND execution_id = ?"
 SELECT_EXECUTIONS: Final = "SELECT * FROM executions WHERE reference = ? ORDER BY at, execution_id"
 SELECT_KEY: Final = "SELECT fingerprint, order_id FROM idempotency WHERE client = ? AND key = ?"
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from cockpit.model.identity import Caller
 from cockpit.model.orders import OrderId, Side
+from cockpit.settings.model import BudgetSettings, ConnectionSettings
+from cockpit.settings.policy import PolicySettings
 from server.tool_host import DeskTools
-from tests.desk.desks import Desk
-from tests.tools.conftest import Ask
+from tests.desk.desks import Desk, open_desk
+from tests.tools.conftest import Ask, tools_of
+
+_ONE: Final = {"symbol": "ALFA", "side": "buy", "quantity": 1, "order_type": "market"}
 
 
 async def buy(desk: Desk, ask: Ask, quantity: int = 4, key: str = "key-bought-1") -> dict[str, Any]:
@@ -137,6 +142,63 @@ async def test_fills_are_listed_with_their_orders_and_own_ones_marked(desk: Desk
     theirs = await tools.call(cursor, "list_executions", {})
     assert [one["yours"] for one in theirs.structured["executions"]] == [False]
     assert (await tools.call(cursor, "list_executions", {"only_mine": True})).structured["executions"] == []
+
+
+_MUCH = PolicySettings(max_open_orders=1000, max_daily_orders=1000, max_daily_notional=Decimal(10**9))
+
+
+async def test_own_fills_are_found_however_many_others_have(tmp_path: Path) -> None:
+    settings = ConnectionSettings(toolsets=("all",), policy=_MUCH)
+    async with open_desk(tmp_path, settings=settings, budget=BudgetSettings(order_burst=1000)) as desk:
+        tools, cursor, claude = tools_of(desk), desk.grants.give("cursor"), desk.grants.give("claude")
+        mine = (await tools.call(cursor, "place_order", {"idempotency_key": "key-cursor-1", **_ONE})).structured
+        await desk.decisions.approve(OrderId(mine["order_id"]), None, None, None, "test")
+        others = 0
+        for number in range(2):
+            split = {"idempotency_key": f"key-claude-{number}", **_ONE, "quantity": 20, "part_quantity": 1}
+            answer = await tools.call(claude, "place_split", split)
+            await desk.decisions.approve(OrderId(answer.structured["orders"][0]["order_id"]), None, None, None, "test")
+            others += 20
+            desk.clock.pass_time(60)
+        newest = (await tools.call(cursor, "list_executions", {"only_mine": True, "limit": 1})).structured
+        assert [one["order_id"] for one in newest["executions"]] == [mine["order_id"]]
+        assert newest["next_before"] is None
+        assert len(await pages(tools, cursor, "list_executions", "executions", "execution_id")) == others + 1
+        assert (
+            len(await pages(tools, claude, "list_executions", "executions", "execution_id", only_mine=True)) == others
+        )
+        assert len(await pages(tools, cursor, "list_orders", "orders", "order_id")) == others + 1
+        assert await pages(tools, cursor, "list_orders", "orders", "order_id", only_mine=True) == [mine["order_id"]]
+
+
+async def pages(tools: DeskTools, caller: Caller, tool: str, rows: str, key: str, **asked: object) -> list[str]:
+    """Return the ids of all rows, read page by page; a page that repeats one fails."""
+    found: list[str] = []
+    before: dict[str, object] = {}
+    while True:
+        page = (await tools.call(caller, tool, {"limit": 7, **asked, **before})).structured
+        found += [one[key] for one in page[rows]]
+        assert len(set(found)) == len(found)
+        if page["next_before"] is None:
+            return found
+        assert len(page[rows]) == asked.get("limit", 7)
+        before = {"before": page["next_before"]}
+
+
+async def test_open_orders_are_read_page_by_page_too(tools: DeskTools, ask: Ask, claude: Caller) -> None:
+    placed = [(await ask("place_order", idempotency_key=f"key-open-{n}", **_ONE)).structured for n in range(3)]
+    told = await pages(tools, claude, "list_orders", "orders", "order_id", only_open=True, limit=2)
+    assert told == sorted((one["order_id"] for one in placed), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("tool", "before", "code"),
+    [("list_orders", "o-" + "A" * 26, "ORDER_UNKNOWN"), ("list_executions", "e-none", "BAD_ARGUMENTS")],
+)
+async def test_a_page_after_something_unknown_is_refused(ask: Ask, tool: str, before: str, code: str) -> None:
+    answer = await ask(tool, before=before)
+    assert answer.refusal is not None
+    assert answer.refusal.code == code
 
 
 async def test_the_portfolio_tells_exposure_from_its_positions(desk: Desk, ask: Ask) -> None:
