@@ -33,13 +33,23 @@ class Market:
         found = await self._connection.ask(self._connection.broker.find(wanted))
         if len(found) == 1:
             return found[0]
-        near = found or await self._connection.ask(self._connection.broker.search(wanted[:3], _CANDIDATES))
-        names = ", ".join(instrument.symbol for instrument in near[:_CANDIDATES])
-        raise Refused(refuse("INSTRUMENT_UNRESOLVED", symbol=wanted, candidates=names or "none"))
+        names = ", ".join(instrument.symbol for instrument in found[:_CANDIDATES])
+        candidates = names or await self._near(wanted[:3])
+        raise Refused(refuse("INSTRUMENT_UNRESOLVED", symbol=wanted, candidates=candidates))
 
     async def search(self, text: str, limit: int) -> Sequence[Instrument]:
         """Return instruments whose symbol or name contains the text, best first."""
         return await self._connection.ask(self._connection.broker.search(text, limit))
+
+    async def _near(self, text: str) -> str:
+        """Name what a search finds; where the broker searches no more for now, say so instead of refusing for it."""
+        try:
+            near = await self._connection.ask(self._connection.broker.search(text, _CANDIDATES))
+        except Refused as refused:
+            if refused.refusal.code != "RATE_LIMITED":
+                raise
+            return "not looked for: too many searches"
+        return ", ".join(instrument.symbol for instrument in near[:_CANDIDATES]) or "none"
 
     async def quote(self, instrument: Instrument) -> Quote:
         """Return the newest quote; MARKET_DATA_MISSING where the broker has none."""

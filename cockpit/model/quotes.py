@@ -34,6 +34,8 @@ class Quote:
     as_of: datetime
     source: str
     data_type: DataType
+    halted: bool | None = None
+    """Whether the venue has halted it; None where the source doesn't tell."""
 
     def touch(self, side: Side) -> Decimal | None:
         """Return the price at which an order of that side would trade at once."""

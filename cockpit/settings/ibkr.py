@@ -42,6 +42,13 @@ class IbkrSettings(Section):
         pattern=r"^[A-Z]{3}$",
         description="Interactive Brokers: a plain symbol is the listing in this currency.",
     )
+    hours_of: str = Field(
+        default="",
+        max_length=32,
+        pattern=r"^([A-Z0-9][A-Z0-9.\-_:/ ]*)?$",
+        description="Interactive Brokers: symbol whose regular hours are the connection's; unset: the first by name that"
+        " its policy allows, else SPY.",
+    )
     market_data: Literal["live", "delayed"] = Field(
         default="live",
         description="Interactive Brokers: prices to ask for; delayed ones come where no live ones are subscribed to.",

@@ -18,7 +18,7 @@ from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import Line
-from cockpit.brokers.ibkr.market import MarketData
+from cockpit.brokers.ibkr.market import HOURS_OF, MarketData
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireLink, WireRecord
@@ -56,12 +56,13 @@ class IbkrBroker(MarketData):
         backoff: Backoff | None = None,
     ) -> None:
         line = Line(settings.ibkr, settings.account, clock, mode=settings.mode, backoff=backoff)
-        super().__init__(line, settings.ibkr, clock)
+        super().__init__(line, settings.ibkr, clock, hours_of=_hours_of(settings))
         self.can: Capabilities = Capabilities(
             frozenset(terms.ORDER_TYPES),
             frozenset(terms.LIVES),
             frozenset({Linkage.BRACKET, Linkage.OCO}),
             short_selling=True,
+            features=self.features,
         )
         self._name = name
         self._settings = settings
@@ -101,6 +102,7 @@ class IbkrBroker(MarketData):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.close_data()
         await self._line.__aexit__(kind, error, trace)
         self._tracker.close()
 
@@ -241,3 +243,9 @@ class IbkrBroker(MarketData):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _hours_of(settings: ConnectionSettings) -> str:
+    """Return whose hours the connection keeps: as settings say, else the first symbol by name that it may trade."""
+    allowed = settings.policy.allowed_symbols
+    return settings.ibkr.hours_of or (min(allowed) if allowed else HOURS_OF)

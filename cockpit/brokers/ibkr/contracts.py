@@ -30,6 +30,8 @@ _KEPT_SECONDS: Final = 4 * 3600
 _NONE_SECONDS: Final = 60
 """How long nothing stays nothing: a listing may be new."""
 _MOST_KEPT: Final = 4000
+_DOUBLES: Final = frozenset({"QBALGO"})
+"""Where IB lists futures a second time under the same number."""
 _SEARCH_SECONDS: Final = 1.0
 """IB answers one search a second."""
 _MOST_WAIT: Final = 2.5
@@ -206,8 +208,8 @@ class Contracts:
         found: dict[int, Listed] = {}
         for details in answer[:most]:
             one = read_listed(details)
-            if one is not None:
-                found.setdefault(one.con_id, one)
+            if one is not None and (one.con_id not in found or found[one.con_id].exchange in _DOUBLES):
+                found[one.con_id] = one
         return list(found.values())
 
     async def _name(self, found: Sequence[Listed]) -> tuple[Listed, ...]:

@@ -16,6 +16,7 @@ from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.ticks import Board
 from cockpit.brokers.ibkr.wire import WireError, WireLink, WireMarket, WireRecord
 from cockpit.model.refusals import Refused
+from cockpit.model.trading import Link
 
 _GOES_ON: Final = frozenset({10090, 10167})
 """Errors after which prices come all the same: a part is missing, or they are delayed."""
@@ -53,11 +54,13 @@ class Feeds:
         self._streams = line.streams
         line.listen(self._on_record)
         line.listen_market(self._on_market)
+        line.on_up(self._renew)
 
     def ready(self) -> None:
         """Raise BrokerUnavailable unless prices can be trusted now: not while TWS itself has lost its servers."""
-        if self._line.link.value != "ready":
+        if self._line.link is not Link.READY:
             raise BrokerUnavailable(str(self._line.note))
+        self._look_at(self._line.streams)
 
     async def open(self, contract: Contract, *, snapshot: bool, generic: str = "") -> Watch:
         """Ask for prices. A snapshot ends by itself; a stream has to be closed."""
@@ -135,9 +138,7 @@ class Feeds:
 
     def _on_record(self, record: WireRecord) -> None:
         if isinstance(record, WireLink):
-            if record.streams != self._streams:
-                self._streams = record.streams
-                self._lose_all()
+            self._look_at(record.streams, down=record.link is Link.DOWN)
         elif isinstance(record, WireError) and record.about in self._watches:
             watch = self._watches[record.about]
             told = Told(record.code, record.text)
@@ -147,7 +148,14 @@ class Feeds:
                 watch.error = told
             watch.changed.set()
 
-    def _lose_all(self) -> None:
+    async def _renew(self) -> None:
+        self._look_at(self._line.streams)
+
+    def _look_at(self, streams: int, *, down: bool = False) -> None:
+        """Lose all that was opened before the line broke, or before TWS said that subscriptions are lost (1101)."""
+        if streams == self._streams and not down:
+            return
+        self._streams = streams
         for watch in tuple(self._watches.values()):
             watch.lost = True
             watch.changed.set()

@@ -134,5 +134,5 @@ def padded(option: OptionContract) -> str:
 
 def searchable(text: str) -> str | None:
     """Return a text to search for, in one space each, or None where it holds what no name holds."""
-    tidy = " ".join(text.split())
+    tidy = " ".join(text.replace(":", " ").replace("_", " ").split())
     return tidy if _SEARCHED.fullmatch(tidy) else None

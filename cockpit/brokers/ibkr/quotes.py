@@ -31,6 +31,8 @@ IDLE_SECONDS: Final = 300.0
 """After which a stream that nobody asked is ended."""
 _FIRST_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 1.0
+"""Between two attempts for one contract: who waited for the first has its answer."""
 _TYPES: Final = {"live": 1, "delayed": 3}
 _NO_LINE_LEFT: Final = 101
 
@@ -43,6 +45,8 @@ class _Stream:
     confirmed: Board | None = None
     """What a snapshot brought last."""
     asked: float = 0.0
+    tried: float = float("-inf")
+    """When it was last asked for anew, whatever came of it."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -77,8 +81,9 @@ class Quotes:
         async with stream.turn:
             if stream.watch is None or stream.watch.lost or stream.watch.error is not None:
                 await self._begin(stream, listed)
-            elif not self._is_fresh(stream.newest):
+            elif not self._is_fresh(stream.newest) and self._clock.monotonic() - stream.tried >= _PAUSE_SECONDS:
                 await self._confirm(stream, listed)
+            stream.tried = self._clock.monotonic()
         await self._end_idle()
         newest = stream.newest
         found = None if newest is None else newest.quote(listed)
@@ -93,11 +98,6 @@ class Quotes:
         stream = self._streams.get(con_id)
         newest = None if stream is None else stream.newest
         return DataType.UNKNOWN if newest is None else newest.data_type
-
-    def halted(self, con_id: int) -> bool | None:
-        """Return whether the venue has halted it, as far as a stream told."""
-        stream = self._streams.get(con_id)
-        return None if stream is None or stream.watch is None else stream.watch.board.halted
 
     async def snapshot(self, listed: Listed, within: float) -> Watch:
         """Ask once, and return what came within the time; it may be nothing."""

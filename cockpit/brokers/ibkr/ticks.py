@@ -108,6 +108,7 @@ class Board:
             as_of=self.at,
             source=SOURCE,
             data_type=self.data_type,
+            halted=self.halted,
         )
 
 
