@@ -221,8 +221,12 @@ def _said(code: str) -> str:
         return (
             f"signed-in clients: HTTP 403 with a challenge, JSON-RPC {INVALID_REQUEST}; all others: result of the tool"
         )
-    if code == "UNKNOWN_TOOL":
+    if code in {"UNKNOWN_TOOL", "PROMPT_UNKNOWN", "CURSOR_UNKNOWN"}:
         return f"JSON-RPC {INVALID_PARAMS}"
+    if code == "RESOURCE_UNKNOWN":
+        return f"JSON-RPC {INVALID_PARAMS}, and -32002 up to 2025-11-25; its `data` names the `uri` too"
+    if code == "WATCH_LIMIT":
+        return f"JSON-RPC {INVALID_REQUEST}"
     return ""
 
 

@@ -77,6 +77,10 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("NOTHING_TO_CHANGE", "The change leaves the order as it is.", False, _C),
     ("IDEMPOTENCY_CONFLICT", "That idempotency key was used with another request.", False, _C),
     ("ACCOUNT_NOT_ALLOWED", "That account doesn't belong to this connection.", False, _C),
+    ("RESOURCE_UNKNOWN", "There is no resource of that address.", False, _C),
+    ("PROMPT_UNKNOWN", "There is no prompt of that name.", False, _C),
+    ("CURSOR_UNKNOWN", "That cursor isn't known; list from the beginning.", False, _C),
+    ("WATCH_LIMIT", "You watch as much as you may; stop watching something first.", False, _C),
     ("ALERT_UNKNOWN", "No alert of yours on this connection has that id.", False, _C),
     ("ALERT_LIMIT", "You have as many alerts waiting as you may; delete one first.", False, _C),
     # the broker and its data

@@ -11,7 +11,8 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Ser
 from mcp_types import SubscriptionsListenRequestParams, SubscriptionsListenResult
 
 from cockpit.model.identity import Caller, GrantId
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refuse
+from server.transport.answering import Denied
 from server.transport.asked import exchange_of
 
 _LISTENS_OF_ONE_GRANT: Final = 16
@@ -35,6 +36,7 @@ class Listening:
         self._watched_by = watched_by or self.watched_by
         self._by_grant: dict[GrantId, tuple[InMemorySubscriptionBus, ListenHandler]] = {}
         self._watched: Counter[tuple[GrantId, str]] = Counter()
+        self._streams: Counter[GrantId] = Counter()
 
     async def serve(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
@@ -47,6 +49,8 @@ class Listening:
             watched = await self._may_watch(caller, asked)
             wanted = params.notifications.model_copy(update={"resource_subscriptions": watched})
             params = params.model_copy(update={"notifications": wanted})
+        if self._streams[caller.grant.grant_id] >= _LISTENS_OF_ONE_GRANT:
+            raise Denied(refuse("WATCH_LIMIT", limit=_LISTENS_OF_ONE_GRANT))
         entry = self._by_grant.get(caller.grant.grant_id)
         if entry is None:
             bus = InMemorySubscriptionBus()
@@ -54,9 +58,13 @@ class Listening:
             entry = self._by_grant[caller.grant.grant_id] = (bus, handler)
         keys = [(caller.grant.grant_id, uri) for uri in watched]
         self._watched.update(keys)
+        self._streams[caller.grant.grant_id] += 1
         try:
             return await entry[1](ctx, params)
         finally:
+            self._streams[caller.grant.grant_id] -= 1
+            if not self._streams[caller.grant.grant_id]:
+                del self._streams[caller.grant.grant_id]
             self._watched.subtract(keys)
             for key in keys:
                 if not self._watched[key]:

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
+
+from cockpit.model.refusals import refuse
+from server.transport.results import protocol_error
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ def _after(items: Sequence[T], cursor: str, key: Callable[[T], str]) -> int:
         for place, item in enumerate(items, 1):
             if _cursor(key(item)) == cursor:
                 return place
-    raise MCPError(INVALID_PARAMS, "Invalid cursor; list from the beginning")
+    raise protocol_error(INVALID_PARAMS, refuse("CURSOR_UNKNOWN"))
 
 
 def _cursor(key: str) -> str:

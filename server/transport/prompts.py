@@ -6,7 +6,6 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
     GetPromptRequestParams,
@@ -16,11 +15,12 @@ from mcp_types import (
     PaginatedRequestParams,
 )
 
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refuse
 from server.host import PromptHost
 from server.transport.answering import Denied
 from server.transport.asked import exchange_of
 from server.transport.pages import page
+from server.transport.results import protocol_error
 from server.transport.talk import Line
 
 _Context = ServerRequestContext[Any, Any]
@@ -37,7 +37,7 @@ def add_prompts(kernel: Server[Any], host: PromptHost) -> None:
         exchange = exchange_of(ctx)
         found = await host.get(exchange.caller, params.name, params.arguments or {}, Line(exchange))
         if found is None:
-            raise MCPError(INVALID_PARAMS, "There is no prompt of that name", {"name": params.name})
+            raise protocol_error(INVALID_PARAMS, refuse("PROMPT_UNKNOWN"), name=params.name)
         if isinstance(found, Refusal):
             raise Denied(found)
         return found

@@ -21,12 +21,13 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refuse
 from server.host import ResourceHost
 from server.transport.answering import Denied
 from server.transport.asked import exchange_of
 from server.transport.listening import MOST_WATCHED, WatchedBy
 from server.transport.pages import page
+from server.transport.results import protocol_error
 from server.transport.talk import Line
 
 _Context = ServerRequestContext[Any, Any]
@@ -64,7 +65,8 @@ def add_resources(kernel: Server[Any], host: ResourceHost, watched_by: WatchedBy
         exchange = exchange_of(ctx)
         session = exchange.session
         if session is None:
-            raise MCPError(INVALID_REQUEST, "Only a session can watch a resource; begin one with initialize")
+            why = "Only a session can watch a resource; begin one with initialize."
+            raise protocol_error(INVALID_REQUEST, refuse("BAD_ARGUMENTS", why))
         found = await host.watchable(exchange.caller, params.uri)
         if isinstance(found, Refusal):
             raise Denied(found)
@@ -72,7 +74,7 @@ def add_resources(kernel: Server[Any], host: ResourceHost, watched_by: WatchedBy
             raise _not_found(params.uri, modern=False)
         watched = watched_by(exchange.caller.grant.grant_id)
         if len(watched) >= MOST_WATCHED and params.uri not in watched:
-            raise MCPError(INVALID_REQUEST, f"You may watch {MOST_WATCHED} resources; stop watching one first")
+            raise Denied(refuse("WATCH_LIMIT", limit=MOST_WATCHED))
         session.watched = session.watched or set()
         session.watched.add(params.uri)
         return EmptyResult()
@@ -91,4 +93,5 @@ def add_resources(kernel: Server[Any], host: ResourceHost, watched_by: WatchedBy
 
 
 def _not_found(uri: str, *, modern: bool) -> MCPError:
-    return MCPError(INVALID_PARAMS if modern else _RESOURCE_NOT_FOUND, "Resource not found", {"uri": uri})
+    code = INVALID_PARAMS if modern else _RESOURCE_NOT_FOUND
+    return protocol_error(code, refuse("RESOURCE_UNKNOWN"), uri=uri)

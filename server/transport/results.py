@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
 from mcp_types import SERVER_INFO_META_KEY, RequestId
 
 from cockpit.model.refusals import Refusal
@@ -59,6 +60,11 @@ def stamped(server: Server[Any], result: dict[str, Any]) -> dict[str, Any]:
     """Say in a result of 2026-07-28 who answered, and that it is whole where it doesn't say otherwise."""
     meta = {SERVER_INFO_META_KEY: server.server_info_stamp, **(result.get("_meta") or {})}
     return {"resultType": "complete", **result, "_meta": meta}
+
+
+def protocol_error(code: int, refusal: Refusal, **data: str) -> MCPError:
+    """Return a refusal as an error of the protocol, for which the specification has a code; ``data`` is added to it."""
+    return MCPError(code, refusal.message, {**refusal_answer(refusal).structured, **data})
 
 
 def refusal_answer(refusal: Refusal) -> ToolAnswer:

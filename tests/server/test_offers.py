@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from server.transport.pages import PAGE
 from server.transport.transport import Limits
 from tests.server.offers import FakeResources, Offered
 from tests.server.parts import LEGACY, MODERN, House, Wire, house, sdk_client, wire
-from tests.server.test_streams import get_stream, next_event
+from tests.server.test_streams import get_stream, listen_stream, next_event
 
 ERAS = ["modern", "legacy"]
 
@@ -29,6 +30,14 @@ async def ask(client: Wire, era: str, method: str, params: dict[str, Any] | None
         asked = client.legacy(method, params, **headers)
     async with asked as answer:
         return answer.status, await answer.json(), answer.headers
+
+
+def assert_shape(body: Any, code: str, **more: str) -> None:
+    """Look whether an error of the protocol carries a refusal as all others are said."""
+    data = body["error"]["data"]
+    assert data.keys() == {"code", "message", "retryable", "who_can_fix", "details", *more}
+    assert data["code"] == code
+    assert {name: data[name] for name in more} == more
 
 
 @pytest.mark.parametrize("mode", ["legacy", MODERN])
@@ -49,7 +58,11 @@ async def test_what_is_not_there_is_an_error_of_the_protocol(era):
         assert (status, body["error"]["code"]) == (400 if era == "modern" else 200, -32602)
         status, body, _ = await ask(ben, era, "resources/read", {"uri": "test://none"})
         assert body["error"]["code"] == (-32602 if era == "modern" else -32002)
-        assert body["error"]["data"] == {"uri": "test://none"}
+        assert_shape(body, "RESOURCE_UNKNOWN", uri="test://none")
+        _, body, _ = await ask(ben, era, "prompts/get", {"name": "hers"})
+        assert_shape(body, "PROMPT_UNKNOWN", name="hers")
+        _, body, _ = await ask(ben, era, "resources/list", {"cursor": "x"})
+        assert_shape(body, "CURSOR_UNKNOWN")
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -163,8 +176,22 @@ async def test_what_a_session_watches_is_bounded_and_needs_one():
             assert body["result"] == {}
         _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://x0"}, **session)
         assert body["error"]["code"] == -32600
+        assert_shape(body, "WATCH_LIMIT")
         _, body, _ = await ask(ann, "legacy", "resources/subscribe", {"uri": "test://50"}, **session)
         assert body["result"] == {}
+
+
+async def test_a_client_listens_on_so_many_streams_and_no_more():
+    async with house() as here, wire(here, "ann") as ann, contextlib.AsyncExitStack() as open_streams:
+        for _ in range(16):
+            await open_streams.enter_async_context(listen_stream(ann))
+        _, body, _ = await ask(ann, "modern", "subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        assert_shape(body, "WATCH_LIMIT")
+        await open_streams.aclose()
+        while here.transport.open_requests:
+            await asyncio.sleep(0)
+        async with listen_stream(ann):
+            pass
 
 
 async def test_what_a_client_watches_is_bounded_over_all_its_sessions_and_streams():
