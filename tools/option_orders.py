@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
@@ -24,7 +25,7 @@ from tools.groups import GroupResult, served_group
 from tools.instruments import lower
 from tools.options import MoneynessWord, OptionArguments, SeriesArguments
 from tools.orders import served
-from tools.registry import Arguments, Call, Result, Toolset, tool
+from tools.registry import Call, Result, Toolset, tool
 from tools.terms import LIMIT, PLACES, fault
 from tools.words import (
     AccountWord,
@@ -41,9 +42,14 @@ _STRIKES_OF: Final = ", ".join(f"{name} {plan.strikes}" for name, plan in PLANS.
 _CENT: Final = Decimal("0.01")
 
 
-def said(asked: Arguments) -> str:
-    """Return one canonical text of what was asked: what a repeated key is compared with."""
-    return asked.model_dump_json(exclude={"idempotency_key", "account"})
+def said(asked: SeriesArguments) -> str:
+    """Return one canonical text of what was asked: what a repeated key is compared with, however it is spelt."""
+    parts = asked.model_dump(exclude={"idempotency_key", "account"}) | {"underlying": asked.underlying.upper()}
+    return json.dumps(parts, default=_spelt)
+
+
+def _spelt(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 class OptionOrderArguments(OptionArguments):

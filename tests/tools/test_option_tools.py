@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -156,6 +157,41 @@ async def test_a_repeated_key_is_the_same_option_though_the_money_has_moved(desk
     again = (await ask("place_option_order", **asked)).structured
     assert (again["order_id"], again["symbol"]) == (first["order_id"], first["symbol"])
     assert (await code(ask, "place_option_order", **{**asked, "moneyness": "otm1"}))[0] == "IDEMPOTENCY_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("tool", "asked", "spelt", "other"),
+    [
+        (
+            "place_option_order",
+            {"right": "call", "strike": "360", "order_type": "limit", "limit_price": "3.9"},
+            {"underlying": " alfa ", "right": "CALL", "strike": 360.0, "quantity": "1.00", "limit_price": "3.90", "side": "BUY"},
+            ({"strike": 365}, {"limit_price": "3.91"}, {"quantity": 2}, {"underlying": "BRVO"}, {"right": "put"}),
+        ),
+        (
+            "place_option_strategy",
+            {"strategy": "bull_call_spread", "strikes": ["ATM", "370"], "time_in_force": "day"},
+            {"underlying": "alfa", "strategy": "Bull_Call_Spread", "strikes": ["atm", 370.0], "quantity": "1.0"},
+            ({"strikes": ["atm", "375"]}, {"quantity": 2}, {"strategy": "bear_call_spread"}),
+        ),
+    ],
+)  # fmt: skip
+async def test_a_repeated_key_is_the_same_however_it_is_spelt_and_other_terms_are_a_conflict(
+    ask: Ask, tool: str, asked: dict[str, Any], spelt: dict[str, Any], other: tuple[dict[str, Any], ...]
+) -> None:
+    whole = {**NEAREST, **PAID, **asked}
+    if tool == "place_option_strategy":
+        del whole["side"]
+    first = (await ask(tool, **whole)).structured
+    again = (await ask(tool, **{**whole, **spelt})).structured
+    assert orders_of(again) == orders_of(first)
+    for terms in other:
+        assert (await code(ask, tool, **{**whole, **terms}))[0] == "IDEMPOTENCY_CONFLICT"
+
+
+def orders_of(told: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the orders in an answer that has one, or a group of them."""
+    return [one["order_id"] for one in (told["group"]["orders"] if "group" in told else [told])]
 
 
 async def test_limits_count_a_contract_with_its_multiplier(ask: Ask) -> None:
