@@ -28,7 +28,7 @@ from cockpit.brokers.ibkr.causes import (
 )
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.panic import PanicLine
-from cockpit.brokers.ibkr.session import Lost, Session, not_ready
+from cockpit.brokers.ibkr.session import OPEN_ORDERS, Lost, Session, not_ready
 from cockpit.brokers.ibkr.tap import CockpitIB
 from cockpit.brokers.ibkr.turns import NotSent, Turns
 from cockpit.brokers.ibkr.wire import WireError, WireLink, WireMarket, WireRecord
@@ -38,11 +38,10 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link, Mode
 from cockpit.settings.ibkr import IbkrSettings
 
-__all__ = ["CockpitIB", "Lane", "Line", "ReadOnlyApi", "Told"]
+__all__ = ["OPEN_ORDERS", "CockpitIB", "Lane", "Line", "ReadOnlyApi", "Told"]
 
 BRING_UP_SECONDS: Final = 60.0
 """For all that has to be asked after a connection is made, before it is ready."""
-OPEN_ORDERS: Final = "openOrders"
 COMPLETED_ORDERS: Final = "completedOrders"
 POSITIONS: Final = "positions"
 ACCOUNT_VALUES: Final = "accountValues"
@@ -289,18 +288,7 @@ class Line:
         await session.probe()
         await self.read(POSITIONS, lambda ib: ib.reqPositionsAsync())
         await self.read(ACCOUNT_VALUES, lambda ib: ib.reqAccountUpdatesAsync(self.account))
-        asked = asyncio.ensure_future(self.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync()))
-        refused = asyncio.ensure_future(session.read_only.wait())
-        try:
-            await asyncio.wait({asked, refused}, return_when=asyncio.FIRST_COMPLETED)
-            if not session.read_only.is_set():
-                await asked
-        except BrokerUnavailable as problem:
-            raise BrokerUnavailable(f"it shows no open orders; is its API Read-Only? ({problem})") from None
-        finally:
-            for one in (asked, refused):
-                one.cancel()
-            await asyncio.gather(asked, refused, return_exceptions=True)
+        await session.look_at_orders(self._settings.request_seconds)
 
     async def _reconcile(self, session: Session) -> None:
         """Bring everything up to date; if TWS loses Interactive Brokers meanwhile, it is done again later."""
@@ -397,8 +385,8 @@ class Line:
         if (link, said) == (self.link, self.note):
             return
         self.link, self.note, self.since = link, said, self._clock.now()
-        _LOG.log(logging.INFO if link is Link.READY else logging.WARNING, "line to %s:%d is %s: %s",
-                 self._settings.host, self._settings.port, link, said)  # fmt: skip
+        level = logging.WARNING if link in {Link.DOWN, Link.DEGRADED} else logging.INFO
+        _LOG.log(level, "line to %s:%d is %s: %s", self._settings.host, self._settings.port, link, said)
         self._changed.set()
         for sink in self._sinks:
             _tell_sink(sink, WireLink(self.since, link, said, self.epoch, self.streams))

@@ -19,7 +19,10 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.settings.ibkr import IbkrSettings
 
+OPEN_ORDERS: Final = "openOrders"
+"""Key of the request for open orders; ib_async has one place for its answer."""
 PROBE_PATIENCE: Final = 5.0
+"""Seconds for the answer to a probe."""
 
 _T = TypeVar("_T")
 
@@ -115,6 +118,26 @@ class Session:
             if self._arrived > asked and not self.lost.done():
                 return
             raise self._why_lost(f"nothing came for {self._loop.time() - self._arrived:.0f} s") from None
+
+    async def look_at_orders(self, within: float) -> None:
+        """Ask for the open orders, or find out that the API is Read-Only, which doesn't answer that.
+
+        Raises BrokerUnavailable where neither comes.
+        """
+        asked = asyncio.create_task(
+            self.flights.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync(), within=within, messages=1)
+        )
+        refused = asyncio.create_task(self.read_only.wait())
+        try:
+            await asyncio.wait({asked, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if not self.read_only.is_set():
+                await asked
+        except BrokerUnavailable as problem:
+            raise BrokerUnavailable(f"it shows no open orders; is its API Read-Only? ({problem})") from None
+        finally:
+            for one in (asked, refused):
+                one.cancel()
+            await asyncio.gather(asked, refused, return_exceptions=True)
 
     def send(self, permit: Permit, call: Callable[[CockpitIB], _T]) -> _T:
         """Run a call whose messages leave together, or not at all. Raises Refused where nothing has left."""
