@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.brokers.ibkr.broker import IbkrBroker
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.model.clock import SystemClock
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.database import Store
 from tests.brokers.contract.venue import Venue
 from tests.brokers.paper.conftest import NEVER, ManualClock
+from tests.gateway import FakeGateway
+from tests.outside.adapter import OutsideBroker
+from tests.outside.conftest import exchange_port, outside  # noqa: F401  fixtures
+from tests.outside.control import Outside
 
 
 class PaperVenue(Venue):
@@ -29,6 +35,22 @@ class PaperVenue(Venue):
         broker.listen(self.hear)
 
 
+class IbkrVenue(Venue):
+    """An account at a gateway of TWS, over the real client and a socket."""
+
+    def __init__(self, stack: AsyncExitStack, store: Store, gateway: FakeGateway) -> None:
+        super().__init__()
+        self._stack, self._store, self.gateway = stack, store, gateway
+
+    async def again(self) -> None:
+        await self._stack.aclose()
+        section = {"broker": "ibkr", "ibkr": {"port": self.gateway.port, "request_seconds": 3}}
+        settings = ConnectionSettings.model_validate(section)
+        broker = IbkrBroker("ibkr", settings, self._store, SystemClock())
+        self.broker = await self._stack.enter_async_context(broker)
+        broker.listen(self.hear)
+
+
 @pytest.fixture
 async def paper(tmp_path: Path) -> AsyncIterator[Venue]:
     clock = ManualClock()
@@ -38,7 +60,44 @@ async def paper(tmp_path: Path) -> AsyncIterator[Venue]:
         yield venue
 
 
-@pytest.fixture(params=["paper"])
+@pytest.fixture
+async def ibkr(tmp_path: Path) -> AsyncIterator[Venue]:
+    async with (
+        FakeGateway() as gateway,
+        Store(tmp_path / "data", SystemClock()) as store,
+        AsyncExitStack() as stack,
+    ):
+        gateway.world.open_always()
+        venue = IbkrVenue(stack, store, gateway)
+        await venue.again()
+        yield venue
+
+
+class OutsideVenue(Venue):
+    """An account at the broker outside, in a process of its own, which keeps no bars and estimates nothing."""
+
+    has_history = estimates = False
+    escapes = True
+
+    def __init__(self, stack: AsyncExitStack, port: int) -> None:
+        super().__init__()
+        self._stack, self._port = stack, port
+
+    async def again(self) -> None:
+        await self._stack.aclose()
+        self.broker = await self._stack.enter_async_context(OutsideBroker(self._port))
+        self.broker.listen(self.hear)
+
+
+@pytest.fixture
+async def apart(outside: Outside) -> AsyncIterator[Venue]:  # noqa: F811
+    async with AsyncExitStack() as stack:
+        venue = OutsideVenue(stack, outside.port)
+        await venue.again()
+        yield venue
+
+
+@pytest.fixture(params=["paper", "ibkr", "apart"])
 def venue(request: pytest.FixtureRequest) -> Venue:
     """Return each broker in turn, with a fresh account."""
     return request.getfixturevalue(request.param)

@@ -109,7 +109,9 @@ async def test_a_quote_says_where_it_comes_from_and_when(venue: Venue) -> None:
 @pytest.mark.parametrize("interval", [Interval.MIN_1, Interval.HOUR_1, Interval.DAY_1])
 async def test_bars_are_finished_rising_in_time_and_no_more_than_asked(venue: Venue, interval: Interval) -> None:
     bars = await venue.broker.bars(await venue.instrument(), interval, 5, None)
-    assert 1 <= len(bars.bars) <= 5
+    assert (1 if venue.has_history else 0) <= len(bars.bars) <= 5
+    if not bars.bars:
+        return
     opened = [bar.opens_at for bar in bars.bars]
     assert opened == sorted(set(opened))
     assert all(one.utcoffset() is not None for one in opened)
@@ -253,7 +255,7 @@ def _terms(kind: OrderType, low: Decimal, high: Decimal, symbol: str) -> OrderRe
 @pytest.mark.parametrize("kind", sorted(OrderType))
 async def test_every_kind_of_order_that_it_names_is_taken_and_shown_as_asked(venue: Venue, kind: OrderType) -> None:
     if kind not in venue.broker.can.order_types:
-        pytest.skip("not offered here")
+        return  # the desk refuses it, and never asks the broker
     reference = venue.reference()
     wanted = _terms(kind, await venue.price("0.9"), await venue.price("1.1"), venue.symbol)
     await venue.broker.submit(reference, wanted)
@@ -268,7 +270,7 @@ async def test_every_kind_of_order_that_it_names_is_taken_and_shown_as_asked(ven
 
 async def test_a_trail_in_percent_keeps_its_percent(venue: Venue) -> None:
     if OrderType.TRAILING_STOP not in venue.broker.can.order_types:
-        pytest.skip("not offered here")
+        return
     reference = venue.reference()
     wanted = OrderRequest(
         venue.symbol, Side.BUY, Decimal(1), OrderType.TRAILING_STOP, None, TimeInForce.GTC,
@@ -301,8 +303,7 @@ def _bracket(entry: OrderRequest, target: Decimal, stop: Decimal) -> list[OrderR
 
 
 async def _hand_over(venue: Venue, linkage: Linkage, legs: list[OrderRequest]) -> list[OrderRef]:
-    if linkage not in venue.broker.can.linkages:
-        pytest.skip("not offered here")
+    assert linkage in venue.broker.can.linkages, "nobody offers none; one that does needs the tests to leave it out"
     references = [venue.reference() for _ in legs]
     await venue.broker.submit_linked(linkage, list(zip(references, legs, strict=True)))
     return references
@@ -341,8 +342,13 @@ async def test_of_a_pair_the_fill_of_one_cancels_the_other(venue: Venue) -> None
 
 @pytest.mark.parametrize("reference", ["ck:" + "\0" * 26, "ck:A\n", "ck: " + "A" * 70, "ck:\u00e9"])
 async def test_a_reference_that_could_break_a_message_is_refused(venue: Venue, reference: str) -> None:
+    wanted = await venue.far()
+    if venue.escapes:
+        await venue.broker.submit(OrderRef(reference), wanted)
+        assert [(one.reference, one.request) for one in await venue.broker.orders()] == [(reference, wanted)]
+        return
     with pytest.raises(Refused):
-        await venue.broker.submit(OrderRef(reference), await venue.far())
+        await venue.broker.submit(OrderRef(reference), wanted)
     assert [one for one in await venue.broker.orders() if one.state not in DONE] == []
 
 
@@ -360,10 +366,13 @@ async def test_an_order_for_a_hostile_symbol_never_rests(venue: Venue, symbol: s
 
 async def test_an_estimate_says_what_an_order_would_cost_and_sends_nothing(venue: Venue) -> None:
     estimate = await venue.broker.estimate(await venue.market(2))
-    assert estimate is not None
-    assert estimate.fee >= 0
-    assert estimate.margin > 0
-    assert estimate.source
+    if venue.estimates:
+        assert estimate is not None
+        assert estimate.fee >= 0
+        assert estimate.margin > 0
+        assert estimate.source
+    else:
+        assert estimate is None
     assert list(await venue.broker.orders()) == []
     assert venue.facts == []
 

@@ -33,6 +33,12 @@ class Venue(ABC):
     symbol = "ALFA"
     """Traded in whole units, on both sides, within the account's means."""
     unlisted = "NOSUCH"
+    has_history = True
+    """Whether it keeps bars of what the tests trade; one that keeps none says so with none."""
+    estimates = True
+    """Whether it can tell what an order would cost."""
+    escapes = False
+    """Whether its wire carries any text whole, so that no reference can break a message."""
 
     broker: Broker
 
