@@ -177,8 +177,11 @@ class Placing:
             for reference, _, _ in legs:
                 self._tracker.forget(reference)
             raise
-        for (reference, _, _), future in zip(legs, heard, strict=True):
-            await self._until(reference, future, lambda record: True, "the order")
+        try:
+            async with asyncio.timeout(self._patience):
+                await asyncio.gather(*heard)
+        except TimeoutError:
+            raise BrokerUnavailable(f"no answer to the order within {self._patience:g} s") from None
 
     async def _until(
         self,
