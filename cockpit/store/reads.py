@@ -63,7 +63,7 @@ def slices(connection: sqlite3.Connection, query: AuditQuery, size: int) -> Iter
     terms, args = _terms(query)
     where = " AND ".join(["number > ?", *terms])
     sql = f"SELECT {_COLUMNS} FROM audit NOT INDEXED WHERE {where} ORDER BY number LIMIT ?"  # noqa: S608 - names are ours
-    after = query.after
+    after = _beyond(query) - 1
     while rows := connection.execute(sql, (after, *args, size)).fetchall():
         yield rows
         after = rows[-1][0]
@@ -116,7 +116,7 @@ def record_of(row: AuditRow, sealer: Sealer | None) -> AuditRecord:
 def _span(connection: sqlite3.Connection, query: AuditQuery) -> tuple[int, int]:
     """Return the numbers between which everything that fits must lie."""
     terms, args = _times(query)
-    low, high = query.after + 1, MOST
+    low, high = _beyond(query), MOST
     if not terms:
         return low, high
     within = f"SELECT number FROM audit INDEXED BY audit_at WHERE {' AND '.join(terms)} LIMIT {_MANY}"  # noqa: S608
@@ -125,6 +125,11 @@ def _span(connection: sqlite3.Connection, query: AuditQuery) -> tuple[int, int]:
     if not count:
         return 1, 0
     return (max(low, first), last) if count < _MANY else (low, high)
+
+
+def _beyond(query: AuditQuery) -> int:
+    """Return the first number that a query may find; SQLite's integers end with the last number that there can be."""
+    return min(max(query.after, 0), MOST - 1) + 1
 
 
 def _leading(connection: sqlite3.Connection, query: AuditQuery, low: int, high: int) -> str:

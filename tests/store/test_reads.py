@@ -90,7 +90,7 @@ QUERIES = st.builds(
     grant_id=st.sampled_from(["", "G-1"]),
     since=MOMENTS,
     until=MOMENTS,
-    after=st.sampled_from([0, 17, COUNT]),
+    after=st.sampled_from([0, 17, COUNT, 2**63 - 2, 2**63 - 1, 2**63, 10**30, -1, -(10**30)]),
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,13 @@ async def test_all_own_records_are_exported_page_by_page_and_nobody_elses(desk: 
     assert [line["symbol"] for line in quotes] == ["ALFA"] * 7
     assert quotes[0]["detail"]["arguments"] == {"symbol": "ALFA"}
     assert "cursor" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize("after", [2**63 - 1, 2**63 - 2, 10**9])
+async def test_nothing_comes_after_the_last_record(ask: Ask, after: int) -> None:
+    page = await ask("export_audit", after=after)
+    assert page.refusal is None
+    assert (page.structured["records"], page.structured["next_after"]) == (0, None)
 
 
 async def test_a_page_of_the_export_is_bounded_in_bytes_too(ask: Ask) -> None:
