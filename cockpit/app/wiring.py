@@ -350,7 +350,7 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
             raise BrokerUnavailable(
                 f"connection {connection.name!r}: the settings name account {wanted!r}, the broker reports {reported!r}"
             )
-        broker.listen(sender.sink())
+        broker.listen(sender.sink(connection.name))
         yield
 
 
