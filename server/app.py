@@ -10,8 +10,10 @@ from aiohttp import web
 
 from cockpit.model.identity import ClientName
 from cockpit.model.refusals import refuse
+from server.connections import Connection
 from server.door import Door
 from server.guard import Guard, Policy
+from server.shortcut import Shortcut
 from server.transport.results import refusal_answer
 from server.transport.transport import Transport
 from server.transport.wire import dumps, json_response
@@ -61,9 +63,16 @@ def build_app(
     async def close_streams(_: web.Application) -> None:
         await transport.close()
 
+    shortcut = Shortcut(transport, door, open_requests, max_requests_open)
+
+    async def note_head(request: web.Request, response: web.StreamResponse) -> None:
+        if isinstance(request.protocol, Connection):
+            request.protocol.answers(request, response, shortcut)
+
     app.router.add_route("*", "/mcp", mcp)
     app.router.add_route("*", "/mcp/", mcp)
     app.router.add_get("/healthz", health)
     app.router.add_routes(routes)
+    app.on_response_prepare.append(note_head)
     app.on_shutdown.append(close_streams)
     return app

@@ -10,12 +10,17 @@ import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from cockpit.model.networks import place_of
+from server.heads import Heads
+from server.shortcut import KnownHead, ShortCall, Shortcut
 from server.transport.wire import dumps, json_response
 
 _SWEEP_SECONDS: Final = 1.0
@@ -43,7 +48,7 @@ class Patience:
 class Connection(web.RequestHandler):
     """One connection, with aiohttp's protocol on it. It keeps the time; ``Connections`` looks at the clock."""
 
-    __slots__ = ("_began", "_line", "_places", "_stuck", "place")
+    __slots__ = ("_began", "_call", "_heads", "_later", "_line", "_make_request", "_places", "_stuck", "place")
 
     def __init__(self, places: Connections, manager: web.Server, patience: Patience) -> None:
         super().__init__(
@@ -58,9 +63,15 @@ class Connection(web.RequestHandler):
             max_headers=_MAX_HEADERS,
         )
         self._places = places
+        self._make_request: Any = manager.request_factory
         self._line: asyncio.Transport | None = None
         self._began: float | None = None
         self._stuck: float | None = None
+        self._heads: Heads[KnownHead] = Heads()
+        self._call: ShortCall | None = None
+        """The call that is answered by the short way now; aiohttp waits for a request meanwhile."""
+        self._later: list[bytes] = []
+        """What came while it was."""
         self.place = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,16 +86,71 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Leave it."""
         self._places.discard(self)
+        self._later.clear()
         super().connection_lost(exc)
+        if self._call is not None:
+            self._call.client_gone()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and note since when a request is on its way."""
+        if data:
+            if self._call is not None:
+                self._later.append(data)
+                self._pause_transport_reading()
+                return
+            if self.is_idle and self._is_known(data):
+                return
+            self._heads.read(data)
         whole = self._request_count
         super().data_received(data)
         if self._request_count != whole:
             self._began = None
         elif self._began is None and self.is_idle:
             self._began = self._loop.time()
+
+    def _is_known(self, data: bytes) -> bool:
+        """Begin to answer a whole call whose head was served before on this connection; False where it is none."""
+        found = self._heads.find(data)
+        if found is None or len(found[1]) != found[0].length:
+            return False
+        self._call = found[0].begin(found[1], self)
+        return self._call is not None
+
+    def answers(self, request: web.Request, response: web.StreamResponse, shortcut: Shortcut) -> None:
+        """Note that a request of this connection is being answered in the long way."""
+        head = self._heads.answered(request)
+        known = shortcut.learn(request, response) if head else None
+        if known is not None:
+            self._heads.keep(head, known)
+
+    def over(self, call: ShortCall) -> None:
+        """Take the next request after a call by the short way."""
+        if self._call is not call:
+            return
+        self._call = None
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._later:
+            data = b"".join(self._later)
+            self._later.clear()
+            self._resume_transport_reading()
+            self.data_received(data)
+
+    async def drained(self) -> None:
+        """Return once the client reads again."""
+        await self._drain_helper()
+
+    def request_of(self, message: RawRequestMessage, match: web.UrlMappingMatchInfo) -> web.Request:
+        """Make the request of a call by the short way, as aiohttp would have."""
+        writer = StreamWriter(self, self._loop)
+        request = self._make_request(message, EMPTY_PAYLOAD, self, writer, asyncio.current_task(self._loop))
+        assert isinstance(request, web.Request)
+        request._match_info = match  # noqa: SLF001 - it isn't routed, but was once
+        return request
+
+    def _process_keepalive(self) -> None:
+        if self._call is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
 
     def pause_writing(self) -> None:
         """Note since when the client doesn't read."""
@@ -99,7 +165,7 @@ class Connection(web.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request, or for the rest of one's headers."""
-        return self._waiter is not None and not self._waiter.done()
+        return self._call is None and self._waiter is not None and not self._waiter.done()
 
     @property
     def idle_until(self) -> float:

@@ -103,6 +103,19 @@ class Door:
         challenge = {CHALLENGE_HEADER: self._challenge.unauthorized(error)}
         return _json(401, {"error": error or "unauthorized"}, challenge)
 
+    def let_in_by(self, request: web.Request) -> tuple[str | None, str]:
+        """Return by what a request was let in: its Authorization header, and the address that it came from."""
+        return request.headers.get("Authorization"), self._addresses.of(request)
+
+    def again(self, authorization: str | None, address: str) -> Caller | None:
+        """Check anew whose a request is that came by what another was let in by; None where it isn't any more."""
+        caller = self._check(authorization, address)
+        if not isinstance(caller, Caller):
+            return None
+        if self._limits is not None:
+            self._limits.met(address)
+        return caller
+
 
 def _json(status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=dumps(body), content_type="application/json", headers=headers)

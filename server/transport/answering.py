@@ -39,6 +39,19 @@ class Work(Protocol):
         ...
 
 
+class Line(Protocol):
+    """Where an answer goes that no handler of aiohttp gives."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is gone, and its going calls the request off."""
+        ...
+
+    def answer(self, exchange: Exchange, answer: Answer) -> None:
+        """Write a whole answer."""
+        ...
+
+
 DEAD: Final = frozenset({"GRANT_ENDED", "KILL_SWITCH"})
 """Codes after which the authority is gone: over HTTP a challenge says so."""
 
@@ -67,8 +80,12 @@ class Answering:
         self._challenge = challenge
         self._max_in_flight = max_in_flight
 
+    def has_room(self, caller: Caller) -> bool:
+        """Whether one more call of that client may run."""
+        return self._running.calls(caller.grant.client) < self._max_in_flight
+
     def _begin(self, exchange: Exchange) -> Refusal | None:
-        if not exchange.is_call or self._running.calls(exchange.caller.grant.client) < self._max_in_flight:
+        if not exchange.is_call or self.has_room(exchange.caller):
             self._running.enter(exchange)
             return None
         return refuse("BUSY", "Too many of your calls are running; wait for one to end.", running=self._max_in_flight)
@@ -161,6 +178,28 @@ class Answering:
         if exchange.ended is Ended.GRANT and exchange.begun:
             return exchange.plain(self._cut_short(exchange, work))
         return exchange.plain(task.result() if unbegun is None else unbegun)
+
+    def enter(self, exchange: Exchange) -> None:
+        """Count a call for which there is room; ``at_once`` must follow."""
+        self._running.enter(exchange)
+
+    async def at_once(self, exchange: Exchange, work: Work, line: Line) -> None:
+        """Run it in the task that nobody waits for, and answer in the very step in which the answer is there."""
+        try:
+            if exchange.ended is not None:
+                answer = self._cut_short(exchange, work)
+            elif line.gone:
+                return
+            else:
+                exchange.task = asyncio.current_task()
+                answer = await self._to_the_end(exchange, work if self._told is None else self._told(work))
+                exchange.task = None  # what is answered can't be ended any more
+            if exchange.reply is None:
+                line.answer(exchange, answer)
+        finally:
+            self._running.leave(exchange)
+            if exchange.session is not None:
+                exchange.session.done(exchange)
 
     async def _to_the_end(self, exchange: Exchange, work: Work) -> Answer:
         exchange.begun = True

@@ -16,6 +16,7 @@ from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller
+from server.transport.again import PLAIN_CALL, CallHead, MakeRequest
 from server.transport.answering import Answering, Work
 from server.transport.calls import METHOD, ToolCalls
 from server.transport.dispatch import KernelRequests
@@ -104,7 +105,7 @@ class LegacyEra:
             request,
             caller,
             message,
-            _version(request) if session is None else session.hello.version or LATEST_HANDSHAKE_VERSION,
+            _version(request) if session is None else _agreed(session),
             now=self._clock.monotonic(),
             may_stream=takes.stream,
             modern=False,
@@ -119,11 +120,38 @@ class LegacyEra:
             if bad is not None:
                 return bad
             work = self._calls
+            request[PLAIN_CALL] = True
         if session is None:
             return await self._answering.apart(exchange, work, None)
         if not session.begin(exchange):
             return error_response(message.request_id, INVALID_REQUEST, "A request with this id is still running")
         return await self._answering.apart(exchange, work, session.done)
+
+    def again(self, head: CallHead, message: Message, caller: Caller, make_request: MakeRequest) -> Exchange | None:
+        """Begin a call that is sure to be a good one, by a head that was served before. None for any other, and where
+        there is no room: those are answered by ``serve``.
+        """
+        session = self._sessions.find(head.session_id) if head.session_id else None
+        if session is not None and session.grant_id != caller.grant.grant_id:
+            return None
+        if head.session_id and session is None and self._sessions.was_terminated(head.session_id):
+            return None
+        version = (head.version or DEFAULT_NEGOTIATED_VERSION) if session is None else _agreed(session)
+        if not self._answering.has_room(caller) or self._calls.bad_params(caller, message, version) is not None:
+            return None
+        exchange = Exchange(
+            None,
+            caller,
+            message,
+            version,
+            now=self._clock.monotonic(),
+            may_stream=head.may_stream,
+            modern=False,
+            is_call=True,
+            session=session,
+            make_request=make_request,
+        )
+        return exchange if session is None or session.begin(exchange) else None
 
     async def _initialize(self, exchange: Exchange) -> web.StreamResponse:
         """Begin a session, which is kept if the handshake succeeds and there is room."""
@@ -166,6 +194,10 @@ class LegacyEra:
 
 def _version(request: web.Request) -> str:
     return request.headers.get(VERSION_HEADER, DEFAULT_NEGOTIATED_VERSION)
+
+
+def _agreed(session: Session) -> str:
+    return session.hello.version or LATEST_HANDSHAKE_VERSION
 
 
 def _no_session() -> web.Response:

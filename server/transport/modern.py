@@ -10,15 +10,16 @@ from mcp.shared.inbound import (
     classify_inbound_request,
     unsupported_protocol_version_rejection,
 )
-from mcp_types import HEADER_MISMATCH, RequestId
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, HEADER_MISMATCH, PROTOCOL_VERSION_META_KEY, RequestId
 
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller
+from server.transport.again import PLAIN_CALL, CallHead, MakeRequest
 from server.transport.answering import Answering
 from server.transport.calls import METHOD, ToolCalls
 from server.transport.dispatch import LISTEN, KernelRequests
 from server.transport.running import Exchange
-from server.transport.wire import VERSION_HEADER, Malformed, accepts, error_response, read_body, read_message
+from server.transport.wire import VERSION_HEADER, Malformed, Message, accepts, error_response, read_body, read_message
 
 _ROUTING_HEADERS: Final = ("mcp-protocol-version", "mcp-method", "mcp-name")
 
@@ -69,6 +70,7 @@ class ModernEra:
         )
         if method != METHOD:
             return await self._answering.here(exchange, self._kernel)
+        request[PLAIN_CALL] = True
         bad = self._calls.bad_params(caller, message, route.protocol_version)
         if bad is not None:
             return bad
@@ -77,6 +79,36 @@ class ModernEra:
         if mismatch is not None:
             return _rejected(request_id, mismatch)
         return await self._answering.here(exchange, self._calls)
+
+    def again(self, head: CallHead, message: Message, caller: Caller, make_request: MakeRequest) -> Exchange | None:
+        """Begin a call that is sure to be a good one, by a head that was served before. None for any other, and where
+        there is no room: those are answered by ``serve``.
+        """
+        params, version = message.params, head.version
+        meta = None if params is None else params.get("_meta")
+        if (
+            params is None
+            or version is None
+            or type(meta) is not dict
+            or meta.get(PROTOCOL_VERSION_META_KEY) != version
+            or CLIENT_CAPABILITIES_META_KEY not in meta
+            or params.get("name") != head.name
+            or not self._answering.has_room(caller)
+            or self._calls.bad_params(caller, message, version) is not None
+            or self._calls.bad_param_headers(params["name"], params.get("arguments") or {}, head.headers) is not None
+        ):
+            return None
+        return Exchange(
+            None,
+            caller,
+            message,
+            version,
+            now=self._clock.monotonic(),
+            may_stream=head.may_stream,
+            modern=True,
+            is_call=True,
+            make_request=make_request,
+        )
 
 
 def _rejected(request_id: RequestId | None, rejection: InboundLadderRejection) -> web.Response:

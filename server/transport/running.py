@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -114,6 +114,8 @@ class Exchange:
     """One request on its way to its answer."""
 
     __slots__ = (
+        "_make_request",
+        "_request",
         "began",
         "begun",
         "caller",
@@ -124,7 +126,6 @@ class Exchange:
         "modern",
         "quiet_since",
         "reply",
-        "request",
         "session",
         "task",
         "version",
@@ -133,7 +134,7 @@ class Exchange:
 
     def __init__(
         self,
-        request: web.Request,
+        request: web.Request | None,
         caller: Caller,
         message: Message,
         version: str,
@@ -143,8 +144,11 @@ class Exchange:
         modern: bool,
         is_call: bool,
         session: Session | None = None,
+        make_request: Callable[[Exchange], web.Request] | None = None,
     ) -> None:
-        self.request = request
+        """``make_request`` makes the request where there is none yet: only an answer that becomes a stream needs it."""
+        self._request = request
+        self._make_request = make_request
         self.caller = caller
         self.message = message
         self.version = version
@@ -163,6 +167,14 @@ class Exchange:
         self.ended: Ended | None = None
         self.begun = False
         """Whether the work on it has been begun, which then records it."""
+
+    @property
+    def request(self) -> web.Request:
+        """The request itself."""
+        if self._request is None:
+            assert self._make_request is not None
+            self._request = self._make_request(self)
+        return self._request
 
     def as_stream(self) -> Reply:
         """Make the answer a stream. From here on it is one, even before its first frame is out."""
@@ -189,9 +201,12 @@ class Exchange:
 
     def end(self, why: Ended) -> None:
         """Cancel it; the first reason stands. What is done but not sent yet is only withheld from a grant that ends."""
-        if self.ended is not None or self.task is None:
+        if self.ended is not None:
             return
-        if not self.task.done():
+        if self.task is None:
+            if not self.begun:
+                self.ended = why  # it is answered so when its turn comes
+        elif not self.task.done():
             self.ended = why
             self.task.cancel()
         elif why is Ended.GRANT:

@@ -23,8 +23,9 @@ from cockpit.model.clock import Clock
 from cockpit.model.identity import Caller, GrantId
 from server.door import Challenge
 from server.host import ToolHost
-from server.transport.answering import Answering
-from server.transport.calls import ToolCalls, TurnedAway
+from server.transport.again import CallHead, MakeRequest
+from server.transport.answering import Answering, Line
+from server.transport.calls import METHOD, ToolCalls, TurnedAway
 from server.transport.dispatch import KernelRequests
 from server.transport.kernel import About, Offer, build_kernel
 from server.transport.legacy import LegacyEra
@@ -33,7 +34,7 @@ from server.transport.modern import ModernEra
 from server.transport.running import Ended, Exchange, Running
 from server.transport.sessions import Sessions
 from server.transport.telemetry import Telemetry
-from server.transport.wire import VERSION_HEADER
+from server.transport.wire import VERSION_HEADER, Message
 
 _SWEEP_SECONDS: Final = 1.0
 _ALLOW: Final = {"Allow": "GET, POST, DELETE"}
@@ -89,7 +90,9 @@ class Transport:
         kernel = build_kernel(host, about, self._listening, offer, self._watched_by)
         told = None if telemetry is None else telemetry.of
         answering = Answering(self._running, challenge, limits.max_calls_in_flight, told)
-        calls, requests = ToolCalls(host, kernel, answering, turned_away), KernelRequests(kernel, answering)
+        self._answering = answering
+        self._calls = calls = ToolCalls(host, kernel, answering, turned_away)
+        requests = KernelRequests(kernel, answering)
         self._modern = ModernEra(requests, calls, answering, clock)
         self._legacy = LegacyEra(requests, calls, answering, self._sessions, clock, limits.ping_seconds)
         self._sweeper: asyncio.Task[None] | None = None
@@ -117,6 +120,21 @@ class Transport:
         if version is None or version in _HANDSHAKE:
             return await self._legacy.serve(request, caller)
         return await self._modern.serve(request, caller)
+
+    def again(
+        self, head: CallHead, message: Message, caller: Caller, make_request: MakeRequest, line: Line
+    ) -> Coroutine[Any, Any, None] | None:
+        """Begin a call of a tool whose head was served before; what is returned answers it on its line.
+
+        None for whatever isn't sure to be answered well: it is for ``serve``, which says what is wrong with it.
+        """
+        if self._closed or message.method != METHOD or message.request_id is None:
+            return None
+        exchange = (self._modern if head.is_modern else self._legacy).again(head, message, caller, make_request)
+        if exchange is None:
+            return None
+        self._answering.enter(exchange)
+        return self._answering.at_once(exchange, self._calls, line)
 
     @property
     def sessions(self) -> int:
