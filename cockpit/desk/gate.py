@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -299,20 +300,40 @@ class Gate:
     def _limited(self, client: ClientName, summary: Safe) -> Safe:
         """Return what a call beyond the budget is recorded as; empty when the last record of its kind is too young.
 
-        One record a second says how many there were: a flood must not fill the disk, which would stop trading.
+        One record a second says how many there were: a flood must not fill the disk, which would stop trading. How many
+        came last is told once no more comes.
         """
         now = self._clock.monotonic()
-        at, more = self._over_budget.get(client, (now - _ONE_RECORD, 0))
+        at, more = self._over_budget.get(client, (-math.inf, 0))
         if now - at < _ONE_RECORD:
+            if not more:
+                asyncio.get_running_loop().call_later(_ONE_RECORD, self._tell_the_rest, client, at)
             self._over_budget[client] = (at, more + 1)
             return Safe("")
         self._over_budget[client] = (now, 0)
         return safe(f"{summary} · {more} more before") if more else summary
 
+    def _tell_the_rest(self, client: ClientName, at: float) -> None:
+        """Record how many calls were refused after the record at that time, unless a later record has said it."""
+        since, more = self._over_budget.get(client, (at, 0))
+        if since != at or not more:
+            return
+        self._over_budget[client] = (at, 0)
+        now, says = self._clock.now(), safe(f"{more} more before")
+        entry = AuditEntry(
+            now, "call", client=client, outcome=Outcome.DENIED, code="RATE_LIMITED", detail={"says": says}
+        )
+        try:
+            number = self._store.record(entry)
+        except (StoreBusy, StoreUnavailable):
+            number = 0
+        self._publish(CallFinished(now, number, client, Safe(""), Outcome.DENIED, "RATE_LIMITED", 0.0, says))
+
 
 def slow_down(seconds: float, why: str = "Too many calls") -> Refusal:
     """Refuse a call for which there is no budget yet."""
-    return refuse("RATE_LIMITED", f"{why}; wait {seconds:.1f} s.", seconds=f"{seconds:.1f}")
+    whole = f"{max(0.1, math.ceil(seconds * 10) / 10):.1f}"
+    return refuse("RATE_LIMITED", f"{why}; wait {whole} s.", seconds=whole)
 
 
 def _told(result: Served[Any] | Refusal | None, ended: str) -> tuple[Outcome, str, str, str, Safe]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.desk import gate
 from cockpit.desk.gate import Admitted, Rule, Served
 from cockpit.model.events import CallFinished, Outcome
 from cockpit.model.identity import Caller, Scope
@@ -172,6 +173,23 @@ async def test_a_flood_beyond_the_budget_is_one_record_a_second(tmp_path: Path) 
         desk.clock.pass_time(0.01)
         await call(desk, caller, QUOTE, tool)
         assert any("more before" in str(one.detail.get("says")) for one in await desk.store.audit_tail(3))
+
+
+async def test_a_flood_that_ends_leaves_its_whole_number_in_the_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_ONE_RECORD", 0.05)
+    async with open_desk(tmp_path / "data", budget=BudgetSettings(calls_per_second=1, burst=1)) as desk:
+        caller, tool = desk.grants.give("claude"), Counted()
+        for number in range(9):
+            if number == 6:
+                await asyncio.sleep(0.1)
+            answer = await call(desk, caller, QUOTE, tool)
+        assert isinstance(answer, Refusal)
+        assert "wait 0.0 s" not in answer.message
+        await asyncio.sleep(0.1)
+        says = [str(one.detail.get("says")) for one in await desk.store.audit_tail(10) if one.code == "RATE_LIMITED"]
+        assert says[1:] == ["4 more before", "3 more before"]
 
 
 async def test_a_call_cut_by_the_end_of_its_authority_says_so(desk: Desk, claude: Caller) -> None:
