@@ -97,8 +97,9 @@ class IbkrSettings(Section):
     @field_validator("flex_query")
     @classmethod
     def _belongs_to_a_token(cls, value: str, info: ValidationInfo) -> str:
-        if value and not info.data.get("flex_token_file"):
+        token = info.data.get("flex_token_file")
+        if value and token == "":
             raise ValueError("needs flex_token_file")
-        if info.data.get("flex_token_file") and not value:
+        if token and not value:
             raise ValueError("is missing: flex_token_file is of no use without it")
         return value
