@@ -17,7 +17,7 @@ from cockpit.app.local_client import local_client
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.web import web_access
-from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine
+from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine, HasNotices
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
@@ -46,7 +46,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
 from cockpit.model.identity import Scope, effective
 from cockpit.model.networks import Networks
-from cockpit.model.text import safe
+from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
@@ -182,6 +182,8 @@ async def running(
         for connection in connections:
             if isinstance(connection.broker, HasLine):
                 connection.broker.on_link(decisions.reconciler.link_sink(connection.name))
+            if isinstance(connection.broker, HasNotices):
+                connection.broker.on_notice(_notices(connection.name, clock, feed.publish))
         if switch.state is TradingState.KILLED:
             await decisions.void_waiting("KILL_SWITCH", "start")
         await decisions.reconcile()
@@ -405,3 +407,8 @@ def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
         clients=static_clients(section.clients),
         scopes_by_connection={name: one.grantable for name, one in settings.connections.items()},
     )
+
+
+def _notices(connection: str, clock: Clock, publish: Callable[[Event], None]) -> Callable[[Safe], None]:
+    """Return where a connection's broker says what the operator has to know."""
+    return lambda text: publish(Notice(clock.now(), safe(f"{connection}: {text}", 300), True))

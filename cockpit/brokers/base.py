@@ -25,6 +25,7 @@ from cockpit.model.orders import (
 )
 from cockpit.model.quotes import Bars, Depth, FxRate, Interval, MarketClock, Quote
 from cockpit.model.research import Article, Fundamentals, Headline, Scan, ScanRequest, ScanResult, Transfer
+from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode
 
 FactSink = Callable[[BrokerFact], None]
@@ -103,6 +104,15 @@ class HasLine(Protocol):
     """A broker that is reached over a line, and says when it breaks and when it is up again."""
 
     def on_link(self, sink: LinkSink) -> None:
+        """Set who is told. Called once, before anything is submitted."""
+        ...
+
+
+@runtime_checkable
+class HasNotices(Protocol):
+    """A broker that says things that the operator has to know and that no order's state can say."""
+
+    def on_notice(self, sink: Callable[[Safe], None]) -> None:
         """Set who is told. Called once, before anything is submitted."""
         ...
 

@@ -18,7 +18,7 @@ from ib_async.objects import ExecutionFilter
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.life import end_of, execution_of, expired, stem_of
-from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Line
+from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Lane, Line
 from cockpit.brokers.ibkr.tracking import reference_of
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
@@ -134,9 +134,12 @@ class Books:
         try:
             filter_ = ExecutionFilter(acctCode=account)
             told = await asyncio.gather(
-                self._line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync()),
-                self._line.read(COMPLETED_ORDERS, lambda ib: ib.reqCompletedOrdersAsync(apiOnly=False)),
-                self._line.read("executions", lambda ib: ib.reqExecutionsAsync(filter_)),
+                # Ahead of reads: what became of orders can't wait for somebody's chart.
+                self._line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync(), lane=Lane.ORDER),
+                self._line.read(
+                    COMPLETED_ORDERS, lambda ib: ib.reqCompletedOrdersAsync(apiOnly=False), lane=Lane.ORDER
+                ),
+                self._line.read("executions", lambda ib: ib.reqExecutionsAsync(filter_), lane=Lane.ORDER),
                 return_exceptions=True,
             )
         finally:

@@ -181,6 +181,7 @@ class Line:
         within: float | None = None,
         messages: int = 1,
         shared: bool = False,
+        lane: Lane = Lane.READ,
     ) -> _T:
         """Ask and return the answer; one request of a key at a time ("" for any number).
 
@@ -194,7 +195,7 @@ class Line:
             raise ReadOnlyApi(READ_ONLY_NOTE)
         flights = self._connected().flights
         seconds = self._settings.request_seconds if within is None else within
-        return await flights.read(key, call, within=seconds, messages=messages, shared=shared)
+        return await flights.read(key, call, within=seconds, messages=messages, shared=shared, lane=lane)
 
     async def send(self, lane: Lane, call: Callable[[CockpitIB], _T], *, messages: int = 1) -> _T:
         """Wait for the lane's turn, then run ``call``; all that it sends leaves at once, or nothing where it raises.

@@ -304,6 +304,7 @@ async def test_cancels_are_on_the_wire_at_once_with_150_reads_queued(trading: Tr
 
     assert len(cancels) == 5
     assert max(one.at for one in cancels) - began < 0.05
+    assert {one.state for one in await trading.broker.orders()} == {OrderState.CANCELLED}
     assert not all(one.done() for one in reads)
     for read in reads:
         read.cancel()
