@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import orjson
@@ -76,6 +76,8 @@ class Rule:
     """Takes from the order budget and is durable before it is answered."""
     writes: bool = False
     """Is durable before it is answered."""
+    withheld: Callable[[Connection], Refusal | None] | None = None
+    """Refuses it on a connection that doesn't have it, whatever the scopes: more of them wouldn't help. None: all do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,17 @@ class Gate:
         return refused or result
 
     def turned_away(self, caller: Caller, name: str, refusal: Refusal) -> None:
-        """Record a call that was refused before it came to the gate, so that it is seen like the others."""
+        """Record a call that was refused before it came to the gate, so that it is seen like the others.
+
+        It takes from the budget too: beyond it, one record a second says how many there were.
+        """
         now, tool, client = self._clock.now(), safe(name, 64), caller.grant.client
+        if self._budgets.take_call(client):
+            refusal = slow_down(0.0)
+            says = self._limited(client, safe(refusal.message))
+            if not says:
+                return
+            refusal = replace(refusal, message=says)
         entry = AuditEntry(
             now,
             "call",
@@ -219,6 +230,9 @@ class Gate:
             return slow_down(wait)
         if rule is None:
             return refuse("UNKNOWN_TOOL", tool=safe(name, 64))
+        withheld = None if rule.withheld is None else rule.withheld(connection)
+        if withheld is not None:
+            return withheld
         if rule.scope is not None and rule.scope not in scopes:
             return refuse("SCOPE_MISSING", tool=rule.name, scope=rule.scope, held=scope_text(scopes))
         if self._switch.state is TradingState.KILLED:

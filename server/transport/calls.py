@@ -22,7 +22,7 @@ from multidict import CIMultiDictProxy
 from pydantic import ValidationError
 
 from cockpit.model.identity import Caller
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refuse
 from server.host import ToolAnswer, ToolHost, ToolResult
 from server.transport.answering import Answering
 from server.transport.results import ResultForm, refusal_answer, stamped
@@ -80,6 +80,12 @@ class ToolCalls:
                 self._known.clear()
             self._known[_key(caller, version)] = envelope
         return None
+
+    def note_broken(self, caller: Caller, message: Message, why: str) -> None:
+        """Have a call recorded that is answered with an error of the protocol, because it breaks it."""
+        if self._turned_away is not None:
+            name = (message.params or {}).get("name")
+            self._turned_away(caller, name if isinstance(name, str) else "", refuse("BAD_ARGUMENTS", why))
 
     def bad_param_headers(
         self, name: str, arguments: Mapping[str, Any], headers: CIMultiDictProxy[str]

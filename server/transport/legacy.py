@@ -118,12 +118,15 @@ class LegacyEra:
         if message.method == METHOD:
             bad = self._calls.bad_params(caller, message, exchange.version)
             if bad is not None:
+                self._calls.note_broken(caller, message, "The call's params are none.")
                 return bad
             work = self._calls
             request[PLAIN_CALL] = True
         if session is None:
             return await self._answering.apart(exchange, work, None)
         if not session.begin(exchange):
+            if work is self._calls:
+                self._calls.note_broken(caller, message, "A request with its id is still running.")
             return error_response(message.request_id, INVALID_REQUEST, "A request with this id is still running")
         return await self._answering.apart(exchange, work, session.done)
 

@@ -57,6 +57,8 @@ class ModernEra:
                 return error_response(request_id, HEADER_MISMATCH, f"{name} header appears more than once")
         route = classify_inbound_request(body, headers=headers)
         if isinstance(route, InboundLadderRejection):
+            if method == METHOD:
+                self._calls.note_broken(caller, message, route.message)
             return _rejected(request_id, route)
         exchange = Exchange(
             request,
@@ -73,10 +75,12 @@ class ModernEra:
         request[PLAIN_CALL] = True
         bad = self._calls.bad_params(caller, message, route.protocol_version)
         if bad is not None:
+            self._calls.note_broken(caller, message, "The call's params are none.")
             return bad
         assert params is not None
         mismatch = self._calls.bad_param_headers(params["name"], params.get("arguments") or {}, headers)
         if mismatch is not None:
+            self._calls.note_broken(caller, message, mismatch.message)
             return _rejected(request_id, mismatch)
         return await self._answering.here(exchange, self._calls)
 

@@ -192,6 +192,15 @@ async def test_a_flood_that_ends_leaves_its_whole_number_in_the_audit(
         assert says[1:] == ["4 more before", "3 more before"]
 
 
+async def test_calls_that_never_came_to_the_gate_take_from_the_budget_too(tmp_path: Path) -> None:
+    async with open_desk(tmp_path / "data", budget=BudgetSettings(calls_per_second=1, burst=2)) as desk:
+        caller = desk.grants.give("claude")
+        for _ in range(50):
+            desk.gate.turned_away(caller, "get_quote", refuse("BAD_ARGUMENTS"))
+        codes = [one.code for one in await desk.store.audit_tail(60) if one.kind == "call"]
+        assert codes == ["BAD_ARGUMENTS", "BAD_ARGUMENTS", "RATE_LIMITED"]
+
+
 async def test_a_call_cut_by_the_end_of_its_authority_says_so(desk: Desk, claude: Caller) -> None:
     entered = asyncio.Event()
 

@@ -329,3 +329,29 @@ async def test_a_stream_that_its_client_left_before_it_began_ends_as_a_broken_co
     await reply.finish(b"{}")
     with pytest.raises(ConnectionResetError):
         _ = reply.response
+
+
+async def test_a_call_that_breaks_the_protocol_is_recorded_too():
+    async with house() as here, wire(here, "ann") as ann:
+        odd = {"name": "echo", "arguments": [1]}
+        async with ann.legacy("tools/call", odd) as answer:
+            assert "error" in await answer.json()
+        async with ann.legacy("tools/call", None) as answer:
+            assert "error" in await answer.json()
+        async with ann.modern("tools/call", odd) as answer:
+            assert answer.status == 400
+        async with ann.modern("tools/call", {"name": "echo"}, Mcp_Name="other") as answer:
+            assert answer.status == 400
+        session = {"Mcp-Session-Id": await ann.initialize()}
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(post(ann, {"name": "wait"}, session))
+            await here.tools.started.wait()
+            assert "still running" in (await post(ann, {"name": "echo"}, session))["error"]["message"]
+            here.tools.go_on.set()
+        assert "result" in first.result()
+        assert here.turned_away == [("ann", name, "BAD_ARGUMENTS") for name in ("echo", "", "echo", "echo", "echo")]
+
+
+async def post(client: Wire, params: dict[str, Any], session: dict[str, str]) -> Any:
+    async with client.legacy("tools/call", params, request_id="same", Accept="application/json", **session) as answer:
+        return await answer.json()
