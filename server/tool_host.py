@@ -67,9 +67,6 @@ class DeskTools:
 
         async def run(admitted: Admitted) -> Served[Result]:
             assert tool is not None
-            if not tool.chosen(admitted.connection):
-                says = f"The operator's settings don't choose the tools of the set {tool.toolset} on this connection."
-                raise Refused(refuse("UNKNOWN_TOOL", says, tool=name, toolset=tool.toolset))
             if not tool.possible(admitted.connection):
                 raise Refused(refuse("CAPABILITY_UNAVAILABLE", tool=name, needs=tool.needs))
             progress = untold if talk is None else talk.progress

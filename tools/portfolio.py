@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
 from cockpit.desk.book import Fill
 from cockpit.desk.gate import Served
+from cockpit.desk.risk import refusal_of
 from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO, cents, plain
 from cockpit.model.refusals import Refused, refuse
@@ -157,6 +158,10 @@ async def get_portfolio_history(call: Call, asked: HistoryArguments) -> Served[H
     return Served(result, summary=safe(f"{len(points)} points"))
 
 
+_NO_ESTIMATE_WITH: Final = frozenset({"BAD_QUANTITY", "BAD_TICK", "MARKET_DATA_MISSING"})
+"""Faults with which no broker estimates an order, although it could one without them."""
+
+
 class MarginResult(Result):
     """What an order would tie up."""
 
@@ -190,7 +195,10 @@ async def estimate_margin(call: Call, asked: OrderArguments) -> Served[MarginRes
     broker = call.connection.broker
     estimate = await call.connection.ask(broker.estimate(request))
     if estimate is None:
-        raise Refused(refuse("CAPABILITY_UNAVAILABLE", "The broker can't tell what that order would tie up."))
+        judged = await call.orders.judge(call.connection, request, call.admitted)
+        fault = refusal_of([check for check in judged.checks if check.code in _NO_ESTIMATE_WITH])
+        says = "The broker can't tell what that order would tie up."
+        raise Refused(fault or refuse("CAPABILITY_UNAVAILABLE", says))
     balances = await call.connection.ask(broker.balances())
     fits = estimate.margin <= balances.buying_power
     result = MarginResult(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,7 +24,7 @@ from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Scope
 from cockpit.model.orders import Linkage
-from cockpit.model.refusals import Refused, refuse
+from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode
 from cockpit.settings.model import ApprovalSettings
@@ -171,6 +172,15 @@ TOOLS: Final[dict[str, Tool[Any, Any]]] = {}
 """Every tool by name, in the order of declaration."""
 
 
+def _unchosen(name: str, connection: Connection) -> Refusal | None:
+    """Refuse a tool where settings don't choose its set, which only the operator can change."""
+    found = TOOLS[name]
+    if found.chosen(connection):
+        return None
+    says = f"The operator's settings don't choose the tools of the set {found.toolset} on this connection."
+    return refuse("TOOL_NOT_CHOSEN", says, tool=name, toolset=found.toolset)
+
+
 def tool(
     name: str,
     *,
@@ -188,8 +198,9 @@ def tool(
 
     def declare(run: Callable[[Call, A], Awaitable[Served[R]]]) -> Callable[[Call, A], Awaitable[Served[R]]]:
         description = " ".join((run.__doc__ or "").split())
+        withheld = None if toolset is Toolset.CORE else partial(_unchosen, name)
         TOOLS[name] = Tool(
-            Rule(name, scope, is_order=is_order, writes=writes),
+            Rule(name, scope, is_order=is_order, writes=writes, withheld=withheld),
             title,
             description,
             arguments,

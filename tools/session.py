@@ -36,6 +36,8 @@ class Limits(Result):
     max_waiting_orders: int
     market_margin_percent: str
     order_types: list[str]
+    asset_classes: list[str]
+    """Kinds of instruments that may be traded."""
     allowed_symbols: list[str] | None
     denied_symbols: list[str]
     allow_short: bool
@@ -136,6 +138,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
             max_waiting_orders=rooms.approval.max_pending_per_client,
             market_margin_percent=plain(policy.market_margin * 100),
             order_types=sorted(policy.order_types & connection.broker.can.order_types),
+            asset_classes=sorted(policy.asset_classes),
             allowed_symbols=None if policy.allowed_symbols is None else sorted(policy.allowed_symbols),
             denied_symbols=sorted(policy.denied_symbols),
             allow_short=policy.allow_short and connection.broker.can.short_selling,

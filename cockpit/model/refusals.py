@@ -66,6 +66,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("BUSY", "The host can't take more now; try again shortly.", True, _H),
     # what is asked
     ("UNKNOWN_TOOL", "There is no tool of that name.", False, _C),
+    ("TOOL_NOT_CHOSEN", "The operator's settings don't choose this tool on this connection.", False, _O),
     ("BAD_ARGUMENTS", "The arguments don't fit the tool's input schema.", False, _C),
     ("CAPABILITY_UNAVAILABLE", "The broker of this connection can't do that.", False, _B),
     ("INSTRUMENT_UNRESOLVED", "The symbol doesn't name exactly one instrument.", False, _C),

@@ -15,6 +15,7 @@ from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
 from tests.tools.conftest import Ask, is_harmless, tools_of
 from tools.catalogue import TOOLS
+from tools.registry import Toolset
 
 CORE = {
     "get_session", "get_quote", "get_bars", "search_instruments", "get_clock", "get_balances", "get_positions",
@@ -84,8 +85,28 @@ async def test_a_client_is_shown_the_core_and_what_the_settings_add(tmp_path: Pa
             answer = await tools.call(claude, "get_calendar", {})
             assert (answer.refusal is None) is ("get_calendar" in shown)
             if answer.refusal is not None:
-                assert answer.refusal.code == "UNKNOWN_TOOL"
+                assert (answer.refusal.code, answer.refusal.who_can_fix) == ("TOOL_NOT_CHOSEN", "operator")
     assert len(CORE) <= 25
+
+
+async def test_a_tool_that_is_not_chosen_is_refused_for_that_before_its_scope(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        reader, tools = desk.grants.give("reader", frozenset({Scope.READ_MARKET})), tools_of(desk)
+        for unchosen, tool in TOOLS.items():
+            answer = await tools.call(reader, unchosen, {})
+            code = "" if answer.refusal is None else answer.refusal.code
+            assert (code == "TOOL_NOT_CHOSEN") == (tool.toolset is not Toolset.CORE), unchosen
+
+
+async def test_orders_that_go_to_a_shadow_have_the_tools_of_their_own_connection(tmp_path: Path) -> None:
+    own, paper = ConnectionSettings(toolsets=("orders",)), ConnectionSettings()
+    async with open_desk(tmp_path, settings=own, more={"shade": paper}, shadow={"claude": "shade"}) as desk:
+        claude, tools = desk.grants.give("claude"), tools_of(desk)
+        assert "place_split" in {one.name for one in tools.listed(claude)}
+        split = {**TERMS, "idempotency_key": "shadow-key-1", "quantity": 4, "part_quantity": 2}
+        answer = await tools.call(claude, "place_split", split)
+        assert answer.refusal is None
+        assert answer.structured["orders"][0]["shadow"]
 
 
 async def test_tools_that_the_broker_lacks_are_not_listed_and_say_so_when_called(

@@ -23,6 +23,7 @@ async def test_a_session_tells_its_own_limits_and_what_is_left_of_the_day(tmp_pa
         assert today["max_daily_orders"] == {"name": "max_daily_orders", "limit": "2", "used": "2", "left": "0"}
         assert Decimal(today["max_daily_notional"]["used"]) > 0
         assert session["limits"]["denied_symbols"] == ["ECHO"]
+        assert session["limits"]["asset_classes"] == ["crypto", "etf", "stock"]
         assert session["held_by"] == []
         risk = (await tools.call(claude, "check_risk", terms)).structured
         assert risk is not None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from cockpit.model.identity import Caller
-from cockpit.model.orders import OrderId, Side
+from cockpit.model.orders import OrderId, OrderRequest, Side
 from cockpit.settings.model import BudgetSettings, ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from server.tool_host import DeskTools
@@ -216,6 +216,34 @@ async def test_margin_is_estimated_and_nothing_is_placed(desk: Desk, ask: Ask) -
     told = (await ask("estimate_margin", **order)).structured
     assert Decimal(told["margin"]) > 0
     assert not list(desk.book.all())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"quantity": "0.5"}, "BAD_QUANTITY"),
+        ({"order_type": "limit", "limit_price": "455.001"}, "BAD_TICK"),
+        ({"order_type": "stop", "stop_price": "455.001"}, "BAD_TICK"),
+    ],
+)
+async def test_margin_of_an_order_with_wrong_figures_is_refused_for_them(
+    ask: Ask, wrong: dict[str, object], code: str
+) -> None:
+    answer = await ask("estimate_margin", **_ONE | wrong)
+    assert answer.refusal is not None
+    assert (answer.refusal.code, answer.refusal.who_can_fix) == (code, "client")
+
+
+async def test_margin_that_the_broker_cannot_tell_is_refused_for_that(
+    desk: Desk, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(request: OrderRequest) -> None:
+        return None
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, "estimate", nobody)
+    answer = await ask("estimate_margin", **_ONE)
+    assert answer.refusal is not None
+    assert answer.refusal.code == "CAPABILITY_UNAVAILABLE"
 
 
 async def test_a_stop_is_tightened_at_once_and_loosened_only_by_the_operator(desk: Desk, ask: Ask) -> None:

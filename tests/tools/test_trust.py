@@ -20,13 +20,13 @@ from tools.trust import is_outside, outside_fields, parts_of
 OURS = {
     # names, ids and symbols: bounded in length and shape, no sentences
     "account", "alert_id", "allowed_symbols", "article_id", "base", "broker", "call", "client", "connection", "counter",
-    "currency", "denied_symbols", "exchange", "execution_id", "group_id", "largest_symbol", "members", "order_id",
-    "orders_go_to", "preview_id", "put", "scan", "source", "symbol", "symbols", "timezone", "transfer_id", "underlying",
+    "currency", "denied_symbols", "exchange", "execution_id", "group_id", "largest_symbol", "members", "next_before",
+    "order_id", "orders_go_to", "preview_id", "put", "scan", "source", "symbol", "symbols", "timezone", "transfer_id", "underlying",
     # words of the cockpit's own tables and sentences
     "basis", "code", "data_type", "direction", "expiry", "held_by", "interval", "kind", "link", "linkage", "message",
     "mode", "model", "offers", "order", "order_type", "order_types", "orders", "outcome", "right",
     "role", "says", "scopes", "settlement", "side", "state", "strategy", "time_in_force", "times_in_force", "tool",
-    "trust", "watched", "who_can_fix",
+    "asset_classes", "trust", "watched", "who_can_fix",
     # the operator's own
     "state_reason",
     # times and days
