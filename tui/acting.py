@@ -15,6 +15,7 @@ from cockpit.operator.act import Act, Command, Danger, When, danger_of
 from cockpit.operator.acts import (
     APPROVE_CLIENT,
     APPROVE_ORDER,
+    ARM,
     CANCEL,
     CLIENTS,
     CLOSE,
@@ -333,6 +334,8 @@ class Acting:
         label = f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}"
         if act is FLATTEN:
             label = flatten_label(self._state, command)
+        elif act is ARM:
+            label = f"LIVE MONEY: TYPE ARM to let orders open on {safe(command.arguments['connection'], 32)}"
         if label:
             self._state.entry = Entry(Asks.WORD, label, command=command, word=act.word)
         else:

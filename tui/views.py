@@ -88,7 +88,7 @@ class Views:
         if state.pane is Pane.STREAM and call is not None:
             known = state.call is not None and state.call.number == call.number
             return (self.record(width) if known else call_rows(call, "", width, self._zone))[:height]
-        return side_rows(state, self._clock.now(), width, height)
+        return side_rows(state, self._clock.now(), width, height, self._zone)
 
     def hint(self, width: int, height: int) -> Sequence[Line]:
         """Draw the host's hint."""
@@ -128,7 +128,7 @@ class Views:
             case Place.ORDERS:
                 return order_list_rows(state.orders, state.snapshot, now, width, height, self._zone)
             case Place.CLIENT if state.form is not None:
-                rows, at = client_ticket_rows(state.form, state.snapshot.connections, now, width)
+                rows, at = client_ticket_rows(state.form, state.snapshot.connections, now, width, self._zone)
                 state.offset = max(0, min(at - height + 2, len(rows) - height))
             case Place.SCOPES if state.scopes is not None:
                 rows = scope_ticket_rows(state.scopes, state.alike(state.scopes.view), now, width)
@@ -152,7 +152,7 @@ class Views:
                     clients, state.calls.rates, state.records, complaint, now, width, height, self._zone
                 )
             case Place.CONNECTIONS:
-                rows = connection_rows(state.snapshot, now, width)
+                rows = connection_rows(state.snapshot, now, width, self._zone)
             case Place.RECORD:
                 rows = self.record(width)
             case Place.HELP:
@@ -195,7 +195,7 @@ class Views:
         connection = next((seen for seen in state.snapshot.connections if seen.name == order.connection), None)
         currency = currency_of(state.snapshot, order.connection)
         pending = state.pending_order(order.order_id)
-        return order_ticket_rows(ticket, pending, connection, currency, self._clock.now(), width)
+        return order_ticket_rows(ticket, pending, connection, currency, self._clock.now(), width, self._zone)
 
     def _scrolled(self, rows: list[Line], width: int, height: int) -> list[Line]:
         """Cut a long text to its place; the last row tells that there is more."""

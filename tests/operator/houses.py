@@ -12,11 +12,13 @@ from typing import Any
 
 import aiohttp
 
-from cockpit.app.wiring import Cockpit, running
+from cockpit.app.wiring import BrokerMaker, Cockpit, running
+from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import Clock, SystemClock
 from cockpit.model.trading import Mode
 from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.desk_face import OperatorFace
+from cockpit.operator.rooms import Examination, nothing_wrong
 from cockpit.operator.wire import decode_answer, encode_answer
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
@@ -65,7 +67,13 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, toml: str = "", *, live: str = "", clock: Clock | None = None
+    folder: Path,
+    toml: str = "",
+    *,
+    live: str = "",
+    clock: Clock | None = None,
+    brokers: BrokerMaker = PaperBroker,
+    examined: Examination = nothing_wrong,
 ) -> AsyncIterator[House]:
     """Start a cockpit on the settings and a free port; ``live`` names a connection whose settings say real money."""
     (folder / "cockpit.toml").write_text(toml)
@@ -75,7 +83,7 @@ async def open_house(
         settings = settings.model_copy(update={"connections": {**settings.connections, live: real}})
     taken = socket.create_server(("127.0.0.1", 0))
     async with (
-        running(settings, taken, clock or SystemClock(), asyncio.Event()) as cockpit,
+        running(settings, taken, clock or SystemClock(), asyncio.Event(), brokers, examined=examined) as cockpit,
         aiohttp.ClientSession() as http,
     ):
         yield House(cockpit, http)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from cockpit.model.quotes import DataType
+from cockpit.model.text import safe
+from cockpit.model.trading import Mode, TradingState, TradingSwitch
 from tests.tui.fake_face import NOW, busy_snapshot, connection
+from tui.cells import Span
 from tui.rows.connection_rows import connection_rows
+from tui.rows.status_row import Mark, status_row
 
 
 def text(**changes: object) -> str:
     seen = replace(busy_snapshot(), connections=(connection(**changes),))  # type: ignore[arg-type]
-    return "\n".join("".join(span.text for span in line.spans) for line in connection_rows(seen, NOW, 80))
+    return "\n".join("".join(span.text for span in line.spans) for line in connection_rows(seen, NOW, 80, UTC))
 
 
 @pytest.mark.parametrize("kind", list(DataType))
@@ -30,3 +34,33 @@ def test_what_was_never_asked_or_compared_is_said_so() -> None:
 
 def test_the_last_comparison_with_the_books_has_its_age() -> None:
     assert "reconciled   3 min ago" in text(reconciled_at=NOW - timedelta(minutes=3))
+
+
+def test_real_money_says_whether_it_is_armed_and_paper_says_nothing_of_it() -> None:
+    assert "armed        not armed: only what reduces a position passes" in text(mode=Mode.LIVE)
+    armed = text(mode=Mode.LIVE, armed_until=NOW + timedelta(hours=3, minutes=1))
+    assert "ARMED until 17:03  3 h left: orders may open positions" in armed
+    assert "rmed" not in text()
+
+
+@pytest.mark.parametrize("width", range(60, 161, 4))
+@pytest.mark.parametrize("others", [0, 1, 5])
+def test_until_when_it_is_armed_stays_in_the_status_at_every_width_and_beside_every_mark(
+    width: int, others: int
+) -> None:
+    marks = [Mark(Span(f" ! {count} NOTICES n ", "kill"), Span(f" !{count} n ", "kill")) for count in (1, 2, 3)]
+    armed = connection("real", Mode.LIVE, armed_until=NOW + timedelta(hours=3, minutes=1))
+    live = [connection(f"real-{place}", Mode.LIVE) for place in range(others)]
+    seen = replace(busy_snapshot(), connections=(connection(), *live, armed))
+    line = status_row(seen, marks, NOW, width, UTC)
+    (span,) = [span for span in line.spans if "ARMED" in span.text]
+    assert span.role == "live"
+    assert "● LIVE" in span.text
+    assert "17:03" in span.text
+
+
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.KILLED])
+def test_where_trading_is_stopped_real_money_keeps_its_own_colour(state: TradingState) -> None:
+    stopped = TradingSwitch(state, NOW, safe("test"))
+    seen = replace(busy_snapshot(), switch=stopped, connections=(connection("real", Mode.LIVE),))
+    assert {span.role for span in status_row(seen, [], NOW, 80).spans if "LIVE" in span.text} == {"live"}

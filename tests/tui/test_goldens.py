@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from rich.cells import cell_len
 
 from cockpit.model.screen import ScreenSettings
 from cockpit.model.text import safe
-from cockpit.model.trading import TradingState, TradingSwitch
-from tests.tui.fake_face import NOW, FakeFace, audited_face, away, busy_face, troubled_face
+from cockpit.model.trading import Mode, TradingState, TradingSwitch
+from tests.tui.fake_face import NOW, FakeFace, audited_face, away, busy_face, connection, troubled_face
 from tests.tui.screens import seated
 from tests.tui.test_closing import holding
 
@@ -38,6 +39,30 @@ def killed_face() -> FakeFace:
 
 def away_face() -> FakeFace:
     return away(busy_face())
+
+
+def live_face() -> FakeFace:
+    """Real money that is not armed, beside a paper account."""
+    face = busy_face()
+    real = connection("paper", Mode.LIVE, broker="ibkr", account="U7654821")
+    face.seen = replace(face.seen, connections=(real, connection("training")))
+    return face
+
+
+def armed_face() -> FakeFace:
+    """Real money that is armed for three hours more."""
+    face = live_face()
+    real, training = face.seen.connections
+    armed = replace(real, armed_until=NOW + timedelta(hours=3))
+    face.seen = replace(face.seen, connections=(armed, training))
+    return face
+
+
+def armed_trouble() -> FakeFace:
+    """Everything that must not be overlooked at once."""
+    face = away(troubled_face())
+    face.seen = replace(face.seen, connections=armed_face().seen.connections)
+    return face
 
 
 SCREENS = [
@@ -77,6 +102,18 @@ SCREENS = [
     ("call-120x36", audited_face, (120, 36), ("tab", "j"), False),
     ("call-160x45", audited_face, (160, 45), ("tab", "j"), False),
     ("scopes-80x24", busy_face, (80, 24), ("c", "s", "j", "space"), False),
+    ("live-80x24", live_face, (80, 24), (), False),
+    ("live-order-80x24", live_face, (80, 24), ("j", "j", "enter"), False),
+    ("live-client-80x24", live_face, (80, 24), ("j", "a", *"kwmrtb", "enter"), False),
+    ("live-connections-80x24", live_face, (80, 24), ("b",), False),
+    ("armed-80x24", armed_face, (80, 24), (), False),
+    ("armed-120x36", armed_face, (120, 36), ("j", "j"), False),
+    ("armed-50x14", armed_face, (50, 14), (), False),
+    ("armed-ascii-80x24", armed_face, (80, 24), ("b",), True),
+    ("armed-order-80x24", armed_face, (80, 24), ("j", "j", "enter"), False),
+    ("armed-client-80x24", armed_face, (80, 24), ("j", "a", *"kwmrtb", "enter"), False),
+    ("armed-connections-80x24", armed_face, (80, 24), ("b",), False),
+    ("armed-trouble-80x24", armed_trouble, (80, 24), (), False),
     ("help-80x24", busy_face, (80, 24), ("question_mark",), False),
 ]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from cockpit.model.refusals import refuse
 from cockpit.model.text import safe
-from cockpit.model.trading import TradingState, TradingSwitch
+from cockpit.model.trading import Mode, TradingState, TradingSwitch
 from cockpit.operator.act import Answer, Command, Done
-from tests.tui.fake_face import NOW, FakeFace, busy_face, client_ticket
+from tests.tui.fake_face import NOW, FakeFace, busy_face, client_ticket, connection
 from tests.tui.screens import Seat, seated
 
 ENROLMENT = "\n".join(f"{'█' * 37}  row {row}" for row in range(19))
@@ -57,6 +57,24 @@ async def test_a_refused_act_asks_for_its_code_inline_until_it_is_right() -> Non
         assert "resume was done." in seat.text
         assert "AUTHENTICATOR" not in seat.text
     assert guarded.codes == ["", "111111", "123456"]
+
+
+async def test_arming_takes_the_word_and_a_code_and_disarming_neither() -> None:
+    face = busy_face()
+    face.seen = replace(face.seen, connections=(connection("real", Mode.LIVE),))
+    guarded = Guarded(face, "connection.arm")
+    async with seated(face) as seat:
+        await typed_command(seat, ":arm real --for 90m")
+        assert "LIVE MONEY: TYPE ARM to let orders open on real" in seat.text
+        assert guarded.codes == []
+        await typed_command(seat, "ARM")
+        assert "AUTHENTICATOR CODE to arm" in seat.text
+        await typed_command(seat, "123456")
+        assert "connection.arm was done." in seat.text
+        await typed_command(seat, ":disarm real")
+        assert "connection.disarm was done." in seat.text
+    assert guarded.codes == ["", "123456"]
+    assert face.commands[-2].arguments == {"connection": "real", "for": "90m"}
 
 
 async def test_letting_a_client_in_with_writes_goes_on_with_exactly_the_same_choices() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from cockpit.operator.view import ConnectionView
 from tui.cells import Line, Span, clip, cut, heading, left, wrap
 from tui.client_form import CONNECTION, LIFE, LIVES, NAME, ClientForm
 from tui.glyphs import CHOSEN
+from tui.rows.money_mark import armed_mark, money_mark
 from tui.rows.waiting_row import URGENT_SECONDS
 from tui.words import ago, countdown
 
@@ -28,7 +29,11 @@ MEANING: Final = {
 
 
 def client_ticket_rows(
-    form: ClientForm, connections: tuple[ConnectionView, ...], now: datetime, width: int
+    form: ClientForm,
+    connections: tuple[ConnectionView, ...],
+    now: datetime,
+    width: int,
+    zone: tzinfo | None = None,
 ) -> tuple[list[Line], int]:
     """The whole ticket, and the row of it that the keys act on."""
     request = form.ticket.request
@@ -66,7 +71,7 @@ def client_ticket_rows(
         if isinstance(row, Scope) and row == form.offered[0]:
             lines.append(heading([Span(" MAY", "title-off")], [Span(f"{len(form.chosen)} chosen", "dim")], width))
             at = len(lines) if row == form.at else at
-        lines.append(_row(form, row, connections, width))
+        lines.append(_row(form, row, connections, width, zone))
     return lines, at
 
 
@@ -82,7 +87,9 @@ def _fact(label: str, value: list[Span], width: int) -> Line:
     return Line(clip((Span(f"  {label:<13} ", "dim"), *value), width))
 
 
-def _row(form: ClientForm, row: str | Scope, connections: tuple[ConnectionView, ...], width: int) -> Line:
+def _row(
+    form: ClientForm, row: str | Scope, connections: tuple[ConnectionView, ...], width: int, zone: tzinfo | None
+) -> Line:
     chosen = row == form.at
     mark = Span(f"{CHOSEN if chosen else ' '} ", "key")
     if isinstance(row, Scope):
@@ -97,7 +104,7 @@ def _row(form: ClientForm, row: str | Scope, connections: tuple[ConnectionView, 
         value = [Span(form.name or "?", "strong"), known]
         key = "e edits"
     elif row == CONNECTION:
-        value = _connection(form.connection, connections)
+        value = _connection(form.connection, connections, zone)
         key = "space next"
     else:
         value = [Span(LIVES[form.life_at][1], "strong")]
@@ -107,12 +114,12 @@ def _row(form: ClientForm, row: str | Scope, connections: tuple[ConnectionView, 
     return Line(clip((mark, Span(f"{label:<13} ", "dim"), *value, *end), width), chosen=chosen)
 
 
-def _connection(name: str, connections: tuple[ConnectionView, ...]) -> list[Span]:
+def _connection(name: str, connections: tuple[ConnectionView, ...], zone: tzinfo | None) -> list[Span]:
     seen = next((view for view in connections if view.name == name), None)
     if seen is None:
         return [Span(name, "strong")]
-    mode = Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
-    return [Span(name + " ", "strong"), mode]
+    armed = [Span(" "), *armed_mark(seen, zone)] if seen.mode is Mode.LIVE else []
+    return [Span(name + " ", "strong"), money_mark(seen), *armed]
 
 
 def _scope(form: ClientForm, scope: Scope) -> list[Span]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from cockpit.model.orders import OPEN
 from cockpit.model.quotes import DataType
@@ -12,25 +12,25 @@ from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, heading, wrap
 from tui.glyphs import LINK
 from tui.rows.lists import silent_notes
-from tui.words import ago, duration, gain, masked, money
+from tui.rows.money_mark import armed_mark, money_mark
+from tui.words import ago, duration, gain, masked, money, span_of
 
 _LABEL = 12
 
 
-def connection_rows(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
+def connection_rows(snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | None = None) -> list[Line]:
     """Every connection with all that is known about it."""
     down = sum(seen.link is not Link.READY for seen in snapshot.connections)
     facts = [Span(f"{down} not ready", "bad")] if down else [Span("all ready", "ok")]
     title = [Span(" CONNECTIONS", "title"), Span(f" {len(snapshot.connections)}", "strong")]
     lines = [heading(title, facts, width)]
     for seen in snapshot.connections:
-        lines += [Line(), *_connection(seen, snapshot, now, width)]
+        lines += [Line(), *_connection(seen, snapshot, now, width, zone)]
     return lines
 
 
-def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
-    mode = Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
-    lines = [heading([Span(f" {seen.name} ", "title"), mode], (), width)]
+def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: int, zone: tzinfo | None) -> list[Line]:
+    lines = [heading([Span(f" {seen.name} ", "title"), money_mark(seen)], (), width)]
     link = LINK[seen.link]
     line = [Span(f"{link.text} {seen.link}", link.role)]
     if seen.latency_ms is not None:
@@ -43,6 +43,8 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: 
     )
     trade = Span("orders may be placed") if seen.trade else Span("no orders may be placed", "wait")
     lines.append(_fact("trade", [trade], width))
+    if seen.mode is Mode.LIVE:
+        lines.append(_fact("armed", _armed(seen, now, zone), width))
     lines.append(_fact("prices", _prices(seen, now), width))
     books = ago(seen.reconciled_at, now)
     compared = Span(books, "wait" if seen.reconciled_at is None else "")
@@ -80,6 +82,13 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: 
         for place, row in enumerate(wrap(names, max(10, width - _LABEL - 4), 4))
     ]
     return lines
+
+
+def _armed(seen: ConnectionView, now: datetime, zone: tzinfo | None) -> list[Span]:
+    if seen.armed_until is None:
+        return [*armed_mark(seen, zone), Span(": only what reduces a position passes", "dim")]
+    left = span_of(seen.armed_until - now)
+    return [*armed_mark(seen, zone), Span(f" {left} left: orders may open positions", "wait")]
 
 
 def _prices(seen: ConnectionView, now: datetime) -> list[Span]:

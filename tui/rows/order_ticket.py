@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from cockpit.model.orders import Order, OrderRequest, OrderState
@@ -13,6 +13,7 @@ from tui.cells import Line, Span, clip, heading, wrap
 from tui.glyphs import FAILED, ORDER, PASSED
 from tui.group_words import kind_of, part_words
 from tui.rows.check_rows import check_rows
+from tui.rows.money_mark import armed_mark, money_mark
 from tui.rows.waiting_row import URGENT_SECONDS, short_id
 from tui.widths import cell_len
 from tui.words import ago, amount, countdown, gain, money, order_words, price, span_of
@@ -33,10 +34,14 @@ def order_ticket_rows(
     currency: str,
     now: datetime,
     width: int,
+    zone: tzinfo | None = None,
 ) -> list[Line]:
     """The whole ticket; it may be longer than the screen."""
     order = ticket.order
     lines = [_title(ticket, pending, connection, now, width)]
+    if connection is not None and connection.mode is Mode.LIVE:
+        may = " it may open a position" if connection.armed_until else ": only what reduces a position passes"
+        lines.append(_fact("live", [*armed_mark(connection, zone), Span(may, "wait")], width))
     asked = order.proposed or order.request
     if order.proposed is not None:
         lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
@@ -89,7 +94,7 @@ def _title(
     order = ticket.order
     title = [Span(f" {kind_of(order.linkage).upper()} " if ticket.legs else " ORDER ", "title")]
     if connection is not None:
-        title += [Span(" ● LIVE MONEY ", "live") if connection.mode is Mode.LIVE else Span("PAPER", "paper")]
+        title.append(money_mark(connection))
     whose = Span(" from " if width >= _ROOMY else " ", "dim")
     title += [whose, Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
     title.append(Span(f" {short_id(order.order_id)} v{order.version}", "dim"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from rich.cells import cell_len
 
@@ -24,13 +24,13 @@ _LEAST_DETAIL = 16
 """Rows that the chosen thing takes at least, whatever the overview below wants."""
 
 
-def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> list[Line]:
+def side_rows(state: ScreenState, now: datetime, width: int, height: int, zone: tzinfo | None = None) -> list[Line]:
     """Detail above, overview below where there is room."""
     snapshot = state.snapshot
     chosen = state.waiting.chosen
     upper: list[Line] = []
     if isinstance(chosen, PendingOrder):
-        upper = _order(state, chosen, now, width)
+        upper = _order(state, chosen, now, width, zone)
     elif isinstance(chosen, PendingClient):
         upper = _client(chosen, now, width)
     lower = [*_clients(state, now, width), Line(), *_held(snapshot, now, width)]
@@ -45,7 +45,7 @@ def side_rows(state: ScreenState, now: datetime, width: int, height: int) -> lis
     return [*upper, Line(), *lower][: max(0, height)]
 
 
-def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int) -> list[Line]:
+def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int, zone: tzinfo | None) -> list[Line]:
     order = chosen.order
     ticket = state.ticket
     if ticket is None or ticket.order.order_id != order.order_id or ticket.order.version != order.version:
@@ -53,7 +53,8 @@ def _order(state: ScreenState, chosen: PendingOrder, now: datetime, width: int) 
         rows = [Line((Span("  " + row, "dim"),)) for row in wrap(text, max(10, width - 3), 4)]
         return [heading([Span(" ORDER", "title")], (), width), Line(), *rows]
     connection = next((seen for seen in state.snapshot.connections if seen.name == order.connection), None)
-    return order_ticket_rows(ticket, chosen, connection, currency_of(state.snapshot, order.connection), now, width)
+    currency = currency_of(state.snapshot, order.connection)
+    return order_ticket_rows(ticket, chosen, connection, currency, now, width, zone)
 
 
 def _client(chosen: PendingClient, now: datetime, width: int) -> list[Line]:

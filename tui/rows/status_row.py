@@ -11,6 +11,7 @@ from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.operator.view import ConnectionView, Snapshot
 from tui.cells import Line, Span, clip, cut, right, width_of
 from tui.glyphs import LINK, SWITCH, WAITS
+from tui.rows.money_mark import money_in_status
 from tui.state import ScreenState
 from tui.words import clock_time, duration, masked
 
@@ -19,7 +20,7 @@ _GAP = Span("  ")
 _FREE = 8
 """Cells that stay empty before the address is worth showing."""
 _LEAST_MIDDLE = 17
-"""Cells that whose money it is takes at least."""
+"""Cells that whose money it is takes at least, with the state of its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,11 @@ def status_row(
     ]
     clients = len({view.client for view in snapshot.clients if not view.suspended})
     start = [Span(f" {switch.text} ", switch.role), Span(" ")]
-    end = [*_fitting(marks, width - width_of(start) - width_of(ending) - _LEAST_MIDDLE), *ending]
+    lines = sorted(snapshot.connections, key=_danger)
+    least = max([_LEAST_MIDDLE, *(width_of(money_in_status(seen, zone)[2]) + 4 for seen in lines[:1])])
+    end = [*_fitting(marks, width - width_of(start) - width_of(ending) - least), *ending]
     room = width - width_of(start) - width_of(end) - 2
-    lines = sorted(snapshot.connections, key=lambda seen: (seen.mode is not Mode.LIVE, seen.link is Link.READY))
-    middle = _middle(lines, clients, room)
+    middle = _middle(lines, clients, room, zone)
     between = Span(" " * max(0, width - width_of(start) - width_of(middle) - width_of(end)))
     if width_of([between]) >= len(snapshot.url) + _FREE:
         between = Span(right(cut(snapshot.url, width_of([between]) - 3), width_of([between]) - 3) + "   ", "dim")
@@ -88,27 +90,35 @@ def status_row(
     return Line(spans)
 
 
-def _middle(lines: Sequence[ConnectionView], clients: int, room: int) -> list[Span]:
+def _danger(seen: ConnectionView) -> tuple[bool, bool, bool]:
+    """Sort by what must be seen first: armed, then live, then lines that are down."""
+    return seen.armed_until is None, seen.mode is not Mode.LIVE, seen.link is Link.READY
+
+
+def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzinfo | None) -> list[Span]:
     """Fit as much as there is room for; the mode of the most dangerous connection is always there."""
     people = [_GAP, Span(counted(clients, "client"), "")]
     for shown in range(len(lines), 0, -1):
         for full in (True, False):
-            spans = [span for seen in lines[:shown] for span in (*_connection(seen, full), _GAP)][:-1]
+            spans = [span for seen in lines[:shown] for span in (*_connection(seen, full, zone), _GAP)][:-1]
             if shown < len(lines):
                 spans.append(Span(f" +{len(lines) - shown}", "dim"))
             if width_of(spans) + width_of(people) <= room:
                 return [*spans, *people]
     if lines:
-        mode = _mode(lines[0])
         link = LINK[_worst(lines)]
-        short = [mode, Span(" "), link]
-        return [*short, *people] if width_of(short) + width_of(people) <= room else short
+        _, shorter, shortest = money_in_status(lines[0], zone)
+        for money, beside in ((shorter, people), (shorter, []), (shortest, people)):
+            spans = [*money, Span(" "), link, *beside]
+            if width_of(spans) <= room:
+                return spans
+        return [*shortest, Span(" "), link]
     return people[1:]
 
 
-def _connection(seen: ConnectionView, full: bool) -> list[Span]:
+def _connection(seen: ConnectionView, full: bool, zone: tzinfo | None) -> list[Span]:
     link = LINK[seen.link]
-    spans = [_mode(seen), Span(" ")]
+    spans = [*money_in_status(seen, zone)[0 if full else 1], Span(" ")]
     if full and seen.account:
         spans += [Span(masked(seen.account), "strong"), Span("  ")]
     spans += [Span(f"{seen.name} "), link]
@@ -119,10 +129,6 @@ def _connection(seen: ConnectionView, full: bool) -> list[Span]:
     if not seen.trade:
         spans.append(Span(" no trading", "dim"))
     return spans
-
-
-def _mode(seen: ConnectionView) -> Span:
-    return Span(" ● LIVE MONEY ", "live") if seen.mode is Mode.LIVE else Span("PAPER", "paper")
 
 
 def _worst(lines: Sequence[ConnectionView]) -> Link:
