@@ -192,7 +192,7 @@ class LegacyEra:
             return await stream.serve(session.session_id)
         finally:
             session.stream = None
-            session.last_used = self._clock.monotonic()
+            self._sessions.used(session)
 
 
 def _version(request: web.Request) -> str:

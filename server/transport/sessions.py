@@ -259,10 +259,15 @@ class Sessions:
         if session.idle and now - session.last_used >= self._idle_seconds:
             self._drop(session)
             return None
-        session.last_used = now
-        self._open.move_to_end(session_id)
-        self._by_grant[session.grant_id].move_to_end(session_id)
+        self.used(session)
         return session
+
+    def used(self, session: Session) -> None:
+        """Count a session as used now."""
+        session.last_used = self._clock.monotonic()
+        if session.session_id in self._open:
+            self._open.move_to_end(session.session_id)
+            self._by_grant[session.grant_id].move_to_end(session.session_id)
 
     def was_terminated(self, session_id: str) -> bool:
         """Whether a client ended that session itself, after which it must not be served (transports: 404)."""

@@ -79,6 +79,23 @@ async def test_a_session_with_an_open_stream_is_not_idle():
             assert here.transport.sessions == 1
 
 
+async def test_a_session_whose_stream_ended_late_counts_as_used_then():
+    async with house(limits=Limits(session_idle_seconds=60, max_sessions=3)) as here, wire(here) as ann:
+        first = await ann.initialize()
+        for _ in range(2):
+            await ann.initialize()
+        headers = {**ann.auth, "Mcp-Session-Id": first, "Accept": "text/event-stream"}
+        async with ann.http.get(here.url, headers=headers) as stream:
+            assert stream.status == 200
+            here.clock.seconds += 59
+        while here.transport.open_requests:
+            await asyncio.sleep(0)
+        here.clock.seconds += 2
+        here.transport.sweep()
+        assert here.transport.sessions == 1
+        assert await listed(ann, first) == 200
+
+
 async def test_a_client_that_begins_sessions_in_a_loop_pushes_out_its_own():
     async with house(limits=Limits(max_sessions=3)) as here, wire(here, "ann") as ann, wire(here, "ben") as ben:
         kept = await ben.initialize()

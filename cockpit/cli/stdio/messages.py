@@ -43,6 +43,8 @@ class Line:
     """Whether it asks with an id that none may have; it is told so."""
     bad_id: float | None = None
     """That id, where it is a number."""
+    is_answer: bool = False
+    """Whether it answers something that it was asked."""
 
     @property
     def is_request(self) -> bool:
@@ -81,6 +83,7 @@ def read_line(line: bytes) -> Line | None:
         version if isinstance(version, str) else "",
         has_bad_id=isinstance(method, str) and "id" in body and not _is_id(request_id),
         bad_id=request_id if isinstance(request_id, float) else None,
+        is_answer=not isinstance(method, str) and ("result" in body or "error" in body),
     )
 
 

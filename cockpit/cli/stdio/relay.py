@@ -121,6 +121,9 @@ class Relay:
         elif message.has_bad_id:
             says = "The id of a request is a string or an integer"
             await self._out.write(error_line(message.bad_id, INVALID_REQUEST, says))
+        elif not message.method and not message.is_answer:
+            says = "A message names its method, or it is an answer"
+            await self._out.write(error_line(message.request_id, INVALID_REQUEST, says))
         elif message.is_request:
             await self._begin(message)
         elif message.method == CANCELLED:

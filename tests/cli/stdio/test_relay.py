@@ -206,3 +206,16 @@ async def test_a_request_with_an_id_that_none_may_have_is_told_so(tmp_path: Path
         await relay.take(f'{{"jsonrpc":"2.0","id":{request_id},"method":"tools/list"}}'.encode())
         said = await out.next()
         assert (said["id"], said["error"]["code"]) == (json.loads(request_id), -32600)
+
+
+@pytest.mark.parametrize(("message", "request_id"), [('{"jsonrpc":"2.0","id":4}', 4), ('{"jsonrpc":"2.0"}', None)])
+async def test_what_is_neither_asked_nor_answered_is_told_so(
+    tmp_path: Path, message: str, request_id: int | None
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        raise AssertionError("the host must not be asked")
+
+    async with relaying(tmp_path, handler) as (relay, out):
+        await relay.take(message.encode())
+        said = await out.next()
+        assert (said["id"], said["error"]["code"]) == (request_id, -32600)
