@@ -3,16 +3,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cockpit.store import mirror as mirror_module
+from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.mirror import Mirror
+from tests.store.conftest import NOON
 from tests.store.watch import call
 
 
@@ -70,6 +75,59 @@ async def test_each_commit_reaches_the_file_without_its_sealed_detail(store: Sto
         "outcome": "ok",
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_line_says_every_clear_column_as_it_stands_and_leaves_out_what_is_empty(
+    store: Store, folder: Path
+) -> None:
+    odd = [
+        "",
+        "plain",
+        '"\\"',
+        "a\\b\tc\nd\x00e\x1b[31m",
+        "\u20ac \u202e \u2028 \U0001f600",
+        "{}",
+        "'",
+        "%s",
+        "x" * 300,
+        "\x7f\ud800",
+    ]
+    moments = [NOON + timedelta(microseconds=shift) for shift in (0, 1, 999_999, 10**6, 86_400 * 10**6 * 9000)]
+    with_all = [
+        AuditEntry(at, "call", one, other, one, other, one, other, one, duration)
+        for at in moments
+        for one, other in zip(odd, reversed(odd), strict=True)
+        for duration in (None, 0, 1, 2**62)
+    ]
+    async with mirroring(store):
+        await store.commit([], with_all)
+        await until(lambda: len(numbers(folder)) == len(with_all))
+    lines = (folder / "audit.jsonl").read_bytes().split(b"\n")[:-1]
+    columns = (
+        "number",
+        "at",
+        "kind",
+        "client",
+        "tool",
+        "outcome",
+        "code",
+        "symbol",
+        "order_id",
+        "grant_id",
+        "duration_us",
+    )
+    for record, line in zip(await store.audit_tail(len(with_all)), lines, strict=True):
+        told = {name: getattr(record, name) for name in columns}
+        told["at"] = record.at.isoformat(timespec="microseconds")
+        expected = {name: value for name, value in told.items() if value not in ("", None)}
+        assert line == orjson.dumps(expected)
+
+
+async def test_a_slice_is_one_row_of_the_database(store: Store, folder: Path) -> None:
+    await store.commit([], [call() for _ in range(500)])
+    with sqlite3.connect(folder / "cockpit.db") as connection:
+        found = connection.execute(mirror_module._LINES, (0,)).fetchall()
+        assert [row[:2] for row in found] == [(500, 500)], "each further row takes the lock from the loop once more"
 
 
 async def test_what_was_missed_is_caught_up_after_a_restart_and_a_torn_line(store: Store, folder: Path) -> None:
