@@ -23,6 +23,8 @@ OPEN_ORDERS: Final = "openOrders"
 """Key of the request for open orders; ib_async has one place for its answer."""
 PROBE_PATIENCE: Final = 5.0
 """Seconds for the answer to a probe."""
+_FRESH: Final = 30.0
+"""Seconds for which a message explains the end of the line."""
 
 _T = TypeVar("_T")
 
@@ -52,7 +54,7 @@ class Session:
         self._turns = turns
         self._publish = publish
         self._loop = asyncio.get_running_loop()
-        self._cause: Safe | None = None
+        self._said: tuple[float, Safe] | None = None
         self._settled = False
         self._arrived = self._loop.time()
         self.ib: Final = CockpitIB(clock, turns.at_socket, self._on_record, publish_market, self._on_arrival)
@@ -159,6 +161,13 @@ class Session:
         self.ib.client.conn.disconnected -= self._on_closed
         self.ib.drop()
 
+    @property
+    def _cause(self) -> Safe | None:
+        """What TWS said of the line just now; what it said long ago doesn't explain why it ends."""
+        if self._said is None or self._loop.time() - self._said[0] > _FRESH:
+            return None
+        return self._said[1]
+
     def _why_lost(self, note: str) -> Lost:
         return self.lost.result() if self.lost.done() else Lost(self._cause or note)
 
@@ -180,7 +189,7 @@ class Session:
         if isinstance(record, WireError):
             said = cause(record.code, record.text)
             if said is not None:
-                self._cause = said
+                self._said = (self._loop.time(), said)
             if record.code in ENDS_THE_LINE:
                 self._end(record.text)
             if is_read_only(record.code, record.text):

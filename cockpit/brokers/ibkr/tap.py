@@ -41,6 +41,8 @@ from cockpit.model.text import Safe, safe
 _LOG: Final = logging.getLogger(__name__)
 _ENDS_A_REQUEST: Final = frozenset({321, 329, 434, 492})
 """Errors that ib_async takes for warnings, and after which a request would wait for ever."""
+_ABOUT_ORDERS: Final = frozenset({-1, 3, 5, 11, 59, 101})
+"""Messages that may say something of an order; -1 is one without a number."""
 _LONG: Final = 1000
 _LAST_WORDS: Final = 1.0
 """Seconds that what was handed over last may take to leave."""
@@ -192,7 +194,7 @@ class Tap(Wrapper):
 
 
 class WatchedDecoder(Decoder):
-    """The decoder of ib_async, which tells of messages that it can't read: they may have been about an order."""
+    """The decoder of ib_async, which tells of messages about orders that it can't read."""
 
     def interpret(self, fields: list[str]) -> None:
         """Read one message. One that can't be read is told and passed over; the next may be good."""
@@ -202,7 +204,7 @@ class WatchedDecoder(Decoder):
             self.handlers[message](fields)
         except Exception as problem:  # noqa: BLE001 - the outermost edge of what comes in: any byte may be wrong
             _LOG.warning("message %d could not be read: %s", message, type(problem).__name__)
-            if isinstance(self.wrapper, Tap):
+            if isinstance(self.wrapper, Tap) and message in _ABOUT_ORDERS:
                 self.wrapper.unread(message)
 
 

@@ -349,6 +349,7 @@ async def test_a_listener_that_fails_keeps_nothing_from_the_others(caplog: pytes
     async with FakeGateway() as gateway:
         line = new_line(gateway.port)
         line.listen(fail)
+        line.on_link(lambda link, note: fail(records[0]))
         line.listen(records.append)
         async with line:
             await line.send(Lane.ORDER, lambda ib: ib.placeOrder(ALFA, resting()))

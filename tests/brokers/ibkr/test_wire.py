@@ -189,6 +189,12 @@ def test_a_message_that_cannot_be_read_is_told_and_the_next_one_is_read(tapped: 
     assert isinstance(tapped.records[-1], WireError)
 
 
+def test_a_tick_of_a_kind_that_nobody_knows_is_no_doubt_about_an_order(tapped: Tapped) -> None:
+    tapped.ib.wrapper.startTicker(9, Contract(conId=1, secType="STK"), "mktData")
+    tapped.ib.client.decoder.interpret(["1", "6", "9", "999", "24.5", "100", "0"])
+    assert tapped.records == []
+
+
 def test_prices_come_with_their_kind_and_none_where_there_is_none(tapped: Tapped) -> None:
     wrapper = tapped.ib.wrapper
     wrapper.startTicker(9, Contract(conId=1, secType="STK"), "mktData")
