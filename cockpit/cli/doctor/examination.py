@@ -16,6 +16,7 @@ from cockpit.cli.doctor.brokers import examine_brokers
 from cockpit.cli.doctor.clock import examine_clock
 from cockpit.cli.doctor.findings import Finding, Level, bad, good, worst
 from cockpit.cli.doctor.folders import examine_folders
+from cockpit.cli.doctor.live import examine_live
 from cockpit.cli.doctor.network import examine_network, is_running
 from cockpit.cli.doctor.terminal import examine_terminal
 from cockpit.cli.doctor.web import examine_web
@@ -43,6 +44,7 @@ def examine(given: Given, environ: Mapping[str, str]) -> list[Finding]:
         *examine_clock(settings.data_dir),
         *examine_network(settings.server, settings.data_dir / SOCKET_NAME),
         *examine_brokers(settings, runs=is_running(settings.data_dir / SOCKET_NAME)),
+        *examine_live(settings),
         *examine_web(settings),
         *examine_terminal(environ, settings.screen.notify),
     ]

@@ -23,7 +23,7 @@ class Finding:
 
     level: Level
     part: str
-    """What it belongs to: settings, folders, clock, network, brokers, web sign-in, terminal."""
+    """What it belongs to: settings, folders, clock, network, brokers, real money, web sign-in, terminal."""
     says: str
     mend: str = ""
     """What the owner of the host can do; empty where nothing has to be mended."""
