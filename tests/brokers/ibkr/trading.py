@@ -30,12 +30,14 @@ PATIENCE = 5.0
 class Trading:
     """One broker, its gateway, and what was said, in order."""
 
-    def __init__(self, gateway: FakeGateway, store: Store, stack: AsyncExitStack, **settings: object) -> None:
+    def __init__(
+        self, gateway: FakeGateway, store: Store, stack: AsyncExitStack, account: str = "", **settings: object
+    ) -> None:
         self.gateway = gateway
         self.facts: list[BrokerFact] = []
         self.notices: list[Safe] = []
         self.broker: IbkrBroker
-        self._store, self._stack, self._settings = store, stack, settings
+        self._store, self._stack, self._account, self._settings = store, stack, account, settings
         self._said = asyncio.Event()
         self._numbers = count(1)
 
@@ -43,7 +45,7 @@ class Trading:
         """Enter the broker, or leave it and enter another one, as a restart does."""
         await self._stack.aclose()
         said = {"port": self.gateway.port, "connect_seconds": 2, "request_seconds": 2, **self._settings}
-        settings = ConnectionSettings(broker="ibkr", ibkr=IbkrSettings.model_validate(said))
+        settings = ConnectionSettings(broker="ibkr", account=self._account, ibkr=IbkrSettings.model_validate(said))
         broker = IbkrBroker("ib", settings, self._store, SystemClock(), backoff=lambda failed: 0.01)
         broker.listen(self._hear)
         broker.on_notice(self._note)
@@ -104,10 +106,12 @@ def market(quantity: int | str = 10, side: Side = Side.BUY, symbol: str = "ALFA"
 
 
 @asynccontextmanager
-async def trading_at(gateway: FakeGateway, folder: Path, **settings: object) -> AsyncIterator[Trading]:
+async def trading_at(
+    gateway: FakeGateway, folder: Path, *, account: str = "", **settings: object
+) -> AsyncIterator[Trading]:
     """Run a broker over a gateway."""
     async with Store(folder / "data", SystemClock()) as store, AsyncExitStack() as stack:
-        trading = Trading(gateway, store, stack, **settings)
+        trading = Trading(gateway, store, stack, account, **settings)
         await trading.start()
         yield trading
 

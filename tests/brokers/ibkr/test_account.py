@@ -1,0 +1,142 @@
+"""Money, positions, estimates and history of an account, over the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cockpit.brokers.base import BrokerUnavailable
+from cockpit.model.orders import Executed, OrderRequest, Side
+from cockpit.model.refusals import Refused
+from tests.brokers.ibkr.trading import Trading, far, market, trading_at
+from tests.brokers.ibkr.trading import trading as trading
+from tests.gateway import FakeGateway, faults
+
+
+async def filled(trading: Trading, request: OrderRequest) -> None:
+    reference = trading.reference()
+    await trading.broker.submit(reference, request)
+    await trading.until(lambda: trading.told(reference, Executed))
+
+
+async def test_money_is_told_in_the_base_currency(trading: Trading) -> None:
+    balances = await trading.broker.balances()
+
+    assert (balances.account, balances.currency, balances.source) == ("DU1234567", "USD", "ibkr")
+    assert balances.cash == balances.equity == Decimal(1_000_000)
+    assert balances.buying_power > balances.equity
+
+
+async def test_money_is_as_new_as_the_fill(trading: Trading) -> None:
+    before = await trading.broker.balances()
+    await filled(trading, market(2))
+    after = await trading.broker.balances()
+
+    assert after.cash == before.cash - 2 * Decimal("412.01") - 1
+
+
+async def test_a_position_has_its_name_its_mark_and_its_price(trading: Trading) -> None:
+    await filled(trading, market(2))
+    (held,) = await trading.broker.positions()
+
+    assert (held.symbol, held.quantity, held.average_price) == ("ALFA", Decimal(2), Decimal("412.01"))
+    assert (held.mark, held.market_value, held.currency) == (Decimal(412), Decimal(824), "USD")
+    assert held.unrealised == Decimal("-0.02")
+
+
+async def test_a_position_that_is_closed_is_none(trading: Trading) -> None:
+    await filled(trading, market(2))
+    await filled(trading, market(2, Side.SELL))
+
+    assert await trading.broker.positions() == []
+
+
+async def test_an_options_price_is_that_of_one_unit_to_the_cent(trading: Trading) -> None:
+    world = trading.gateway.world
+    option = next(one for one in world.options(world.one("ALFA").con_id) if not world.expired(one))
+    world.set(option.con_id, "3.10", "3.20", "3.15")
+    (found,) = await trading.broker.find(f"IB:{option.con_id}")
+    await filled(trading, market(3, symbol=found.symbol))
+    (held,) = await trading.broker.positions()
+
+    assert (held.symbol, held.quantity, held.average_price) == (found.symbol, Decimal(3), Decimal("3.2"))
+    assert held.mark == Decimal("3.15")
+    assert held.market_value == 3 * 100 * Decimal("3.15")
+    assert (await trading.broker.find(held.symbol))[0] == found
+
+
+async def test_a_position_in_another_currency_is_named_so_that_it_is_found(trading: Trading) -> None:
+    await filled(trading, market(4, symbol="DUAL:IBIS/EUR"))
+    (held,) = [one for one in await trading.broker.positions() if one.currency == "EUR"]
+    (found,) = await trading.broker.find(held.symbol)
+
+    assert (found.currency, found.exchange) == ("EUR", "IBIS")
+
+
+async def test_a_fee_taken_in_another_currency_is_told_in_that_of_the_trade(trading: Trading) -> None:
+    reference = trading.reference()
+    await trading.broker.submit(reference, market(20_000, symbol="USD.JPY"))
+    await trading.until(lambda: trading.told(reference, Executed))
+    (fill,) = await trading.broker.executions(datetime(2000, 1, 1, tzinfo=UTC))
+
+    assert fill.fee > 100
+
+
+async def test_an_estimate_is_what_tws_says(trading: Trading) -> None:
+    estimate = await trading.broker.estimate(far(10))
+
+    assert estimate is not None
+    assert (estimate.fee, estimate.margin, estimate.currency, estimate.warning) == (1, 750, "USD", "")
+    assert trading.facts == []
+    assert trading.gateway.book.orders == {}
+
+
+@pytest.mark.parametrize("code", [201, 110, 321, 463])
+async def test_an_order_that_tws_would_not_take_is_refused_with_its_words(trading: Trading, code: int) -> None:
+    trading.gateway.once("whatIfOrder", faults.reject(code, "not like that"))
+    with pytest.raises(Refused) as refused:
+        await trading.broker.estimate(far())
+
+    assert refused.value.refusal.code == "BROKER_REJECTED"
+    assert refused.value.refusal.details["broker"] == "not like that"
+
+
+async def test_an_estimate_that_is_not_answered_ends(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway, trading_at(gateway, tmp_path, request_seconds=1) as trading:
+        gateway.once("whatIfOrder", faults.stall)
+        with pytest.raises(BrokerUnavailable):
+            await trading.broker.estimate(far())
+
+
+async def test_many_who_ask_at_once_are_all_answered(trading: Trading) -> None:
+    await filled(trading, market(2))
+    found = await asyncio.gather(
+        *(trading.broker.positions() for _ in range(20)), *(trading.broker.balances() for _ in range(20))
+    )
+
+    assert len(found) == 40
+    assert trading.gateway.most_in_a_second() < 45
+
+
+async def test_the_accounts_worth_is_recorded_here_and_survives_a_restart(trading: Trading) -> None:
+    since = datetime(2000, 1, 1, tzinfo=UTC)
+    async with asyncio.timeout(5):
+        while not (told := await trading.broker.history(since, 10)):
+            await trading.broker.balances()
+    await trading.start()
+
+    assert [equity for _, equity in told] == [Decimal(1_000_000)]
+    assert (await trading.broker.history(since, 10))[0] == told[0]
+    assert await trading.broker.history(datetime(2100, 1, 1, tzinfo=UTC), 10) == []
+
+
+async def test_while_the_line_is_down_nothing_old_is_told(trading: Trading) -> None:
+    await trading.gateway.down()
+    await trading.until(lambda: trading.broker.status().link.value == "down")
+    for ask in (trading.broker.balances, trading.broker.positions, trading.broker.orders):
+        with pytest.raises(BrokerUnavailable):
+            await ask()
