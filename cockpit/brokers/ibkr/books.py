@@ -92,6 +92,8 @@ class Books:
             case WireCommission() if record.fee is not None:
                 self._fees[record.exec_id] = record
                 self._fee_told.set()
+                if len(self._fees) > 2 * MOST_FILLS:
+                    del self._fees[next(iter(self._fees))]
             case WireOpen() if pages is not None and self._is_ours(record.terms.account):
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None:

@@ -25,6 +25,8 @@ from cockpit.model.trading import Link
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
 _MOST_GROUPS: Final = 2000
+_SPENT: Final = 0.01
+"""Seconds after which a cancel that still waits for its turn goes another way."""
 _TWS_FIRST: Final = 0.5
 """Seconds that TWS has to cancel the other order of a pair by itself."""
 
@@ -120,8 +122,31 @@ class Placing:
             return
         _, number = await self._working(reference)
         heard = self._tracker.next_record(reference)
-        await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
+        await self._send_cancel(number)
         await self._until(reference, heard, _answers_a_cancel, "the cancel")
+
+    async def _send_cancel(self, number: int) -> None:
+        """Send a cancel ahead of all else; where the message budget of the line is spent, over the second one.
+
+        There TWS finds the order by its number alone, so it must be nobody else's number, too.
+        """
+
+        def cancel(ib: CockpitIB) -> None:
+            ib.client.cancelOrder(number)
+
+        sending = asyncio.ensure_future(self._line.send(Lane.CANCEL, cancel))
+        try:
+            if self._line.panic_ready and number not in self._tracker.elsewhere:
+                _, waiting = await asyncio.wait({sending}, timeout=_SPENT)
+                if waiting:
+                    sending.cancel()
+                    await asyncio.wait({sending})
+                    if sending.cancelled():
+                        await self._line.panic(cancel)
+                        return
+            await sending
+        finally:
+            sending.cancel()
 
     def told(self, fact: BrokerFact) -> None:
         """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.

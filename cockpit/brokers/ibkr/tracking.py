@@ -27,6 +27,7 @@ from cockpit.brokers.ibkr.wire import (
     WireOpen,
     WireRecord,
     WireStatus,
+    WireUnread,
 )
 from cockpit.model.clock import Clock
 from cockpit.model.orders import BrokerOrder, OrderRef
@@ -36,6 +37,8 @@ GRACE: Final = 0.25
 """Seconds in which what belongs together comes: a status and the fills and reasons that explain it."""
 OURS: Final = re.compile(r"ck:[!-~]{1,61}")
 """References of orders that a cockpit sent."""
+_ABOUT_ORDERS: Final = frozenset({-1, 3, 4, 5, 11, 59, 101})
+"""Messages that may be about orders, and one that couldn't even be told apart."""
 _MOST_KEPT: Final = 5000
 _MOST_UNCLAIMED: Final = 1000
 _MOST_RECORDS: Final = 200
@@ -93,6 +96,8 @@ class Tracker:
         self._timers: dict[OrderRef, asyncio.TimerHandle] = {}
         self.in_doubt: set[OrderRef] = set()
         """Orders about which the books have to be asked."""
+        self.elsewhere: set[int] = set()
+        """Numbers that orders of other clients have, too."""
         self.client_id = 0
         """The number of this line's client: errors bear numbers of its orders alone."""
 
@@ -140,13 +145,17 @@ class Tracker:
                 reference = self._whose(record)
                 if reference is not None:
                     self._about(reference, record)
-            case _:
+            case WireUnread() if record.message in _ABOUT_ORDERS:
+                self.in_doubt |= {life.reference for life in self._lives.values() if not life.over}
                 self._doubt()
+            case _:
+                pass
 
     def line_broke(self, why: str) -> None:
         """Forget the numbers of the line, and fail those who wait for an answer over it."""
         self._by_number.clear()
         self._number_of.clear()
+        self.elsewhere.clear()
         waits, self._waits = self._waits, {}
         for future in (one for futures in waits.values() for one in futures if not one.done()):
             future.set_exception(BrokerUnavailable(why))
@@ -176,6 +185,8 @@ class Tracker:
     def _whose(self, record: OrderRecord) -> OrderRef | None:
         match record:
             case WireOpen():
+                if record.client_id != self.client_id:
+                    self.elsewhere.add(record.order_id)
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None and OURS.fullmatch(reference):
                     self._number(reference, record.client_id, record.order_id)

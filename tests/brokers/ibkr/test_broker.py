@@ -290,22 +290,49 @@ async def test_a_cancel_that_is_not_answered_is_not_known(tmp_path: Path) -> Non
             await trading.broker.cancel(reference)
 
 
-async def test_cancels_are_on_the_wire_at_once_with_150_reads_queued(trading: Trading) -> None:
-    references = [await trading.rest(far(price=f"30{number}")) for number in range(5)]
-    line, contract = trading.broker._line, Contract(conId=265001)
-    reads = [
-        asyncio.create_task(line.read("", lambda ib: ib.reqContractDetailsAsync(contract), within=30))
-        for _ in range(150)
-    ]
-    await asyncio.sleep(0)
+async def reads_queued(trading: Trading, count: int) -> list[asyncio.Task[object]]:
+    """Queue reads, and return once as many as may have left."""
+    contract = Contract(conId=265001)
+
+    async def read() -> object:
+        return await trading.broker._line.read("", lambda ib: ib.reqContractDetailsAsync(contract), within=30)
+
+    reads = [asyncio.create_task(read()) for _ in range(count)]
+    await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+    return reads
+
+
+@pytest.mark.parametrize("resting", [5, 15])
+async def test_cancels_are_on_the_wire_at_once_with_150_reads_queued(trading: Trading, resting: int) -> None:
+    references = [await trading.rest(far(price=str(300 + number))) for number in range(resting)]
+    reads = await reads_queued(trading, 150)
     began = time.monotonic()
     await asyncio.gather(*(trading.broker.cancel(one) for one in references))
     cancels = trading.gateway.named("cancelOrder")
 
-    assert len(cancels) == 5
+    assert len(cancels) == resting
     assert max(one.at for one in cancels) - began < 0.05
     assert {one.state for one in await trading.broker.orders()} == {OrderState.CANCELLED}
     assert not all(one.done() for one in reads)
+    assert trading.gateway.most_in_a_second() < 50
+    for read in reads:
+        read.cancel()
+    await asyncio.gather(*reads, return_exceptions=True)
+
+
+async def test_a_number_that_another_client_uses_too_is_cancelled_over_its_own_line_alone(trading: Trading) -> None:
+    references = [await trading.rest(far(price=str(300 + number))) for number in range(15)]
+    numbers = {trading.gateway.book.order(one).order_id for one in references}
+    theirs = [
+        trading.gateway.book.foreign("ALFA", "BUY", 5, "LMT", "299", client_id=99, order_id=number)
+        for number in numbers
+    ]
+    await trading.broker.orders()
+    reads = await reads_queued(trading, 150)
+    await asyncio.gather(*(trading.broker.cancel(one) for one in references))
+
+    assert {one.client_id for one in trading.gateway.named("cancelOrder")} == {17}
+    assert not any(one.done for one in theirs)
     for read in reads:
         read.cancel()
     await asyncio.gather(*reads, return_exceptions=True)
