@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from cockpit.brokers.base import BrokerUnavailable
@@ -81,7 +82,10 @@ class Session:
         host, port, seconds = self._settings.host, self._settings.port, self._settings.connect_seconds
         where = f"{host}:{port}"
         self.ib.wrapper.clientId = self._client_id
-        dialling = asyncio.create_task(self.ib.client.connectAsync(host, port, self._client_id, 0))
+        # The greeting leaves from within the socket's own callback; nobody else may have used up its place.
+        context = copy_context()
+        context.run(PERMIT.set, Permit(Lane.CANCEL, 0, 0.0))
+        dialling = asyncio.create_task(self.ib.client.connectAsync(host, port, self._client_id, 0), context=context)
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.wait({dialling, self.lost}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,10 +9,15 @@ import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr.backoff import jittered
+from cockpit.brokers.ibkr.budget import Budget
 from cockpit.brokers.ibkr.line import OPEN_ORDERS, Lane, ReadOnlyApi
+from cockpit.brokers.ibkr.session import Session
+from cockpit.brokers.ibkr.turns import Turns
 from cockpit.brokers.ibkr.wire import WireLink, WireRecord, WireStatus
+from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.trading import Link, Mode
+from cockpit.settings.ibkr import IbkrSettings
 from tests.brokers.ibkr.lines import ALFA, line_to, new_line, resting, until
 from tests.gateway import FakeGateway, faults
 
@@ -92,6 +97,20 @@ async def test_a_read_only_api_is_named_and_takes_no_orders() -> None:
         with pytest.raises(Refused, match="BROKER_NOT_READY"):
             await line.send(Lane.ORDER, lambda ib: ib.placeOrder(ALFA, resting()))
         assert gateway.named("placeOrder") == []
+
+
+async def test_a_connection_is_made_even_where_reads_have_used_up_their_messages() -> None:
+    loop = asyncio.get_running_loop()
+    budget = Budget()
+    budget.take(Lane.READ, 30, loop.time())
+    budget.take(Lane.ORDER, 5, loop.time())
+    async with FakeGateway() as gateway:
+        turns = Turns(budget, loop.time)
+        session = Session(IbkrSettings(port=gateway.port), 17, SystemClock(), turns, lambda record: None)
+        await session.dial()
+        await session.probe()
+        assert session.accounts == ("DU1234567",)
+        session.close()
 
 
 async def test_whoever_else_listens_there_is_not_taken_for_tws() -> None:
