@@ -82,7 +82,7 @@ class IbkrBroker(MarketData):
             self._account.converted,
         )
         self._tracker.client_id = settings.ibkr.client_id
-        self._books = Books(line, self.contracts.name_of, self._symbol_of, self._account.converted)
+        self._order_books = Books(line, self.contracts.name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
             line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start
         )
@@ -170,7 +170,7 @@ class IbkrBroker(MarketData):
 
     async def executions(self, since: datetime) -> Sequence[Execution]:
         """Return the fills since then, oldest first; IB keeps those of the day, and this host those it has seen."""
-        return await self._answer(self._books.fills(since))
+        return await self._answer(self._order_books.fills(since))
 
     async def history(self, since: datetime, count: int) -> Sequence[tuple[datetime, Decimal]]:
         """Return the account's worth as this host recorded it every hour while it was connected: TWS has no history."""
@@ -180,7 +180,7 @@ class IbkrBroker(MarketData):
         if isinstance(record, WireLink) and (record.epoch != self._epoch or record.link is Link.DOWN):
             self._epoch = record.epoch
             self._tracker.line_broke(record.note or "the line broke")
-        self._books.take(record)
+        self._order_books.take(record)
         self._tracker.take(record)
 
     def _tell(self, fact: BrokerFact) -> None:
@@ -202,7 +202,7 @@ class IbkrBroker(MarketData):
     async def _read_books(self) -> Shown:
         asked = self._tracker.take_doubts()
         try:
-            shown = await self._answer(self._books.read())
+            shown = await self._answer(self._order_books.read())
             await self._tracker.named()
         except BaseException:
             self._tracker.in_doubt |= asked
