@@ -200,6 +200,7 @@ class Observer:
             previewed_at=previewed_at,
             linked=linked,
             session=session,
+            halted=None if quote is None else quote.halted,
             average_volume=await self._average_volume(connection, market, instrument),
             to_account=None if rate is None else rate.most,
             to_account_least=None if rate is None else rate.least,

@@ -15,7 +15,7 @@ from ib_async import OptionComputation
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr.answers import NO_CONTRACT, refused
 from cockpit.brokers.ibkr.contracts import Contracts
-from cockpit.brokers.ibkr.feeds import Feeds, Watch, changes, check
+from cockpit.brokers.ibkr.feeds import Feeds, Watch
 from cockpit.brokers.ibkr.hours import sessions, zone
 from cockpit.brokers.ibkr.kept import Kept
 from cockpit.brokers.ibkr.line import Line, Told
@@ -225,18 +225,11 @@ class Chains:
 
     async def _ask(self, option: Listed, within: float) -> Watch:
         """Ask for prices and model values of one option, once."""
-        watch = await self._feeds.open(option.contract(), snapshot=True)
-        until = asyncio.get_running_loop().time() + within
-        try:
-            while True:
-                watch.changed.clear()
-                check(watch)
-                if (watch.board.complete and watch.ticker.modelGreeks is not None) or watch.ended:
-                    return watch
-                if not await changes(watch, until):
-                    return watch
-        finally:
-            self._feeds.forget(watch)
+        return await self._feeds.once(
+            option.contract(),
+            within,
+            lambda watch: watch.board.complete and watch.ticker.modelGreeks is not None,
+        )
 
     def _series(self, underlying: Listed, of: _Class, expiry: date) -> OptionSeries:
         return OptionSeries(

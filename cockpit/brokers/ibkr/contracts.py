@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from ib_async import Contract, ContractDescription, ContractDetails
+from ib_async import Contract, ContractDetails
 
-from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import names
-from cockpit.brokers.ibkr.answers import NO_CONTRACT, refused, too_fast
+from cockpit.brokers.ibkr.answers import NO_CONTRACT, refused
 from cockpit.brokers.ibkr.floats import exact
 from cockpit.brokers.ibkr.kept import Kept
 from cockpit.brokers.ibkr.line import Line, Told
@@ -32,10 +30,6 @@ _NONE_SECONDS: Final = 60
 _MOST_KEPT: Final = 4000
 _DOUBLES: Final = frozenset({"QBALGO"})
 """Where IB lists futures a second time under the same number."""
-_SEARCH_SECONDS: Final = 1.0
-"""IB answers one search a second."""
-_MOST_WAIT: Final = 2.5
-_SIDE_BY_SIDE: Final = 6
 
 
 class Contracts:
@@ -48,9 +42,7 @@ class Contracts:
         self._by_name: Kept[str, tuple[int, ...]] = Kept(clock, _MOST_KEPT, _KEPT_SECONDS)
         self._by_id: Kept[int, Listed] = Kept(clock, _MOST_KEPT, _KEPT_SECONDS)
         self._rules: Kept[int, tuple[Step, ...]] = Kept(clock, 500, _KEPT_SECONDS)
-        self._found: Kept[str, tuple[Instrument, ...]] = Kept(clock, 200, 600)
         self._prices: OrderedDict[int, Decimal] = OrderedDict()
-        self._next_search = 0.0
 
     async def find(self, symbol: str) -> tuple[Instrument, ...]:
         """Return what has exactly that name; several are ambiguous, and each has a name of its own."""
@@ -103,18 +95,6 @@ class Contracts:
         found = await self._look(asked)
         self._by_name.put(symbol, tuple(one.con_id for one in found), None if found else _NONE_SECONDS)
         return found
-
-    async def search(self, text: str, limit: int) -> tuple[Instrument, ...]:
-        """Return what IB finds by part of a ticker or name (at most 16), its order kept; one search a second."""
-        wanted = names.searchable(text)
-        if wanted is None:
-            raise Refused(refuse("BAD_ARGUMENTS", "Search for letters, digits, spaces and . & ' - / alone.", text=""))
-        key = wanted.casefold()
-        kept = self._found.get(key)
-        if kept is None:
-            kept = await self._search(wanted)
-            self._found.put(key, kept)
-        return kept[: max(0, limit)]
 
     async def _look(self, asked: names.Asked) -> tuple[Listed, ...]:
         match asked:
@@ -279,38 +259,6 @@ class Contracts:
         kept = tuple(sorted(steps, key=lambda step: step.above))
         self._rules.put(rule, kept, None if kept else _NONE_SECONDS)
         return kept
-
-    async def _search(self, wanted: str) -> tuple[Instrument, ...]:
-        await self._take_search_turn()
-        try:
-            answer: list[ContractDescription] | None = await self._line.read(
-                f"search {wanted}", lambda ib: ib.reqMatchingSymbolsAsync(wanted)
-            )
-        except Told as told:
-            raise refused(told, "BAD_ARGUMENTS") from told
-        if answer is None:
-            raise BrokerUnavailable("the search was not answered in time")
-        ids = [one.contract.conId for one in answer[:MOST_MATCHES] if one.contract and one.contract.secType == "STK"]
-        found = await self._side_by_side([lambda con_id=con_id: self.by_id(con_id) for con_id in ids])
-        return tuple(one.seen_at(self._prices.get(one.con_id)) for one in found if one is not None)
-
-    async def _take_search_turn(self) -> None:
-        now = self._clock.monotonic()
-        wait = self._next_search - now
-        if wait > _MOST_WAIT:
-            raise too_fast(wait)
-        self._next_search = max(now, self._next_search) + _SEARCH_SECONDS
-        if wait > 0:
-            await asyncio.sleep(wait)
-
-    async def _side_by_side(self, asks: Sequence[Callable[[], Awaitable[Listed | None]]]) -> list[Listed | None]:
-        turns = asyncio.Semaphore(_SIDE_BY_SIDE)
-
-        async def one(ask: Callable[[], Awaitable[Listed | None]]) -> Listed | None:
-            async with turns:
-                return await ask()
-
-        return list(await asyncio.gather(*(one(ask) for ask in asks)))
 
 
 def _key(contract: Contract) -> str:

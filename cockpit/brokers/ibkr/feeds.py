@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,8 @@ _GOES_ON: Final = frozenset({10090, 10167})
 """Errors after which prices come all the same: a part is missing, or they are delayed."""
 _GRACE: Final = 0.6
 """Seconds after the first price within which the rest of it is waited for."""
+_END_SECONDS: Final = 0.3
+"""For the end of a snapshot after all that it should bring."""
 _MOST_ENDED: Final = 400
 
 
@@ -86,9 +89,23 @@ class Feeds:
         self._watches[request_id] = watch
         return watch
 
+    async def once(self, contract: Contract, within: float, enough: Callable[[Watch], bool]) -> Watch:
+        """Ask for a snapshot, and return what came until it was enough, the snapshot over, or the time.
+
+        Raises Refused with the broker's words where it refuses, BrokerUnavailable where the line breaks.
+        """
+        watch = await self.open(contract, snapshot=True)
+        try:
+            await until(watch, within, lambda: watch.ended or enough(watch))
+            # It ends by itself with its last price, or after 11 seconds where one is missing, and takes a line till then.
+            await until(watch, _END_SECONDS, lambda: watch.ended or watch.error is not None)
+        finally:
+            await self.close(watch)
+        return watch
+
     async def close(self, watch: Watch) -> None:
-        """End a stream; nothing where the line has ended it."""
-        gone = watch.lost or watch.error is not None
+        """End a request for prices; nothing where it is over already."""
+        gone = watch.lost or watch.ended or watch.error is not None
         self.forget(watch)
         if gone:
             return
@@ -160,6 +177,16 @@ class Feeds:
             watch.lost = True
             watch.changed.set()
             self.forget(watch)
+
+
+async def until(watch: Watch, within: float, over: Callable[[], bool]) -> None:
+    """Wait until it is over, or for that long at most. Raises what ends the request."""
+    limit = asyncio.get_running_loop().time() + within
+    while True:
+        watch.changed.clear()
+        check(watch)
+        if over() or not await changes(watch, limit):
+            return
 
 
 async def changes(watch: Watch, until: float) -> bool:

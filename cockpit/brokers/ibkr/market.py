@@ -20,6 +20,7 @@ from cockpit.brokers.ibkr.line import Line
 from cockpit.brokers.ibkr.news import News
 from cockpit.brokers.ibkr.quotes import Quotes
 from cockpit.brokers.ibkr.scans import Scans
+from cockpit.brokers.ibkr.search import Search
 from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.model.calendars.shipped import calendar
 from cockpit.model.chains import Greeks, OptionChain, OptionSeries
@@ -50,6 +51,7 @@ class MarketData:
         self._clock = clock
         self._hours_of = hours_of
         self.contracts: Final = Contracts(line, settings.currency, clock)
+        self._search = Search(line, self.contracts, clock)
         self._feeds = Feeds(line)
         self._quotes = Quotes(line, self._feeds, self.contracts, clock, settings.market_data)
         self._history = History(line, clock, self._quotes.known_type)
@@ -76,7 +78,7 @@ class MarketData:
 
     async def search(self, text: str, limit: int) -> Sequence[Instrument]:
         """Return stocks and funds by part of their ticker or name, at most 16; IB answers one search a second."""
-        return await self.contracts.search(text, limit)
+        return await self._search.search(text, limit)
 
     async def quote(self, instrument: Instrument) -> Quote | None:
         """Return the newest quote, or None where nothing is quoted."""

@@ -99,20 +99,14 @@ class Quotes:
         newest = None if stream is None else stream.newest
         return DataType.UNKNOWN if newest is None else newest.data_type
 
-    async def snapshot(self, listed: Listed, within: float) -> Watch:
-        """Ask once, and return what came within the time; it may be nothing."""
-        watch = await self._feeds.open(listed.contract(), snapshot=True)
-        try:
-            await self._feeds.settle(watch, within)
-        finally:
-            self._feeds.forget(watch)
-        return watch
-
     async def _prefer(self) -> None:
         """Say which kind of prices is wanted: TWS forgets it with each connection."""
         await self._line.send(Lane.READ, lambda ib: ib.client.reqMarketDataType(self._asked_type))
 
     async def _begin(self, stream: _Stream, listed: Listed) -> None:
+        if stream.watch is not None:
+            self._feeds.forget(stream.watch)
+            stream.watch = None
         await self._make_room()
         watch = stream.watch = await self._feeds.open(listed.contract(), snapshot=False)
         stream.confirmed = None
@@ -133,7 +127,7 @@ class Quotes:
 
     async def _confirm(self, stream: _Stream, listed: Listed) -> None:
         try:
-            watch = await self.snapshot(listed, _AGAIN_SECONDS)
+            watch = await self._feeds.once(listed.contract(), _AGAIN_SECONDS, lambda asked: asked.board.complete)
         except Refused:
             return
         told = stream.watch is not None and stream.watch.board.complete

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
@@ -75,6 +77,31 @@ async def test_an_option_is_found_by_its_symbol_and_says_its_terms() -> None:
         assert found.option is not None
         assert (found.symbol, found.kind, found.multiplier) == (symbol, InstrumentKind.OPTION, Decimal(100))
         assert (found.option.strike, found.option.expiry) == (listing.strike, listing.expiry)
+
+
+async def test_an_option_whose_class_is_not_its_ticker_is_found_by_its_local_symbol() -> None:
+    async with house() as h:
+        world = h.gateway.world
+        under = world.one("BERK B")
+        model = next(one for one in world.listings.values() if one.kind == "OPT")
+        option = replace(
+            model, con_id=999_000_001, symbol="BERK B", trading_class="BERKB", under=under.con_id, right="C",
+            expiry=date(2027, 12, 17), strike=Decimal(300), local_symbol="BERKB 271217C00300000",
+        )  # fmt: skip
+        world.add(option)
+        (found,) = await h.market.find("BERKB271217C00300000")
+        assert found.option is not None
+        assert (found.symbol, found.option.underlying) == ("BERKB271217C00300000", "BERKB")
+        assert await h.market.contracts.name_of(option.con_id) == found.symbol
+
+
+async def test_a_contract_that_is_not_traded_here_still_has_a_name() -> None:
+    async with house() as h:
+        h.gateway.world.add(replace(h.gateway.world.one("ALFA"), con_id=999_000_002, kind="WAR", symbol="ALFAW"))
+        assert await h.market.contracts.name_of(999_000_002) == "IB:999000002"
+        assert await h.market.contracts.name_of(999_000_003) == "IB:999000003"
+        assert await h.market.find("IB:999000002") == ()
+        assert [one.symbol for one in await h.market.find(f"IB:{h.gateway.world.one('ALFA').con_id}")] == ["ALFA"]
 
 
 async def test_a_future_is_found_by_its_local_symbol_and_a_pair_by_its_currencies() -> None:

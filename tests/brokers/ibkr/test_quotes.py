@@ -109,10 +109,24 @@ async def test_a_price_that_stands_still_is_confirmed_by_a_snapshot_and_young_ag
         second = await quote(h)
         assert second.bid == first.bid
         assert second.age_ms(h.clock.now()) < 2000
-        assert h.asked("reqMktData") == 2
+        await h.arrived()
+        assert (h.asked("reqMktData"), h.asked("cancelMktData")) == (2, 0)
 
 
-async def test_a_price_that_nothing_confirms_keeps_its_true_age() -> None:
+async def test_a_snapshot_that_does_not_end_is_given_up_and_frees_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotes, "_AGAIN_SECONDS", 0.1)
+    async with house() as h:
+        await quote(h)
+        h.gateway.world.rights.feed = Feed.HANGING
+        h.clock.ahead += 60
+        await quote(h)
+        await h.arrived()
+        snapshot = h.gateway.named("reqMktData")[-1].fields[2]
+        assert [one.fields[2] for one in h.gateway.named("cancelMktData")] == [snapshot]
+
+
+async def test_a_price_that_nothing_confirms_keeps_its_true_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotes, "_AGAIN_SECONDS", 0.1)
     async with house() as h:
         first = await quote(h)
         h.gateway.world.rights.feed = Feed.SILENT
