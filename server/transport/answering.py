@@ -184,18 +184,19 @@ class Answering:
         self._running.enter(exchange)
 
     async def at_once(self, exchange: Exchange, work: Work, line: Line) -> None:
-        """Run it in the task that nobody waits for, and answer in the very step in which the answer is there."""
+        """Run it in a task that nobody waits for and that answers itself; here too, what came together is worked on
+        together, then answered together.
+        """
         try:
             if exchange.ended is not None:
-                answer = self._cut_short(exchange, work)
-            elif line.gone:
+                line.answer(exchange, self._cut_short(exchange, work))
                 return
-            else:
-                exchange.task = asyncio.current_task()
-                answer = await self._to_the_end(exchange, work if self._told is None else self._told(work))
-                exchange.task = None  # what is answered can't be ended any more
+            if line.gone:
+                return
+            exchange.task = asyncio.current_task()
+            answer = await self._to_the_end(exchange, work if self._told is None else self._told(work))
             if exchange.reply is None:
-                line.answer(exchange, answer)
+                line.answer(exchange, await self._at_last(exchange, work, answer))
         finally:
             self._running.leave(exchange)
             if exchange.session is not None:

@@ -18,8 +18,9 @@ from cockpit.model.refusals import refuse
 from server.connections import Connections, Patience
 from server.host import Talk, ToolAnswer, ToolResult
 from server.shortcut import KnownHead, ShortCall, Shortcut, Wire
+from server.transport.calls import ToolCalls
 from server.transport.results import refusal_answer
-from server.transport.running import Exchange, Running
+from server.transport.running import Answer, Exchange, Running
 from server.transport.transport import Limits
 from tests.server.parts import ENVELOPE, LEGACY, MODERN, caller, house
 from tests.server.raw import Raw, raw, until
@@ -262,28 +263,23 @@ async def test_a_grant_that_ends_before_the_first_step_is_answered_reported_and_
 
 
 @ERAS
-async def test_what_a_tool_gave_leaves_in_the_step_in_which_it_is_there(era, monkeypatch):
+async def test_a_grant_that_ends_after_the_work_and_before_the_answer_is_sent_is_given_nothing(era, monkeypatch):
     async with house() as here, raw(here.port) as line, counted(monkeypatch) as taken:
-        sent: list[bytes] = []
-        seen: list[int] = []
+        await warmed(line, era)
+        run = ToolCalls.run
 
-        async def last_step(_: Caller, __: Talk) -> ToolResult:
-            asyncio.get_running_loop().call_soon(lambda: seen.append(len(sent)))
-            return ToolAnswer({"balance": "12345"})
+        async def ran(calls: ToolCalls, exchange: Exchange) -> Answer:
+            answer = await run(calls, exchange)
+            asyncio.get_running_loop().call_soon(here.transport.grant_ended, exchange.caller.grant.grant_id)
+            return answer
 
-        here.tools.do = last_step
-        await warmed(line, era, "do")
-        seen.clear()
-        answer = ShortCall.answer
-
-        def answered(call: ShortCall, exchange: Exchange, said: Any) -> None:
-            answer(call, exchange, said)
-            sent.append(said.body)
-
-        monkeypatch.setattr(ShortCall, "answer", answered)
-        line.send(head(era, "do") + body(era, "do"))
-        assert b"12345" in (await line.answer())[2]
-        assert (len(taken), seen) == (1, [1]), "no other step of the loop may come between the answer and its sending"
+        monkeypatch.setattr(ToolCalls, "run", ran)
+        line.send(head(era) + body(era, text="hello"))
+        status, _, said = await line.answer()
+        assert (status, json.loads(said)["error"]["data"]["code"]) == (401, "GRANT_ENDED")
+        assert b"hello" not in said
+        assert len(taken) == 1
+        assert here.transport.open_requests == 0
 
 
 async def test_a_modern_client_that_goes_away_calls_its_short_call_off_and_a_handshake_client_does_not():
