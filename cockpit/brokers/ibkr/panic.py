@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 from cockpit.brokers.ibkr.accounts import WrongAccount
 from cockpit.brokers.ibkr.backoff import LONGEST, Backoff
 from cockpit.brokers.ibkr.budget import Budget, Lane
+from cockpit.brokers.ibkr.causes import masked
 from cockpit.brokers.ibkr.session import Lost, Session
 from cockpit.brokers.ibkr.turns import NotSent, Turns
+from cockpit.brokers.ibkr.wire import WireError, WireRecord
 from cockpit.model.clock import Clock
 from cockpit.model.refusals import Refused
 from cockpit.settings.ibkr import IbkrSettings
@@ -37,32 +39,22 @@ class PanicLine:
             Budget({Lane.CANCEL: MOST, Lane.ORDER: MOST, Lane.READ: MOST}), lambda: asyncio.get_running_loop().time()
         )
         self._session: Session | None = None
-        self._changed = asyncio.Event()
 
     @property
     def up(self) -> bool:
         """Whether the connection stands."""
         return self._session is not None
 
-    async def wait_up(self) -> None:
-        """Wait until the connection stands."""
-        while self._session is None:
-            self._changed.clear()
-            await self._changed.wait()
-
     async def run(self) -> None:
         """Keep it open, for ever."""
         failed = 0
         while True:
-            session = Session(
-                self._settings, self._settings.panic_client_id, self._clock, self._turns, lambda record: None
-            )
+            session = Session(self._settings, self._settings.panic_client_id, self._clock, self._turns, self._take)
             pause = 0.0
             try:
                 await session.dial()
                 self._accept(session.accounts)
                 self._session, failed = session, 0
-                self._changed.set()
                 await self._watch(session)
             except Lost as lost:
                 _LOG.warning("the second connection is down: %s", lost.note)
@@ -97,3 +89,8 @@ class PanicLine:
             if session.lost.done():
                 raise session.lost.result()
             await session.probe()
+
+    def _take(self, record: WireRecord) -> None:
+        """Log what is said against what was sent here; what becomes of orders is told over the first connection."""
+        if isinstance(record, WireError) and record.about != -1:
+            _LOG.warning("the second connection was told %d: %s", record.code, masked(record.text))
