@@ -15,6 +15,7 @@ from server.host import Talk, ToolAnswer
 from server.transport.results import refusal_answer
 from tools.catalogue import TOOLS
 from tools.registry import Call, Result, Rooms, Tool, untold
+from tools.schemas import json_schema
 from tools.trust import answer_of, schema_of
 
 _LISTED: Final = {
@@ -22,7 +23,7 @@ _LISTED: Final = {
         name=tool.rule.name,
         title=tool.title,
         description=tool.description,
-        input_schema=tool.arguments.model_json_schema(),
+        input_schema=json_schema(tool.arguments),
         output_schema=schema_of(tool.result),
         annotations=ToolAnnotations(
             title=tool.title,

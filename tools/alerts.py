@@ -33,7 +33,7 @@ class AlertRow(Result):
 
     alert_id: str
     state: str
-    """armed or fired."""
+    """armed, or fired: then it is over."""
     symbol: str
     watched: str
     direction: str
@@ -44,7 +44,7 @@ class AlertRow(Result):
     fired_at: str | None
     fired_price: str | None
     source: str | None
-    """Of the price that made it fire, as its data type and time."""
+    """Of the price that made it fire."""
     data_type: str | None
     quoted_at: str | None
     simulated: bool

@@ -33,8 +33,7 @@ class ExportResult(Result):
 
     records: int
     lines: Outside
-    """JSON Lines, the oldest first, each with number, at, tool, outcome, code, symbol, order_id, duration_ms, hash (of
-    the chain) and detail: the arguments as you sent them."""
+    """JSON Lines, the oldest first; hash is the chain's, detail has the arguments as you sent them."""
     next_after: int | None
     """Give it as `after` to get the next page; null where this was the last."""
     says: str

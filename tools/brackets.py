@@ -125,7 +125,7 @@ class BracketPreview(Result):
     worst_case_value: str | None
     """Of the entry: the exits only close what it opens."""
     loss_at_stop: str | None
-    """About what is lost if the entry fills at its price now and the stop at its trigger; a stop can fill worse."""
+    """About, if the entry fills at its price now and the stop at its trigger; a stop can fill worse."""
     profit_at_target: str | None
     estimated_fee: str | None
     estimated_margin: str | None

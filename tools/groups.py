@@ -28,6 +28,7 @@ from tools.words import (
     OrderTypeWord,
     Price,
     SideWord,
+    StateWord,
     Symbol,
     TimeInForceWord,
     first_of_all,
@@ -43,15 +44,15 @@ class GroupResult(Result):
     """Orders that are decided on together."""
 
     group_id: str | None
-    """None where it came to one order alone."""
+    """Null where it came to one order alone."""
     linkage: str | None
-    state: str
+    state: StateWord
     """Of the first order."""
     says: str
     expires_at: str | None
-    """Until when the operator may decide."""
+    """Until when the operator may decide; null where nothing waits for him."""
     confirm_by: str | None
-    """Until when you have to call confirm_order for one of them, before the operator is asked."""
+    """Until when you have to call confirm_order for one of them; only then is the operator asked."""
     orders: list[OrderResult]
 
 

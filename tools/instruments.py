@@ -48,7 +48,7 @@ class InstrumentRow(Result):
     tick: str
     lot: str
     multiplier: str
-    """Units of the underlying in one contract: what a price is multiplied by to come to money."""
+    """Units in one contract: what a price is multiplied by to come to money."""
     simulated: bool
     option: OptionRow | None
     """Only of options."""
@@ -167,7 +167,7 @@ class ListResult(Result):
     total: int
     """In all pages."""
     next_after: str | None
-    """What to give as ``after`` for the next page; null on the last one."""
+    """What to give as `after` for the next page; null on the last one."""
 
 
 @tool(

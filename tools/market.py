@@ -39,8 +39,10 @@ class QuoteResult(Result):
     last: str | None
     as_of: str
     age_ms: int
+    """Milliseconds since as_of."""
     source: str
     data_type: str
+    """live, delayed, frozen, delayed_frozen, simulated or unknown."""
 
     @classmethod
     def of(cls, quote: Quote, now: datetime) -> QuoteResult:

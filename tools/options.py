@@ -156,7 +156,9 @@ class GreeksRow(Result):
     price: str
     """What the model says the option is worth."""
     delta: str
+    """Change for 1 of the underlying's price."""
     gamma: str
+    """Change of delta for 1 of the underlying's price."""
     theta: str
     """Change in one calendar day."""
     vega: str

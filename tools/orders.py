@@ -42,6 +42,7 @@ class RiskResult(Result):
     ok: bool
     symbol: str
     worst_case_value: str | None
+    """At the worst price that it may trade at."""
     currency: str
     checks: list[CheckRow]
     says: str
@@ -78,11 +79,15 @@ class PreviewResult(Result):
 
     preview_id: str
     expires_at: str
+    """Until when place_order takes the preview_id."""
     ok: bool
+    """Whether every check passes."""
     order: str
     worst_case_value: str | None
+    """At the worst price that it may trade at."""
     estimated_fee: str | None
     estimated_margin: str | None
+    """Besides what is held already; null where the broker can't tell."""
     currency: str
     position_now: str
     checks: list[CheckRow]

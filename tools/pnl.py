@@ -47,8 +47,7 @@ class PnlResult(Result):
     """Total less fees."""
     by_position: list[PnlRow]
     unplaced: str | None
-    """Unrealised less the sum of its rows: not 0 where the market moved between the two answers; null where a position
-    has no price."""
+    """Unrealised less its rows: what the market moved between two answers; null where a position has no price."""
     today: DayPnl
     as_of: str
     source: str

@@ -48,9 +48,12 @@ class Arguments(BaseModel):
 
 
 class Result(BaseModel):
-    """Base of all results: plain JSON values, money and prices as decimal strings."""
+    """Base of all results: plain JSON values, money and prices as decimal strings.
 
-    model_config = ConfigDict(frozen=True)
+    What is said under a field is its description in the tool's schema: clients read it.
+    """
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
 A = TypeVar("A", bound=Arguments)

@@ -31,14 +31,17 @@ class Limits(Result):
     max_quantity: str
     max_notional: str
     price_collar_percent: str
+    """Farthest that a limit price may lie from the market, options aside."""
     max_quote_age_seconds: int
     approval_seconds: int
     max_waiting_orders: int
     market_margin_percent: str
+    """How far beyond the market an order without a limit price is valued."""
     order_types: list[str]
     asset_classes: list[str]
     """Kinds of instruments that may be traded."""
     allowed_symbols: list[str] | None
+    """Null: all but the denied."""
     denied_symbols: list[str]
     allow_short: bool
 
@@ -81,10 +84,11 @@ class SessionResult(Result):
     limits: Limits
     today: list[LimitUsed]
     held_by: list[str]
+    """What holds you or the connection until the operator releases it."""
     budget: BudgetLeft
     now: str
     orders_go_to: str
-    """The connection that gets the orders; another than ``connection`` is a paper one that shadows it."""
+    """The connection that gets your orders; another than `connection` is a paper one that shadows it."""
     says: str
 
 

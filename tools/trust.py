@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 from tools.registry import Result
+from tools.schemas import json_schema
 from tools.words import OUTSIDE
 
 _SAYS: Final = (
@@ -35,7 +36,7 @@ def answer_of(result: Result) -> dict[str, Any]:
 
 def schema_of(result: type[Result]) -> dict[str, Any]:
     """Return the JSON schema of such an answer."""
-    schema = result.model_json_schema()
+    schema = json_schema(result)
     if outside_fields(result):
         marks = {"type": "array", "items": {"type": "string"}, "description": _SAYS}
         schema = {**schema, "properties": {**schema["properties"], OUTSIDE: marks}}

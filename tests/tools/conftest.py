@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.journal import Journal
@@ -16,6 +18,8 @@ from cockpit.settings.policy import PolicySettings
 from server.host import ToolAnswer
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
+from tools import trust
+from tools.catalogue import TOOLS
 from tools.registry import Rooms
 
 Ask = Callable[..., Awaitable[ToolAnswer]]
@@ -60,10 +64,21 @@ def claude(desk: Desk) -> Caller:
 
 @pytest.fixture
 def ask(tools: DeskTools, claude: Caller) -> Ask:
+    """Calls a tool as the client, and holds each answer to the schema that is listed for it."""
+
     async def call(tool: str, **arguments: Any) -> ToolAnswer:
-        return await tools.call(claude, tool, arguments)
+        answer = await tools.call(claude, tool, arguments)
+        if answer.refusal is None:
+            schema_of(tool).validate(dict(answer.structured))
+        return answer
 
     return call
+
+
+@cache
+def schema_of(tool: str) -> Draft202012Validator:
+    """Return what checks a tool's answers against its output schema."""
+    return Draft202012Validator(trust.schema_of(TOOLS[tool].result))
 
 
 def texts(told: Any) -> Iterator[str]:
