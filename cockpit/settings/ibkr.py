@@ -46,8 +46,8 @@ class IbkrSettings(Section):
         default="",
         max_length=32,
         pattern=r"^([A-Z0-9][A-Z0-9.\-_:/ ]*)?$",
-        description="Interactive Brokers: symbol whose regular hours are the connection's; unset: the first by name that"
-        " its policy allows, else SPY.",
+        description="Interactive Brokers: symbol whose regular hours are the connection's; unset: the first stock by name"
+        " that its policy allows, else SPY.",
     )
     market_data: Literal["live", "delayed"] = Field(
         default="live",

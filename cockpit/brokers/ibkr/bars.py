@@ -201,10 +201,13 @@ def _opens_at(told: object, found: Sessions | None) -> datetime | None:
 
 
 def _is_over(told: object, opens_at: datetime, found: Sessions | None, interval: Interval, now: datetime) -> bool:
+    """Whether a bar is over: a day with its session, or where that isn't told any more, with the day it is named by."""
     if isinstance(told, datetime) or not isinstance(told, date):
         return opens_at + timedelta(seconds=interval.seconds) <= now
     closes_at = None if found is None else found.closes(told)
-    return (opens_at + _DAY if closes_at is None else closes_at) <= now
+    if closes_at is not None:
+        return closes_at <= now
+    return told < now.astimezone(UTC if found is None else found.zone).date()
 
 
 def _bar(one: BarData, opens_at: datetime, listed: Listed) -> Bar | None:

@@ -18,7 +18,7 @@ from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import Line
-from cockpit.brokers.ibkr.market import HOURS_OF, MarketData
+from cockpit.brokers.ibkr.market import MarketData, whose_hours
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireLink, WireRecord
@@ -56,7 +56,9 @@ class IbkrBroker(MarketData):
         backoff: Backoff | None = None,
     ) -> None:
         line = Line(settings.ibkr, settings.account, clock, mode=settings.mode, backoff=backoff)
-        super().__init__(line, settings.ibkr, clock, hours_of=_hours_of(settings))
+        super().__init__(
+            line, settings.ibkr, clock, hours_of=whose_hours(settings.ibkr.hours_of, settings.policy.allowed_symbols)
+        )
         self.can: Capabilities = Capabilities(
             frozenset(terms.ORDER_TYPES),
             frozenset(terms.LIVES),
@@ -243,9 +245,3 @@ class IbkrBroker(MarketData):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _hours_of(settings: ConnectionSettings) -> str:
-    """Return whose hours the connection keeps: as settings say, else the first symbol by name that it may trade."""
-    allowed = settings.policy.allowed_symbols
-    return settings.ibkr.hours_of or (min(allowed) if allowed else HOURS_OF)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Final
 
 from cockpit.brokers.base import Feature
+from cockpit.brokers.ibkr import names
 from cockpit.brokers.ibkr.bars import History
 from cockpit.brokers.ibkr.chains import Chains
 from cockpit.brokers.ibkr.contracts import Contracts
@@ -38,6 +39,19 @@ _CALENDARS: Final = {"USD": "XNYS"}
 _ALWAYS: Final = frozenset(
     {Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.NEWS, Feature.FUNDAMENTALS, Feature.SCANNER}
 )
+
+
+def whose_hours(said: str, allowed: Collection[str] | None) -> str:
+    """Return the symbol whose hours a connection keeps: what settings say, else the first stock that may be traded.
+
+    What trades around the clock must not stand for what doesn't: pairs, futures and coins are passed over.
+    """
+    stocks = [
+        symbol
+        for symbol in allowed or ()
+        if isinstance(asked := names.read(symbol), names.Plain) and not asked.may_be_future
+    ]
+    return said or min(stocks, default=HOURS_OF)
 
 
 class MarketData:

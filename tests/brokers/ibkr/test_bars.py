@@ -44,6 +44,16 @@ def test_the_day_is_finished_when_its_session_has_closed() -> None:
     assert found.opens_at == datetime(2026, 4, 13, 13, 30, tzinfo=UTC)
 
 
+def test_a_day_that_is_not_told_any_more_is_finished_and_one_not_told_yet_is_not() -> None:
+    early = datetime(2026, 4, 13, 11, tzinfo=UTC)
+    (found,) = finished([told(date(2026, 4, 10))], ALFA, WEEK, Interval.DAY_1, early, early)
+    assert found.opens_at == datetime(2026, 4, 10, 13, 30, tzinfo=UTC)
+    yesterday = datetime(2026, 4, 14, 11, tzinfo=UTC)
+    tomorrow = sessions("20260414:0930-20260414:1600", "US/Eastern")
+    assert len(finished([told(date(2026, 4, 13))], ALFA, tomorrow, Interval.DAY_1, yesterday, yesterday)) == 1
+    assert finished([told(date(2026, 4, 14))], ALFA, None, Interval.DAY_1, yesterday, yesterday) == ()
+
+
 def test_a_short_first_bar_of_a_session_is_finished_once_another_follows() -> None:
     opens = datetime(2026, 4, 13, 13, 30, tzinfo=UTC)
     now = opens + timedelta(minutes=40)

@@ -23,6 +23,7 @@ from cockpit.brokers.base import (
     HasTransfers,
 )
 from cockpit.brokers.ibkr import names
+from cockpit.brokers.ibkr.market import whose_hours
 from cockpit.model.refusals import Refused
 from cockpit.model.research import ScanRequest
 from tests.brokers.ibkr.market_house import house
@@ -37,6 +38,22 @@ async def test_the_clock_tells_the_regular_hours_of_the_instrument_it_is_named_f
         h.gateway.world.open_always()
         h.clock.ahead += 5 * 3600
         assert (await h.market.clock()).is_open
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed", "whose"),
+    [
+        ("", None, "SPY"),
+        ("", {"MSFT", "AAPL"}, "AAPL"),
+        ("", {"BTC:PAXOS", "EUR.USD", "ESZ6", "AAPL261218C00200000", "MSFT"}, "MSFT"),
+        ("", {"BTC:PAXOS"}, "SPY"),
+        ("SAP", {"AAPL"}, "SAP"),
+    ],
+)
+def test_no_market_around_the_clock_stands_for_a_connections_hours_unless_settings_say_so(
+    said: str, allowed: set[str] | None, whose: str
+) -> None:
+    assert whose_hours(said, allowed) == whose
 
 
 async def test_where_the_broker_tells_no_hours_the_shipped_calendar_is_named_as_their_source() -> None:
