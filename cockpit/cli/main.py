@@ -109,20 +109,24 @@ def stdio(context: click.Context) -> None:
 @cockpit.command(short_help="Say what to paste where, so that a client finds it.")
 @click.argument("client", type=click.Choice(tuple(CLIENTS)))
 @click.option("--key", metavar="NAME", default="", help="With an API key of that name instead of signing in.")
+@click.option("--connection", default="", help="Connection that the key is for, where there are several.")
 @click.option("--stdio", "by_stdio", is_flag=True, help="By standard input and output, on this computer.")
 @click.option("--json", "as_json", is_flag=True, help="Answer with JSON.")
 @click.pass_context
-def connect(context: click.Context, client: str, key: str, by_stdio: bool, as_json: bool) -> None:
+def connect(context: click.Context, client: str, key: str, connection: str, by_stdio: bool, as_json: bool) -> None:
     """Print exactly what to paste where, so that CLIENT finds this cockpit.
 
     It names the address of the cockpit that runs, or else that of the settings. No secret is printed: a key stands as a
     variable. Exit code 1 where the client can't reach it as things are.
     """
-    from cockpit.cli.connect.command import run_connect  # slow to import, and needed here alone
+    from cockpit.cli.connect.command import Wish, run_connect  # slow to import, and needed here alone
 
     if key and by_stdio:
         raise click.UsageError("Name a key or --stdio, not both: no key is needed by standard input and output.")
-    context.exit(run_connect(context.obj, client, key=key, by_stdio=by_stdio, as_json=as_json))
+    if connection and not key:
+        raise click.UsageError("--connection says what a key is for: name one with --key.")
+    wish = Wish(client, key, connection, by_stdio=by_stdio)
+    context.exit(run_connect(context.obj, wish, as_json=as_json))
 
 
 @cockpit.command(short_help="Try it in a temporary folder, with a small AI client.")

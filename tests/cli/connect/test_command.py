@@ -46,6 +46,40 @@ def test_with_a_key_it_says_how_to_make_it(command: CommandLine) -> None:
     assert 'bearer_token_env_var = "COCKPIT_KEY"' in said.stdout
 
 
+_TWO = "[connections.paper]\n[connections.other]\n"
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_of_several_connections_the_key_is_for_one_that_is_named(
+    command: CommandLine, tmp_path: Path, request: pytest.FixtureRequest, runs: bool
+) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(_TWO)
+    if runs:
+        told = {"url": "http://127.0.0.1:8766/mcp", "connections": [{"name": "paper"}, {"name": "other"}]}
+        request.getfixturevalue("running").answers["status"] = Done("", told)
+    ask = ("--config", str(file), "connect", "codex", "--json")
+    unsaid = command(*ask, "--key", "bot")
+    assert (unsaid.exit_code, unsaid.stdout) == (1, "")
+    assert "paper, other" in unsaid.stderr
+    wrong = command(*ask, "--key", "bot", "--connection", "third")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    said = command(*ask, "--key", "bot", "--connection", "other")
+    assert said.exit_code == 0
+    make = shlex.split(json.loads(said.stdout)["make_key"])
+    assert make[make.index("--connection") + 1] == "other"
+    assert command(*ask).exit_code == 0
+
+
+def test_of_one_connection_nothing_is_said(command: CommandLine) -> None:
+    said = command("connect", "codex", "--key", "bot", "--connection", "paper", "--json")
+    assert "--connection" not in json.loads(said.stdout)["make_key"]
+
+
+def test_a_connection_is_of_no_use_without_a_key(command: CommandLine) -> None:
+    assert command("connect", "codex", "--connection", "paper").exit_code == 2
+
+
 def test_by_standard_input_and_output_the_program_is_named_whole(command: CommandLine, tmp_path: Path) -> None:
     said = command("--data-dir", str(tmp_path), "connect", "cursor", "--stdio", "--json")
     data = json.loads(said.stdout)
