@@ -42,6 +42,7 @@ _ABOUT_ORDERS: Final = frozenset({-1, 3, 4, 5, 11, 59, 101})
 _MOST_KEPT: Final = 5000
 _MOST_UNCLAIMED: Final = 1000
 _MOST_RECORDS: Final = 200
+_MOST_NOTICED: Final = 500
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -90,6 +91,8 @@ class Tracker:
         """Whose fill it is, and the currency in which it was traded."""
         self._early_fees: OrderedDict[str, WireCommission] = OrderedDict()
         self._links: dict[OrderRef, Links] = {}
+        self._noticed: OrderedDict[Safe, None] = OrderedDict()
+        """What the operator was told: he is told it once."""
         self._unclaimed: OrderedDict[OrderRef, list[OrderRecord]] = OrderedDict()
         self._naming: set[asyncio.Task[None]] = set()
         self._waits: dict[OrderRef, list[asyncio.Future[OrderRecord]]] = {}
@@ -265,7 +268,10 @@ class Tracker:
         self._keep(life)
         for fact in step.facts:
             self._tell(fact)
-        if step.notice is not None:
+        if step.notice is not None and step.notice not in self._noticed:
+            self._noticed[step.notice] = None
+            if len(self._noticed) > _MOST_NOTICED:
+                self._noticed.popitem(last=False)
             self._notice(step.notice)
         if step.look:
             self.in_doubt.add(life.reference)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ib_async import Contract
 
-from cockpit.brokers.base import BrokerUnavailable, HasLine
+from cockpit.brokers.base import BrokerUnavailable, Feature, HasLine
 from cockpit.model.orders import (
     Acknowledged,
     Cancelled,
@@ -535,6 +535,17 @@ async def test_it_says_who_it_is(trading: Trading) -> None:
     assert isinstance(trading.broker, HasLine)
     assert (status.kind, status.account, status.mode, status.link) == ("ibkr", "DU1234567", Mode.PAPER, Link.READY)
     assert trading.broker.books_complete is False
+
+
+async def test_what_is_offered_besides_does_not_mix_with_orders(trading: Trading) -> None:
+    (instrument,) = await trading.broker.find("ALFA")
+    depth = await trading.broker.depth(instrument, 2)
+    await trading.rest()
+
+    assert depth is not None
+    assert depth.bids
+    assert len(await trading.broker.orders()) == 1
+    assert Feature.DEPTH in trading.broker.can.features
 
 
 async def test_facts_that_came_before_anybody_listened_are_told(trading: Trading) -> None:
