@@ -79,6 +79,15 @@ def test_options_reach_the_settings(command: CommandLine, app: FakeApp) -> None:
     assert settings.data_dir == command.folder / "x"
 
 
+def test_real_money_that_is_not_said_whole_is_named_and_nothing_starts(command: CommandLine, app: FakeApp) -> None:
+    file = command.folder / "cockpit.toml"
+    file.write_text('[connections.real]\nbroker = "ibkr"\nmode = "live"\n[connections.real.ibkr]\nport = 4001\n')
+    result = command("--config", str(file), "serve")
+    assert (result.exit_code, app.started) == (2, [])
+    for missing in ("connections.real", "trade = true or false", "policy.allowed_symbols"):
+        assert missing in result.stderr
+
+
 def test_every_wrong_setting_is_printed_and_nothing_starts(command: CommandLine, app: FakeApp) -> None:
     file = command.folder / "cockpit.toml"
     file.write_text("[server]\nprot = 1\n[oauth]\naccess_seconds = 1\n")
