@@ -46,7 +46,7 @@ def _by_token(state: State, token: str, address: str) -> Caller | TokenProblem:
     claims = state.signer.recognise(token, now)
     if claims is None:
         return _INVALID
-    grant = state.live.usable(claims.grant_id)
+    grant = state.live.usable(claims.grant_id, now)
     if grant is None or grant.via is Via.KEY or grant.client_id != claims.client_id:
         return _INVALID
     state.live.touch(grant.grant_id, now, address[:_LONGEST_ADDRESS])
@@ -57,8 +57,9 @@ def _by_key(state: State, key: str, address: str) -> Caller | TokenProblem:
     if not _KEY.fullmatch(key):
         return _INVALID
     grant_id = state.live.by_key(hashlib.sha256(key.encode("ascii")).digest())
-    grant = state.live.usable(grant_id) if grant_id is not None else None
+    now = state.clock.now()
+    grant = state.live.usable(grant_id, now) if grant_id is not None else None
     if grant is None:
         return _INVALID
-    state.live.touch(grant.grant_id, state.clock.now(), address[:_LONGEST_ADDRESS])
+    state.live.touch(grant.grant_id, now, address[:_LONGEST_ADDRESS])
     return Caller(grant, None, address)

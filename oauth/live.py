@@ -51,15 +51,21 @@ class LiveGrants:
         self._fresh.discard(grant_id)
         return stored
 
-    def usable(self, grant_id: GrantId) -> Grant | None:
-        """Return a grant that may be used now, neither ended, expired nor suspended, with the scopes that it has now."""
+    def usable(self, grant_id: GrantId, now: datetime | None = None) -> Grant | None:
+        """Return a grant that may be used now, neither ended, expired nor suspended, with the scopes that it has now.
+
+        ``now`` is the time of our clock, where the caller has just read it.
+        """
         stored = self._held.get(grant_id)
         if stored is None or stored.grant.suspended:
             return None
         grant = stored.grant
-        if grant.expires_at is not None and grant.expires_at <= self._clock.now():
+        if grant.expires_at is None and not grant.timed:
+            return grant
+        now = now or self._clock.now()
+        if grant.expires_at is not None and grant.expires_at <= now:
             return None
-        return fallen(grant, self._clock.now()) if grant.timed else grant
+        return fallen(grant, now) if grant.timed else grant
 
     def held(self, grant_id: GrantId) -> StoredGrant | None:
         """Return a grant that has not ended, usable or not."""

@@ -17,13 +17,14 @@ class SteadyClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._seen, self._monotonic = clock.now, clock.monotonic
         self._latest = clock.now()
         self._since = clock.monotonic()
 
     def now(self) -> datetime:
         """Return the later of the host's time and of the latest one seen with the seconds that went by since."""
-        seen, monotonic = self._clock.now(), self._clock.monotonic()
-        steady = self._latest + timedelta(seconds=monotonic - self._since)
+        seen, monotonic = self._seen(), self._monotonic()
+        steady = self._latest + timedelta(0, monotonic - self._since)
         if seen >= steady:
             self._latest, self._since = seen, monotonic
             return seen

@@ -128,7 +128,7 @@ class Shortcut:
         if caller is None:
             return None
         client = caller.grant.client
-        if self._open[client] >= self._most:
+        if self._open.get(client, 0) >= self._most:
             return None
         call = ShortCall(known, line)
         work = self._transport.again(known.call, message, caller, call.make_request, call)
@@ -157,7 +157,7 @@ class ShortCall:
 
     def start(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:
         """Do the work in a task."""
-        self._task = asyncio.get_running_loop().create_task(self._run(work, ended))
+        self._task = asyncio.Task(self._run(work, ended))
 
     def client_gone(self) -> None:
         """Call it off where a client calls it off by going (2026-07-28). Before its first step it sees that itself: a

@@ -54,26 +54,26 @@ class Budgets:
 
     def left(self, client: ClientName) -> Left:
         """Return what is left now, without taking any."""
-        calls = self._level(self._calls, client, self._settings.calls_per_second, self._settings.burst)
-        orders = self._level(self._orders, client, self._settings.orders_per_minute / 60, self._settings.order_burst)
+        settings, now = self._settings, self._clock.monotonic()
+        calls = _filled(self._calls.get(client), now, settings.calls_per_second, settings.burst)
+        orders = _filled(self._orders.get(client), now, settings.orders_per_minute / 60, settings.order_burst)
         return Left(int(calls), self._settings.calls_per_second, int(orders), self._settings.orders_per_minute)
-
-    def _level(self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int) -> float:
-        bucket = buckets.get(client)
-        if bucket is None:
-            return float(burst)
-        return min(float(burst), bucket.level + (self._clock.monotonic() - bucket.at) * rate)
 
     def _take(
         self, buckets: dict[ClientName, _Bucket], client: ClientName, rate: float, burst: int, count: int = 1
     ) -> float:
-        level = self._level(buckets, client, rate, burst)
+        now, bucket = self._clock.monotonic(), buckets.get(client)
+        level = _filled(bucket, now, rate, burst)
         short = count - level
         if short > 0:
             return short / rate
-        bucket = buckets.get(client)
         if bucket is None:
-            buckets[client] = _Bucket(level - count, self._clock.monotonic())
+            buckets[client] = _Bucket(level - count, now)
         else:
-            bucket.level, bucket.at = level - count, self._clock.monotonic()
+            bucket.level, bucket.at = level - count, now
         return 0.0
+
+
+def _filled(bucket: _Bucket | None, now: float, rate: float, burst: int) -> float:
+    """Return what is in a bucket now; one that nobody took from is full."""
+    return float(burst) if bucket is None else min(float(burst), bucket.level + (now - bucket.at) * rate)

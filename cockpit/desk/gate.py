@@ -302,7 +302,7 @@ class Gate:
                 # What was decided is durable already; only the line about the call is not. Saying that
                 # it failed would be the lie that makes a client order twice.
                 refusal = None
-        self._publish(CallFinished(now, number, client, safe(tool, 64), outcome, code, duration * 1000, summary))
+        self._publish(CallFinished(now, number, client, Safe(tool), outcome, code, duration * 1000, summary))
         return refusal
 
     def _ended(self, caller: Caller) -> str:

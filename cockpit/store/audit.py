@@ -113,22 +113,42 @@ class Draft:
 def draft(entry: AuditEntry, number: int) -> Draft:
     """Fix an entry's columns and the canonical bytes of its detail, so that no later change reaches the chain."""
     duration = entry.duration_us
+    kind, client, tool, outcome, code, symbol, order_id, grant_id = _safe_all(
+        (
+            entry.kind,
+            entry.client,
+            entry.tool,
+            entry.outcome,
+            entry.code,
+            entry.symbol,
+            entry.order_id,
+            entry.grant_id,
+        )
+    )
     return Draft(
         (
             number,
             to_micros(entry.at),
-            safe(entry.kind, _LONGEST),
-            safe(entry.client, _LONGEST),
-            safe(entry.tool, _LONGEST),
-            safe(entry.outcome, _LONGEST),
-            safe(entry.code, _LONGEST),
-            safe(entry.symbol, _LONGEST),
-            safe(entry.order_id, _LONGEST),
-            safe(entry.grant_id, _LONGEST),
+            kind,
+            client,
+            tool,
+            outcome,
+            code,
+            symbol,
+            order_id,
+            grant_id,
             None if duration is None else min(max(0, int(duration)), _LONGEST_DURATION),
         ),
         canonical(entry.detail),
     )
+
+
+def _safe_all(texts: tuple[str, ...]) -> list[str]:
+    """Make each text safe; one look at all of them together is enough for nearly all."""
+    together = "".join(texts)
+    if len(together) <= _LONGEST and together.isascii() and together.isprintable():
+        return [text[:] for text in texts]  # which makes text alone of a member of an enumeration
+    return [safe(text, _LONGEST) for text in texts]
 
 
 def void(lost: Draft, why: str) -> Draft:

@@ -85,8 +85,10 @@ class Writer:
             raise StoreUnavailable(self._trouble)
         if self._held >= self._pace.queue:
             raise StoreBusy(f"{self._held} units wait to be written")
-        drafts = tuple(draft(entry, number) for number, entry in enumerate(audit, self._next_number))
-        size = _ENTRY_BYTES + sum(len(each.detail) + _ENTRY_BYTES for each in drafts)
+        drafts = tuple([draft(entry, number) for number, entry in enumerate(audit, self._next_number)])
+        size = _ENTRY_BYTES
+        for each in drafts:
+            size += len(each.detail) + _ENTRY_BYTES
         if self._held_bytes + size > _QUEUE_BYTES:
             raise StoreBusy(f"{self._held_bytes} bytes wait to be written")
         done = asyncio.get_running_loop().create_future() if wait else None
@@ -95,7 +97,8 @@ class Writer:
         self._queue.append(unit)
         self._held += 1
         self._held_bytes += size
-        self._arrived.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
         if wait or len(self._queue) >= _BATCH_UNITS:
             self._urgent.set()
         return unit

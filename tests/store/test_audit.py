@@ -8,6 +8,7 @@ from enum import StrEnum
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.model.text import safe
 from cockpit.store.audit import LARGEST_DETAIL, VOID, AuditEntry, canonical, draft, void
 from tests.store.conftest import NOON
 
@@ -57,6 +58,18 @@ def test_clear_columns_are_made_safe_and_bounded() -> None:
     fixed = draft(AuditEntry(NOON, "call", client="a\x1b[31m\ud800", symbol="S" * 500, duration_us=-5), 7)
     number, _, _, client, _, _, _, symbol, _, _, duration = fixed.clear
     assert (number, client, len(symbol), duration) == (7, "a\\x1b[31m\\ud800", 200, 0)
+
+
+WORDS = st.one_of(st.just(""), st.sampled_from(["call", "get_quote", "ok"]), st.text(max_size=250), st.just(Side.BUY))
+
+
+@given(st.lists(WORDS, min_size=8, max_size=8))
+def test_each_clear_column_is_what_safe_makes_of_it_and_text_alone(words: list[str]) -> None:
+    kind, client, tool, outcome, code, symbol, order_id, grant_id = words
+    entry = AuditEntry(NOON, kind, client, tool, outcome, code, symbol, order_id, grant_id)
+    columns = draft(entry, 1).clear[2:10]
+    assert columns == tuple(safe(word, 200) for word in words)
+    assert all(type(column) is str for column in columns)
 
 
 def test_a_void_keeps_the_place_and_says_what_is_missing() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from cockpit.model.identity import WRITE_SCOPES, Caller, Scope
 from cockpit.model.orders import OrderId, OrderType
+from cockpit.model.text import safe
 from cockpit.settings.model import ConnectionSettings
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
@@ -314,3 +315,7 @@ async def test_own_calls_are_shown_and_other_clients_are_not(desk: Desk, tools: 
     await ask("get_quote", symbol="ALFA")
     answer = await ask("tail_audit")
     assert [row["symbol"] for row in answer.structured["calls"]] == ["ALFA"]
+
+
+def test_the_name_of_each_tool_may_be_shown_as_it_is():
+    assert all(safe(name, 64) == name == tool.rule.name for name, tool in TOOLS.items())
