@@ -212,7 +212,7 @@ class Line:
 
         Raises Refused (BROKER_NOT_READY) where nothing has left. What has left may still be lost with the line.
         """
-        self._may_send(lane)
+        session = self._may_send(lane)
         try:
             async with asyncio.timeout(self._settings.request_seconds):
                 permit = await self._turns.take(lane, messages)
@@ -220,7 +220,9 @@ class Line:
             raise not_ready(str(problem)) from None
         except TimeoutError:
             raise not_ready("there was no turn for it in time") from None
-        return self._may_send(lane).send(permit, call)
+        if self._may_send(lane) is not session:
+            raise not_ready("the line broke")
+        return session.send(permit, call)
 
     async def panic(self, call: Callable[[CockpitIB], _T], *, messages: int = 1) -> _T:
         """Send over the second connection, or, where that is down, ahead of all else over the first.

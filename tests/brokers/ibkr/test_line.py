@@ -195,7 +195,8 @@ async def test_an_order_that_waits_for_its_turn_when_the_line_breaks_is_refused_
         }
         await arrived(gateway, "placeOrder", 20)
         gateway.cut()
-        await asyncio.gather(*sending.values(), return_exceptions=True)
+        async with asyncio.timeout(0.5):
+            await asyncio.gather(*sending.values(), return_exceptions=True)
         refused = {name for name, task in sending.items() if isinstance(task.exception(), Refused)}
         assert len(refused) > 20
         await until(line, Link.READY, epoch=2)
@@ -205,6 +206,21 @@ async def test_an_order_that_waits_for_its_turn_when_the_line_breaks_is_refused_
                 await asyncio.sleep(0.002)
         sent = {field for seen in gateway.named("placeOrder") for field in seen.fields if field.startswith("ck:")}
         assert sent == (set(sending) | {"ck:last"}) - refused
+
+
+async def test_an_order_that_waits_for_its_turn_when_tws_loses_the_server_is_refused_and_never_sent() -> None:
+    async with FakeGateway() as gateway, line_to(gateway.port) as line:
+        sending = [
+            asyncio.create_task(
+                line.send(Lane.ORDER, lambda ib, number=number: ib.placeOrder(ALFA, resting(f"ck:{number}")))
+            )
+            for number in range(60)
+        ]
+        await arrived(gateway, "placeOrder", 20)
+        gateway.lost()
+        await asyncio.gather(*sending, return_exceptions=True)
+        assert sum(isinstance(one.exception(), Refused) for one in sending) == 60 - len(gateway.named("placeOrder"))
+        assert len(gateway.named("placeOrder")) <= 35
 
 
 async def test_more_messages_than_were_asked_for_wait_for_no_place_they_do_not_have() -> None:
@@ -267,11 +283,14 @@ async def test_a_server_that_is_lost_while_the_line_comes_up_does_not_break_the_
             await line.read(OPEN_ORDERS, all_open)
 
         line.on_up(work)
+        links: list[Link] = []
+        line.on_link(lambda link, note: links.append(link))
         entering = asyncio.create_task(line.__aenter__())
         await until(line, Link.DEGRADED)
         gateway.restored()
         await until(line, Link.READY)
         assert line.epoch == 1
+        assert links == [Link.CONNECTING, Link.DEGRADED, Link.CONNECTING, Link.READY]
         await entering
         await line.__aexit__(None, None, None)
 
@@ -325,6 +344,20 @@ async def test_the_second_line_comes_back_too() -> None:
                 await asyncio.sleep(0.01)
         await asyncio.wait_for(_panic_ready(line), 2)
         assert line.epoch == 1
+
+
+async def test_the_second_line_is_not_used_where_it_meets_another_account(caplog: pytest.LogCaptureFixture) -> None:
+    async with FakeGateway() as gateway, line_to(gateway.port) as line:
+        await asyncio.wait_for(_panic_ready(line), 2)
+        gateway.accounts = ("U1234567",)
+        for session in gateway.ready_sessions():
+            if session.client_id == 117:
+                session.abort()
+        async with asyncio.timeout(2):
+            while "MODE_MISMATCH" not in caplog.text:
+                await asyncio.sleep(0.005)
+        assert not line.panic_ready
+        assert line.link is Link.READY
 
 
 async def _panic_ready(line: Any) -> None:

@@ -130,7 +130,7 @@ async def test_a_crowd_that_is_too_large_is_turned_away_at_once() -> None:
 def test_a_permit_that_grew_old_counts_anew_at_the_socket() -> None:
     now = [0.0]
     gate = Turns(Budget(), lambda: now[0])
-    PERMIT.set(Permit(Lane.READ, 50, now[0]))
+    PERMIT.set(Permit(Lane.READ, 100, now[0]))
     for _ in range(50):
         gate.at_socket()
     now[0] += SLACK * 1.01
@@ -138,3 +138,15 @@ def test_a_permit_that_grew_old_counts_anew_at_the_socket() -> None:
         gate.at_socket()
     with pytest.raises(NotSent, match="used up"):
         gate.at_socket()
+
+
+async def test_a_turn_that_comes_while_the_loop_stands_still_is_taken_anew() -> None:
+    now = [0.0]
+    gate = Turns(Budget(), lambda: now[0])
+    await gate.take(Lane.READ, 30)
+    waiting = asyncio.create_task(gate.take(Lane.READ, 1))
+    await asyncio.sleep(0)
+    now[0] = 1.2
+    await gate.take(Lane.CANCEL, 1)
+    now[0] += 5 * SLACK
+    assert (await waiting).at == now[0]
