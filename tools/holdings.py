@@ -9,7 +9,7 @@ from cockpit.desk.gate import Served
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
-from cockpit.model.money import ZERO, cents, plain
+from cockpit.model.money import CENT, ZERO, cents, plain
 from cockpit.model.text import safe
 from tools.account import AccountArguments, check_account
 from tools.registry import Call, Result, Toolset, tool
@@ -81,7 +81,7 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
         found = await connection.ask(connection.broker.find(one.symbol)) if one.quantity > ZERO else ()
         if len(found) == 1 and found[0].kind in _OWNED:
             owned.append((one, found[0].kind))
-    values = [one.market_value for one, _ in owned if one.market_value is not None]
+    values = [one.market_value.quantize(CENT) for one, _ in owned if one.market_value is not None]
     whole = sum(values, ZERO) if len(values) == len(owned) else None
     at_once = status.kind == "paper"
     result = HoldingsResult(
@@ -98,7 +98,9 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
 
 
 def _row(position: Position, kind: InstrumentKind, whole: Decimal | None, *, at_once: bool) -> HoldingRow:
-    value, gain = position.market_value, position.unrealised
+    # Rounded before anything is taken from it: what is told has to add up to the cent.
+    value = None if position.market_value is None else position.market_value.quantize(CENT)
+    gain = None if position.unrealised is None else position.unrealised.quantize(CENT)
     cost = None if value is None or gain is None else value - gain
     return HoldingRow(
         symbol=position.symbol,

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cockpit.model.accounts import Position
 from cockpit.model.orders import OrderId
 from cockpit.settings.model import BudgetSettings, ConnectionSettings
-from tests.desk.desks import Desk, open_desk
+from tests.desk.desks import NOON, Desk, open_desk
 from tests.tools.conftest import Ask, tools_of
 
 _EVERYTHING = ConnectionSettings.model_validate(
@@ -62,6 +63,30 @@ async def test_holdings_are_what_is_owned_and_not_what_is_short(desk: Desk, ask:
     assert told["left_out"] == 1
     assert told["market_value"] == row["market_value"]
     assert "settles at once" in told["says"]
+
+
+_PRICES = st.decimals(min_value="0.0001", max_value="99999", places=6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(_PRICES, _PRICES, st.integers(1, 999)), min_size=1, max_size=4))
+async def test_holdings_add_up_to_the_cent(held: Sequence[tuple[Decimal, Decimal, int]]) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        async with open_desk(Path(folder), settings=_EVERYTHING) as desk:
+            symbols = ("ALFA", "BRVO", "CHRL", "ECHO")
+
+            async def positions() -> list[Position]:
+                return [
+                    Position(symbol, Decimal(many), paid, mark, mark * many, (mark - paid) * many, "USD", NOON, "fake")
+                    for symbol, (paid, mark, many) in zip(symbols, held, strict=False)
+                ]
+
+            patch.setattr(desk.connections.need("paper").broker, "positions", positions)
+            told = (await tools_of(desk).call(desk.grants.give("claude"), "get_holdings", {})).structured
+            for row in told["holdings"]:
+                assert Decimal(row["cost"]) + Decimal(row["unrealised"]) == Decimal(row["market_value"])
+            values = [Decimal(row["market_value"]) for row in told["holdings"]]
+            assert (len(values), sum(values, Decimal(0))) == (len(held), Decimal(told["market_value"]))
 
 
 _TRADES = st.lists(
