@@ -366,6 +366,19 @@ async def test_a_note_is_kept_as_harmless_text_and_shown_to_its_client_alone(
     assert (await rooms.journal.newest(10, "CLAUDE"))[0].text == "another"
 
 
+async def test_notes_about_what_is_not_listed_any_more_are_found_by_their_symbol(desk: Desk, ask: Ask) -> None:
+    expired = "ALFA260220C00360000"
+    await Journal(desk.store, desk.clock).add(ClientName("claude"), "paper", "it ran out", expired)
+    assert code(await ask("resolve_option", underlying="ALFA", expiry="2026-02-20", right="call", strike=360))
+    told = (await ask("get_journal", symbol=f" {expired.lower()} ")).structured
+    assert [note["text"] for note in told["notes"]] == ["it ran out"]
+    hostile = await ask("get_journal", symbol="\x1b[31mALFA")
+    assert hostile.structured["notes"] == []
+    (recorded,) = await desk.store.audit_tail(1)
+    assert recorded.tool == "get_journal"
+    assert is_harmless(recorded.symbol)
+
+
 async def test_old_notes_make_room_and_the_journal_is_read_in_pages(desk: Desk, ask: Ask, claude: Caller) -> None:
     journal = Journal(desk.store, desk.clock)
     for number in range(NOTES_KEPT + 2):
