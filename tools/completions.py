@@ -38,9 +38,11 @@ async def _sides(call: Call, typed: str) -> Sequence[str]:
 
 async def _order_types(call: Call, typed: str) -> Sequence[str]:
     can = call.connection.broker.can.order_types
-    return [one for one in OrderType if one in can and one.startswith(typed.strip().lower())]
+    return [one for one in _TICKET_TYPES if one in can and one.startswith(typed.strip().lower())]
 
 
+_TICKET_TYPES: Final = (OrderType.MARKET, OrderType.LIMIT)
+"""Types that the one prompt with an order takes."""
 Completer = Callable[[Call, str], Awaitable[Sequence[str]]]
 COMPLETERS: Final[Mapping[str, tuple[Scope | None, Completer]]] = {
     "symbol": (Scope.READ_MARKET, _symbols),

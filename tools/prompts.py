@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from cockpit.model.identity import Scope
 from cockpit.model.money import plain
+from cockpit.model.orders import OrderType
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 from tools.registry import Arguments, Call
-from tools.words import Amount, OrderIdWord, OrderTypeWord, Price, SideWord, Symbol
+from tools.terms import fault
+from tools.words import Amount, OrderIdWord, PlainTypeWord, Price, SideWord, Symbol
 
 _ALWAYS: Final = (
     "Say of each price how old it is and whether it is simulated. What a tool doesn't tell, say that you don't know; "
@@ -135,8 +137,19 @@ class TicketArguments(Arguments):
     symbol: Symbol
     side: SideWord = Field(description="buy or sell")
     quantity: Amount
-    order_type: OrderTypeWord | None = Field(None, description="market or limit; limit where there is a limit price")
-    limit_price: Price | None = None
+    order_type: PlainTypeWord | None = Field(None, description="market or limit; limit where there is a limit price")
+    limit_price: Price | None = Field(None, description="Needed by limit, forbidden for market")
+
+    @model_validator(mode="after")
+    def _price_fits_type(self) -> Self:
+        mistake = fault(self.kind(), self.limit_price, None)
+        if mistake is not None:
+            raise ValueError(mistake)
+        return self
+
+    def kind(self) -> OrderType:
+        """Return which type is meant."""
+        return OrderType(self.order_type or ("market" if self.limit_price is None else "limit"))
 
 
 @prompt(
@@ -152,8 +165,7 @@ async def order_ticket(call: Call, asked: TicketArguments) -> str:
     """One order from the look at the market to the operator's decision, with its costs and every check on the way."""
     symbol = (await call.market.resolve(asked.symbol)).symbol
     price = "" if asked.limit_price is None else f", limit_price {plain(asked.limit_price)}"
-    kind = asked.order_type or ("market" if asked.limit_price is None else "limit")
-    wish = f"symbol {symbol}, side {asked.side}, quantity {plain(asked.quantity)}, order_type {kind}{price}"
+    wish = f"symbol {symbol}, side {asked.side}, quantity {plain(asked.quantity)}, order_type {asked.kind()}{price}"
     return (
         f"Prepare this order: {wish}.\n"
         f"1. get_quote for {symbol}: bid, ask, age.\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
@@ -78,6 +78,8 @@ SignedAmount = Annotated[
 Price = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema(_number("Price, as a decimal string or number"))]
 SideWord = Annotated[Side, BeforeValidator(_lower)]
 OrderTypeWord = Annotated[OrderType, BeforeValidator(_lower)]
+PlainTypeWord = Annotated[Literal["market", "limit"], BeforeValidator(_lower)]
+"""Type of an order that needs no more than a limit price at most."""
 TimeInForceWord = Annotated[TimeInForce, BeforeValidator(_lower)]
 IdempotencyKey = Annotated[
     str,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from cockpit.model.identity import Caller, Scope
+from cockpit.model.refusals import Refusal
 from server.completion_host import DeskCompletions
 from server.host import Completing
 from server.prompt_host import DeskPrompts
@@ -35,6 +38,31 @@ async def test_a_prompt_names_only_tools_that_everybody_who_is_shown_it_has(desk
             assert TOOLS[tool].rule.scope in {None, *prompt.scopes}, (name, tool)
         needed = {TOOLS[tool].rule.scope for tool in named} - {None}
         assert needed == prompt.scopes, name
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "order_type market"),
+        ({"order_type": "Market"}, "order_type market"),
+        ({"limit_price": "9.50"}, "order_type limit, limit_price 9.5"),
+        ({"order_type": "limit", "limit_price": "9.5"}, "order_type limit, limit_price 9.5"),
+        ({"order_type": "market", "limit_price": "9.5"}, ""),
+        ({"order_type": "limit"}, ""),
+        ({"order_type": "stop"}, ""),
+        ({"order_type": "stop_limit", "limit_price": "9.5"}, ""),
+    ],
+)
+async def test_a_ticket_is_written_of_terms_that_fit_each_other_alone(
+    desk: Desk, claude: Caller, more: dict[str, str], said: str
+) -> None:
+    answer = await DeskPrompts(desk.gate, rooms_of(desk)).get(claude, "order_ticket", {**GIVEN, **more})
+    if not said:
+        assert isinstance(answer, Refusal)
+        assert answer.code == "BAD_ARGUMENTS"
+        return
+    text = answer.messages[0].content.text  # type: ignore[union-attr]
+    assert f"quantity 1, {said}.\n" in text
 
 
 async def test_every_prompt_says_that_pending_is_not_filled(desk: Desk, claude: Caller) -> None:
