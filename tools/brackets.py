@@ -187,7 +187,8 @@ async def preview_bracket(call: Call, asked: PreviewBracketArguments) -> Served[
 async def place_bracket(call: Call, asked: PlaceBracketArguments) -> Served[GroupResult]:
     """Put an entry with its take-profit limit and stop loss before the human operator, who approves or rejects all
     three with one decision. The exits wait at the broker for the entry's fills, are good till cancelled, and cancel
-    each other. For a buy: stop loss < entry < take profit. The answer comes at once, with state `pending`.
+    each other. For a buy: stop loss < entry < take profit. The answer comes at once, with state `pending`. A preview_id
+    stands for terms alone: with another idempotency_key it makes another bracket.
     """
     check_account(call, asked.account)
     preview_id = asked.preview_id

@@ -99,7 +99,7 @@ class PreviewResult(Result):
 )
 async def preview_order(call: Call, asked: OrderArguments) -> Served[PreviewResult]:
     """Costs, margin, worst-case value and every risk check of an order, with a preview_id that place_order takes for
-    two minutes. Nothing is placed.
+    two minutes. Nothing is placed, and nothing is reserved.
     """
     check_account(call, asked.account)
     preview = await call.orders.preview(call.admitted, asked.request())
@@ -165,7 +165,8 @@ class PlaceArguments(Arguments):
 async def place_order(call: Call, asked: PlaceArguments) -> Served[OrderResult]:
     """Put an order before the human operator, who approves, edits or rejects it. The answer comes at once, usually
     with state `pending`: nothing was sent and nothing is filled. Then call wait_for_order. Repeating a call with the
-    same idempotency_key never makes a second order. A check that fails is an error with its code.
+    same idempotency_key never makes a second order; a preview_id stands for terms alone, and with another key makes
+    another order. A check that fails is an error with its code.
     """
     check_account(call, asked.account)
     preview_id = asked.preview_id

@@ -15,6 +15,7 @@ from cockpit.settings.policy import PolicySettings
 from server.tool_host import DeskTools
 from tests.desk.desks import Desk, open_desk
 from tests.tools.conftest import Ask, tools_of
+from tools.catalogue import TOOLS
 
 _ONE: Final = {"symbol": "ALFA", "side": "buy", "quantity": 1, "order_type": "market"}
 
@@ -55,6 +56,20 @@ async def test_a_bracket_is_previewed_with_its_loss_and_placed_by_its_preview(de
     repeated = (await ask("place_bracket", **again)).structured
     assert repeated["group_id"] == placed["group_id"]
     assert len(list(desk.book.all())) == 3
+
+
+async def test_an_order_is_known_by_its_key_and_a_preview_stands_for_terms_alone(desk: Desk, ask: Ask) -> None:
+    for number, (preview, place, given) in enumerate(
+        (("preview_order", "place_order", _ONE), ("preview_bracket", "place_bracket", await terms(desk)))
+    ):
+        asked = {"preview_id": (await ask(preview, **given)).structured["preview_id"]}
+        made = [
+            (await ask(place, idempotency_key=f"key-{key}-{number}", **asked)).structured
+            for key in ("first", "first", "other")
+        ]
+        first, again, other = (one.get("group_id") or one["order_id"] for one in made)
+        assert first == again != other
+        assert "terms alone" in TOOLS[place].description
 
 
 @pytest.mark.parametrize("place", ["place_order", "place_bracket"])
