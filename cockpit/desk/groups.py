@@ -12,7 +12,6 @@ from cockpit.brokers.base import Capabilities
 from cockpit.desk.approvals import lowers_risk
 from cockpit.model.checks import CheckResult
 from cockpit.model.money import ZERO, plain
-from cockpit.model.options import read_option
 from cockpit.model.orders import AT_BROKER, Linkage, Order, OrderRequest, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refusal, refuse
 
@@ -192,19 +191,12 @@ def may_still_fill(order: Order, group: Sequence[Order]) -> Decimal:
 
 
 def worth(orders: Sequence[Order]) -> Decimal | None:
-    """Return about how much waiting orders come to, at their own prices or those at which they were asked for.
-
-    Options count as they were judged: a contract is many units, and an order doesn't say how many.
-    """
+    """Return what waiting orders come to at worst in the account's currency, as they were judged when asked for."""
     values: list[Decimal] = []
     for one in orders:
-        request = one.proposed or one.request
-        price = request.limit_price or request.stop_price or one.asked_at_price
-        if read_option(request.symbol) is not None:
-            price = one.unit_worth
-        if price is None:
+        if one.unit_worth is None:
             return None
-        values.append(price * request.quantity)
+        values.append(one.unit_worth * (one.proposed or one.request).quantity)
     if orders[0].linkage is Linkage.BRACKET:
         return values[0]
     return max(values) if orders[0].linkage is Linkage.OCO else sum(values, ZERO)

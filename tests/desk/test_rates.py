@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.paper.broker import PaperBroker
+from cockpit.desk.groups import worth
 from cockpit.desk.observer import Judged
 from cockpit.desk.rates import Rate, Rates
 from cockpit.desk.risk import Exposure
@@ -86,6 +87,12 @@ async def test_an_order_abroad_is_worth_what_its_currency_costs_at_most(abroad: 
     price = await abroad.touch("BRVO", Side.BUY) * Decimal("1.03")
     assert found.notional == price * 10 * rate.ask
     assert (found.unit_worth, found.currency) == (price * rate.ask, "USD")
+
+
+async def test_what_waits_is_told_in_the_currency_of_the_account(abroad: Desk, client: Caller) -> None:
+    rate, price = await euros(abroad), round(await abroad.touch("BRVO", Side.BUY), 2)
+    order = await place(abroad, client, limit(price, "BRVO", "10"))
+    assert worth((order,)) == price * 10 * rate.ask
 
 
 async def test_the_limit_of_value_counts_the_rate(abroad: Desk) -> None:
