@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.ibkr.answers import refused
+from cockpit.brokers.ibkr.causes import farm_of
 from cockpit.brokers.ibkr.contracts import Contracts
 from cockpit.brokers.ibkr.feeds import Feeds, Watch
 from cockpit.brokers.ibkr.line import Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.ticks import Board
+from cockpit.brokers.ibkr.wire import WireError, WireLink, WireRecord
 from cockpit.model.clock import Clock
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.refusals import Refused
@@ -35,6 +37,10 @@ _PAUSE_SECONDS: Final = 1.0
 """Between two attempts for one contract: who waited for the first has its answer."""
 _TYPES: Final = {"live": 1, "delayed": 3}
 _NO_LINE_LEFT: Final = 101
+_FARM_BROKEN: Final = 2103
+_FARM_MENDED: Final = frozenset({2104, 2108})
+"""Connected again, or asleep until it is asked; others are about farms of history and contracts."""
+_MOST_FARMS: Final = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +53,8 @@ class _Stream:
     asked: float = 0.0
     tried: float = float("-inf")
     """When it was last asked for anew, whatever came of it."""
+    doubtful: bool = False
+    """Whether it was begun while a data farm was broken: TWS may have told what it remembered."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -67,6 +75,9 @@ class Quotes:
         self._asked_type = _TYPES[market_data]
         self._streams: OrderedDict[int, _Stream] = OrderedDict()
         self._most = MOST_STREAMS
+        self._farms_down: set[str] = set()
+        self._epoch = line.epoch
+        line.listen(self._on_record)
         line.on_up(self._prefer)
 
     async def quote(self, listed: Listed) -> Quote | None:
@@ -81,14 +92,17 @@ class Quotes:
         async with stream.turn:
             if stream.watch is None or stream.watch.lost or stream.watch.error is not None:
                 await self._begin(stream, listed)
-            elif not self._is_fresh(stream.newest) and self._clock.monotonic() - stream.tried >= _PAUSE_SECONDS:
+                stream.tried = self._clock.monotonic()
+            elif self._may_confirm(stream):
                 await self._confirm(stream, listed)
-            stream.tried = self._clock.monotonic()
+                stream.tried = self._clock.monotonic()
         await self._end_idle()
         newest = stream.newest
         found = None if newest is None else newest.quote(listed)
         if found is not None:
             self._note(listed, found)
+            if stream.doubtful:
+                return replace(found, data_type=DataType.UNKNOWN)
         elif stream.watch is not None and stream.watch.note is not None:
             raise refused(stream.watch.note)
         return found
@@ -109,7 +123,7 @@ class Quotes:
             stream.watch = None
         await self._make_room()
         watch = stream.watch = await self._feeds.open(listed.contract(), snapshot=False)
-        stream.confirmed = None
+        stream.confirmed, stream.doubtful = None, bool(self._farms_down)
         try:
             await self._feeds.settle(watch, _FIRST_SECONDS)
         except Refused:
@@ -117,7 +131,7 @@ class Quotes:
             stream.watch = None
             if watch.error is not None and watch.error.code == _NO_LINE_LEFT:
                 # Others use lines of the account, too: fewer are left for us than we thought.
-                self._most = max(FEWEST_STREAMS, len(self._streams) - 2)
+                self._most = max(FEWEST_STREAMS, self._open() - 1)
                 await self._make_room()
             raise
         except BaseException:
@@ -132,12 +146,18 @@ class Quotes:
             return
         told = stream.watch is not None and stream.watch.board.complete
         if watch.board.at is not None and (watch.board.complete or not told):
-            stream.confirmed = watch.board
+            stream.confirmed, stream.doubtful = watch.board, False
+
+    def _open(self) -> int:
+        return sum(1 for one in self._streams.values() if one.watch is not None)
 
     async def _make_room(self) -> None:
-        while sum(1 for one in self._streams.values() if one.watch is not None) >= self._most:
-            con_id, oldest = next((key, one) for key, one in self._streams.items() if one.watch is not None)
-            await self._end(con_id, oldest)
+        while self._open() >= self._most:
+            idle = ((key, one) for key, one in self._streams.items() if one.watch is not None and not one.turn.locked())
+            oldest = next(idle, None)
+            if oldest is None:
+                return
+            await self._end(*oldest)
 
     async def _end_idle(self) -> None:
         now = self._clock.monotonic()
@@ -151,6 +171,21 @@ class Quotes:
         watch, stream.watch = stream.watch, None
         if watch is not None:
             await self._feeds.close(watch)
+
+    def _may_confirm(self, stream: _Stream) -> bool:
+        """Whether to ask anew: not where the price is young, and not of a broken farm, whose prices are remembered ones."""
+        if self._farms_down or self._clock.monotonic() - stream.tried < _PAUSE_SECONDS:
+            return False
+        return stream.doubtful or not self._is_fresh(stream.newest)
+
+    def _on_record(self, record: WireRecord) -> None:
+        if isinstance(record, WireLink) and record.epoch != self._epoch:
+            self._epoch = record.epoch
+            self._farms_down.clear()
+        elif isinstance(record, WireError) and record.code == _FARM_BROKEN and len(self._farms_down) < _MOST_FARMS:
+            self._farms_down.add(farm_of(record.text))
+        elif isinstance(record, WireError) and record.code in _FARM_MENDED:
+            self._farms_down.discard(farm_of(record.text))
 
     def _is_fresh(self, board: Board | None) -> bool:
         if board is None or board.at is None:

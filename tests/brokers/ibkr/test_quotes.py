@@ -95,6 +95,48 @@ async def test_where_data_was_lost_and_is_refused_no_old_price_is_given_instead(
         assert refused.value.refusal.code == "MARKET_DATA_MISSING"
 
 
+async def test_prices_of_a_broken_farm_grow_old_and_are_not_confirmed_until_it_is_mended() -> None:
+    async with house() as h:
+        first = await quote(h)
+        gateway_market.break_farm(h.gateway)
+        await h.arrived()
+        h.clock.ahead += 60
+        stale = await quote(h)
+        assert (stale.as_of, h.asked("reqMktData")) == (first.as_of, 1)
+        gateway_market.mend_farm(h.gateway)
+        await h.arrived()
+        assert (await quote(h)).age_ms(h.clock.now()) < 2000
+
+
+async def test_prices_that_are_first_asked_for_while_a_farm_is_broken_are_of_no_known_kind() -> None:
+    async with house() as h:
+        found = await instrument(h)
+        h.gateway.broadcast_error(2103, "Market data farm connection is broken:usfarm")
+        await h.arrived()
+        remembered = await h.market.quote(found)
+        assert remembered is not None
+        assert remembered.data_type is DataType.UNKNOWN
+        h.gateway.broadcast_error(2104, "Market data farm connection is OK:usfarm")
+        await h.arrived()
+        h.clock.ahead += 2
+        again = await h.market.quote(found)
+        assert again is not None
+        assert again.data_type is DataType.LIVE
+
+
+async def test_a_broken_farm_of_history_makes_no_quote_doubtful() -> None:
+    async with house() as h:
+        h.gateway.broadcast_error(2105, "HMDS data farm connection is broken:ushmds")
+        await instrument(h)
+        assert (await quote(h)).data_type is DataType.LIVE
+
+
+async def test_prices_of_which_a_part_is_missing_go_on() -> None:
+    async with house() as h:
+        h.gateway.world.rights.feed = Feed.PARTLY
+        assert (await quote(h)).bid == Decimal("411.99")
+
+
 async def test_one_stream_serves_many_questions_while_its_price_is_young() -> None:
     async with house() as h:
         found = await instrument(h)
