@@ -88,7 +88,7 @@ port = {port}
 client_id = {client_id}
 hours_of = "ALFA"
 connect_seconds = 3
-request_seconds = 1
+request_seconds = 1.5
 {line}
 """
 

@@ -167,4 +167,4 @@ async def _asked_again(death: Death, gateway: FakeGateway, cockpit: Within, key:
     """The same idempotency key is the same order, and nothing leaves for it."""
     again = await cockpit.place(key)
     assert (again["order_id"], again["state"]) == (before.order_id, before.state), f"{death}: {again}"
-    assert truth.sent(gateway) == {before.reference: 1}, f"{death}: sent {truth.sent(gateway)}"
+    assert truth.sent(gateway) == {(before.reference, "5", "400"): 1}, f"{death}: sent {truth.sent(gateway)}"

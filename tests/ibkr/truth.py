@@ -35,14 +35,14 @@ def state_of(order: Order) -> OrderState:
     return OrderState.PARTLY_FILLED if order.filled else OrderState.WORKING
 
 
-def sent(gateway: FakeGateway) -> Counter[str]:
-    """Count the messages that place an order, by orderRef; previews left out."""
-    placed: Counter[str] = Counter()
+def sent(gateway: FakeGateway) -> Counter[tuple[str, str, str]]:
+    """Count the messages that place or change an order, by orderRef, quantity and limit; previews left out."""
+    counted: Counter[tuple[str, str, str]] = Counter()
     for one in gateway.named("placeOrder"):
         terms = placed_order(one.fields)
         if terms["whatIf"] != "1":
-            placed[terms["orderRef"]] += 1
-    return placed
+            counted[terms["orderRef"], terms["totalQuantity"], terms["lmtPrice"]] += 1
+    return counted
 
 
 class Stranger:
