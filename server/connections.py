@@ -26,6 +26,8 @@ from server.transport.wire import dumps, json_response
 _SWEEP_SECONDS: Final = 1.0
 _MAX_LINE: Final = 8190
 _MAX_HEADERS: Final = 64
+_MOST_HELD: Final = 65_536
+"""Bytes of a body for whose rest we wait ourselves, until the next sweep."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,7 @@ class Patience:
 class Connection(web.RequestHandler):
     """One connection, with aiohttp's protocol on it. It keeps the time; ``Connections`` looks at the clock."""
 
-    __slots__ = ("_began", "_call", "_heads", "_later", "_line", "_make_request", "_places", "_stuck", "place")
+    __slots__ = ("_began", "_call", "_heads", "_held", "_later", "_line", "_make_request", "_places", "_stuck", "place")
 
     def __init__(self, places: Connections, manager: web.Server, patience: Patience) -> None:
         super().__init__(
@@ -70,6 +72,8 @@ class Connection(web.RequestHandler):
         self._heads: Heads[KnownHead] = Heads()
         self._call: ShortCall | None = None
         """The call that is answered by the short way now; aiohttp waits for a request meanwhile."""
+        self._held = b""
+        """The beginning of a request whose head is known, while the rest of its body is on its way."""
         self._later: list[bytes] = []
         """What came while it was."""
         self.place = ""
@@ -87,6 +91,7 @@ class Connection(web.RequestHandler):
         """Leave it."""
         self._places.discard(self)
         self._later.clear()
+        self._held = b""
         super().connection_lost(exc)
         if self._call is not None:
             self._call.client_gone()
@@ -98,8 +103,15 @@ class Connection(web.RequestHandler):
                 self._later.append(data)
                 self._pause_transport_reading()
                 return
+            if self._held:
+                data, self._held = self._held + data, b""
             if self.is_idle and self._is_known(data):
                 return
+        self._read_on(data)
+
+    def _read_on(self, data: bytes) -> None:
+        """Let aiohttp read."""
+        if data:
             self._heads.read(data)
         whole = self._request_count
         super().data_received(data)
@@ -109,11 +121,19 @@ class Connection(web.RequestHandler):
             self._began = self._loop.time()
 
     def _is_known(self, data: bytes) -> bool:
-        """Begin to answer a whole call whose head was served before on this connection; False where it is none."""
+        """Begin to answer a call whose head was served before on this connection, or wait for the rest of its body, which
+        many clients send apart. False where it is none.
+        """
         found = self._heads.find(data)
-        if found is None or len(found[1]) != found[0].length:
+        if found is None:
             return False
-        self._call = found[0].begin(found[1], self)
+        known, body = found
+        if len(body) < known.length <= _MOST_HELD:
+            self._held = data
+            return True
+        if len(body) != known.length:
+            return False
+        self._call = known.begin(body, self)
         return self._call is not None
 
     def answers(self, request: web.Request, response: web.StreamResponse, shortcut: Shortcut) -> None:
@@ -148,7 +168,7 @@ class Connection(web.RequestHandler):
         return request
 
     def _process_keepalive(self) -> None:
-        if self._call is not None:
+        if self._call is not None or self._held:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 
@@ -165,7 +185,7 @@ class Connection(web.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request, or for the rest of one's headers."""
-        return self._call is None and self._waiter is not None and not self._waiter.done()
+        return self._call is None and not self._held and self._waiter is not None and not self._waiter.done()
 
     @property
     def idle_until(self) -> float:
@@ -176,6 +196,10 @@ class Connection(web.RequestHandler):
         """Close what takes too long to ask, and drop what takes too long to read."""
         if self._line is None:
             return
+        if self._held:
+            # What doesn't come at once is waited for as any other body is.
+            held, self._held = self._held, b""
+            self._read_on(held)
         if self._began is not None and now - self._began > patience.headers and self.is_idle:
             self.force_close()
         if self._stuck is None and self._line.is_closing():

@@ -18,6 +18,7 @@ from cockpit.model.refusals import refuse
 from server.connections import Connections, Patience
 from server.host import Talk, ToolAnswer, ToolResult
 from server.shortcut import KnownHead, ShortCall, Shortcut, Wire
+from server.transport import wire
 from server.transport.calls import ToolCalls
 from server.transport.results import refusal_answer
 from server.transport.running import Answer, Exchange, Running
@@ -440,6 +441,34 @@ async def test_however_requests_are_cut_and_follow_each_other_each_gets_its_own_
                 if status == 200 and number != 2:
                     assert json.loads(answer[2])["id"] == number
         assert here.transport.open_requests == 0
+
+
+@ERAS
+async def test_a_body_that_comes_apart_from_its_head_goes_the_short_way_too(era, monkeypatch):
+    async with house() as here, raw(here.port) as line, raw(here.port) as other, counted(monkeypatch) as taken:
+        for _ in range(3):
+            sent = body(era, text="hello")
+            line.send(head(era))
+            for part in (sent[:100], sent[100:101], sent[101:]):
+                await warmed(other, era, "answer")  # the host has read what came before
+                line.send(part)
+            assert (await line.answer())[0] == 200
+        assert [json.loads(one)["params"]["arguments"] for one in taken if b"echo" in one] == [{"text": "hello"}] * 2
+
+
+@ERAS
+async def test_a_body_of_a_known_head_that_does_not_come_is_given_up_as_any_other_is(era, monkeypatch):
+    monkeypatch.setattr(wire, "BODY_SECONDS", 0.1)
+    places = Connections(2)
+    async with house(connections=places) as here, raw(here.port) as line:
+        await warmed(line, era)
+        line.send(head(era) + "{")
+        async with raw(here.port) as other:
+            await warmed(other, era)
+        await until(lambda: len(places) == 1)
+        assert not places.give_way(), "a request on its way is not idle"
+        places.sweep(asyncio.get_running_loop().time())
+        assert (await line.answer())[0] == 408
 
 
 @ERAS
