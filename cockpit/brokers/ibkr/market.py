@@ -36,9 +36,7 @@ HOURS_OF: Final = "SPY"
 """Whose hours a connection's clock tells where nothing else is said: the fund that trades as the US exchanges do."""
 _CALENDARS: Final = {"USD": "XNYS"}
 """Shipped calendars that stand in, named as such, where the broker doesn't tell hours."""
-_ALWAYS: Final = frozenset(
-    {Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.NEWS, Feature.FUNDAMENTALS, Feature.SCANNER}
-)
+_ALWAYS: Final = frozenset({Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.NEWS, Feature.FUNDAMENTALS})
 
 
 def whose_hours(said: str, allowed: Collection[str] | None) -> str:
@@ -79,8 +77,12 @@ class MarketData:
 
     @property
     def features(self) -> frozenset[Feature]:
-        """Return what it offers besides prices: transfers only where settings name a Flex token and query."""
-        return _ALWAYS | ({Feature.TRANSFERS} if self._statements.offered else frozenset())
+        """Return what it offers besides prices.
+
+        Transfers only where settings name a Flex token and query, scans only of the markets whose names are known.
+        """
+        more = {Feature.TRANSFERS: self._statements.offered, Feature.SCANNER: self._scans.offered}
+        return _ALWAYS | {feature for feature, offered in more.items() if offered}
 
     async def close_data(self) -> None:
         """End what runs besides the line."""

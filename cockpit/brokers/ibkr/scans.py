@@ -76,6 +76,11 @@ class Scans:
         self._empty: dict[int, asyncio.Future[None]] = {}
         line.listen(self._on_record)
 
+    @property
+    def offered(self) -> bool:
+        """Whether there is a market at home that can be scanned."""
+        return self._contracts.home in _STOCKS
+
     async def scans(self) -> tuple[Scan, ...]:
         """Return the scans of stocks at home; IB's document of them is large, and kept for a day."""
         instrument, _ = self._where(None)

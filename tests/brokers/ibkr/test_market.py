@@ -78,11 +78,14 @@ async def test_it_offers_what_it_has_methods_for_and_transfers_only_with_a_token
     async with house() as h:
         assert Feature.TRANSFERS not in h.market.features
         assert Feature.LISTING not in h.market.features
+        assert Feature.SCANNER in h.market.features
         assert not isinstance(h.market, HasListing)
         for protocol in (HasDepth, HasOptions, HasFx, HasNews, HasFundamentals, HasScanner, HasTransfers):
             assert isinstance(h.market, protocol)
     async with house(flex_token_file=str(tmp_path / "t"), flex_query="1") as h:
         assert Feature.TRANSFERS in h.market.features
+    async with house(currency="JPY") as h:
+        assert Feature.SCANNER not in h.market.features
 
 
 FIELDS = st.text(
