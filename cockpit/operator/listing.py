@@ -10,7 +10,7 @@ from cockpit.model.orders import DONE, OPEN, Order
 from cockpit.model.text import counted, safe
 from cockpit.model.trading import Mode, TradingState
 from cockpit.operator.act import Done
-from cockpit.operator.view import Snapshot
+from cockpit.operator.view import ConnectionView, Snapshot
 from cockpit.store.audit import AuditRecord
 
 
@@ -49,9 +49,16 @@ def status(snapshot: Snapshot) -> Done:
     says = [f"{switch.state} since {_iso(switch.since)} ({switch.reason})."]
     for one in snapshot.connections:
         if one.mode is Mode.LIVE:
-            armed = "not armed" if one.armed_until is None else f"ARMED until {one.armed_until:%H:%M} UTC"
-            says.append(f"{one.name}: LIVE MONEY, {armed}.")
+            says.append(f"{one.name}: {money_words(one)}.")
     return Done(" ".join(says), data)
+
+
+def money_words(seen: ConnectionView) -> str:
+    """Say whose money a connection moves, and whether orders may open positions with it."""
+    if seen.mode is Mode.PAPER:
+        return "paper"
+    until = seen.armed_until
+    return "LIVE MONEY, not armed" if until is None else f"LIVE MONEY, ARMED until {until:%H:%M} UTC"
 
 
 def pending(snapshot: Snapshot) -> Done:

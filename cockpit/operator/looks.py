@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,7 +15,8 @@ from cockpit.model.text import safe
 from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.acts import APPROVE_CLIENT, APPROVE_ORDER, CLOSE, POSITION
 from cockpit.operator.face import Face
-from cockpit.operator.view import ClientTicket, OrderTicket
+from cockpit.operator.listing import money_words
+from cockpit.operator.view import ClientTicket, ConnectionView, OrderTicket
 
 
 class Subject(StrEnum):
@@ -62,7 +64,7 @@ async def look(face: Face, at: Look) -> Answer:
         client = await face.client_ticket(at.key)
         return client if isinstance(client, Refusal) else client_words(client)
     order = await face.order_ticket(OrderId(at.key))
-    return order if isinstance(order, Refusal) else order_words(order)
+    return order if isinstance(order, Refusal) else order_words(order, face.snapshot().connections)
 
 
 def times(alike: int) -> str:
@@ -100,12 +102,15 @@ def client_words(ticket: ClientTicket) -> Done:
     return Done("\n".join(lines), data)
 
 
-def order_words(ticket: OrderTicket) -> Done:
-    """Say what would be sent, at which prices, and what the checks found."""
+def order_words(ticket: OrderTicket, connections: Sequence[ConnectionView] = ()) -> Done:
+    """Say what would be sent, with whose money, at which prices, and what the checks found."""
     order = ticket.order
+    on = next((one for one in connections if one.name == order.connection), None)
     wanted = order.proposed or order.request
     quote = ticket.quote
     lines = [f"order     {wanted.words()}", f"client    {order.client}, on {order.connection}"]
+    if on is not None:
+        lines.append(f"money     {money_words(on)}")
     if order.proposed is not None:
         lines.append(f"instead   of {order.request.words()}")
     if quote is None:
@@ -136,6 +141,7 @@ def order_words(ticket: OrderTicket) -> Done:
         "order": wanted.words(),
         "client": order.client,
         "connection": order.connection,
+        "mode": None if on is None else on.mode,
         "notional": None if ticket.notional is None else cents(ticket.notional),
         "position_before": plain(ticket.position_before),
         "position_after": plain(ticket.position_after),

@@ -16,6 +16,7 @@ from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.face import Subscription
 from cockpit.operator.view import ClientTicket, OrderTicket, Snapshot
 from server.control import ControlSocket
+from tests.tui.fake_face import busy_snapshot
 
 
 class TalkingCockpit:
@@ -37,7 +38,7 @@ class TalkingCockpit:
         return self.answers.get(command.act, Done(f"{command.act} was done."))
 
     def snapshot(self) -> Snapshot:
-        raise NotImplementedError
+        return busy_snapshot()
 
     def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> Subscription:
         raise NotImplementedError

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import orjson
 
 from cockpit.model.text import Safe
+from cockpit.model.trading import Link, Mode
 from cockpit.operator.act import Command
 from cockpit.operator.acts import ACTS
 from cockpit.operator.looks import Look, Subject, client_words, look_before, order_words
+from cockpit.operator.view import ConnectionView
 from tests.operator.tickets import CLIENT_TICKET, ORDER, ORDER_TICKET, REQUEST
 
 
@@ -24,6 +27,21 @@ def test_an_order_is_shown_with_market_worth_position_and_failed_checks() -> Non
         assert part in said
     assert "1 passed, 1 FAILED" in said
     assert "MAX_NOTIONAL" in said
+
+
+def test_whose_money_it_moves_is_said_and_whether_it_may_open_a_position() -> None:
+    paper = ConnectionView(ORDER.connection, "fake", Mode.PAPER, "U1", Link.READY, None, True, Safe(""))
+    real = replace(paper, mode=Mode.LIVE)
+    armed = replace(real, armed_until=datetime(2026, 3, 2, 17, 2, tzinfo=UTC))
+    for seen, words in (
+        (paper, "money     paper"),
+        (real, "money     LIVE MONEY, not armed"),
+        (armed, "money     LIVE MONEY, ARMED until 17:02 UTC"),
+    ):
+        done = order_words(ORDER_TICKET, (seen,))
+        assert words in done.says.split("\n")
+        assert isinstance(done.data, dict)
+        assert done.data["mode"] == seen.mode
 
 
 def test_a_change_of_an_order_shows_both_terms() -> None:

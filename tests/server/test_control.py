@@ -22,6 +22,7 @@ from cockpit.operator.wire import MAX_REQUEST_BYTES
 from server import own_user
 from server.control import MAX_CONNECTIONS, MAX_LOWERING, ControlInUse, ControlSocket
 from tests.operator.tickets import ORDER_TICKET
+from tests.tui.fake_face import busy_snapshot
 
 
 class RecordingFace:
@@ -43,7 +44,7 @@ class RecordingFace:
         return self.answer
 
     def snapshot(self) -> Snapshot:
-        raise NotImplementedError
+        return busy_snapshot()
 
     def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> Subscription:
         raise NotImplementedError
