@@ -16,7 +16,7 @@ class Lane(IntEnum):
 
 
 MOST: Final[dict[Lane, int]] = {Lane.CANCEL: 40, Lane.ORDER: 35, Lane.READ: 30}
-"""Messages within a window once a lane has taken its own: what is above belongs to the lanes before it.
+"""Messages of all lanes within a window, up to which a lane may add its own: what is above belongs to those before it.
 
 Interactive Brokers ends a connection that sends more than 50 in a second (error 100).
 """
@@ -31,8 +31,7 @@ class Budget:
 
     def __init__(self, most: dict[Lane, int] | None = None) -> None:
         self._most = most or MOST
-        self._all: deque[float] = deque()
-        self._reads: deque[float] = deque()
+        self._left: deque[float] = deque()
 
     def most(self, lane: Lane) -> int:
         """Return how many messages a lane may ever take at once."""
@@ -47,23 +46,14 @@ class Budget:
         if count > most:
             raise ValueError(f"{count} messages at once, and at most {most} may be")
         self._forget(now)
-        wait = _until(self._all, most - count, now)
-        return max(wait, _until(self._reads, most - count, now)) if lane is Lane.READ else wait
+        too_many = len(self._left) + count - most
+        return 0.0 if too_many <= 0 else max(0.0, self._left[too_many - 1] + WINDOW - now)
 
-    def take(self, lane: Lane, count: int, now: float) -> None:
-        """Count messages that leave now."""
+    def take(self, count: int, now: float) -> None:
+        """Count messages that leave now, of whichever lane."""
         self._forget(now)
-        self._all.extend([now] * count)
-        if lane is Lane.READ:
-            self._reads.extend([now] * count)
+        self._left.extend([now] * count)
 
     def _forget(self, now: float) -> None:
-        for left in (self._all, self._reads):
-            while left and now - left[0] >= WINDOW:
-                left.popleft()
-
-
-def _until(left: deque[float], most: int, now: float) -> float:
-    """Return the seconds until at most ``most`` of what left is within the window."""
-    too_many = len(left) - most
-    return 0.0 if too_many <= 0 else max(0.0, left[too_many - 1] + WINDOW - now)
+        while self._left and now - self._left[0] >= WINDOW:
+            self._left.popleft()

@@ -17,8 +17,8 @@ FARM_UP: Final = frozenset({2104, 2106, 2107, 2108, 2158})
 FARM_DOWN: Final = frozenset({2103, 2105, 2157})
 READ_ONLY_CODE: Final = 321
 
-ENDS_THE_LINE: Final = frozenset({1300})
-"""After these the connection is of no use, though the socket may still stand."""
+ENDS_THE_LINE: Final = frozenset({100, 326, 503, 507, 1300})
+"""After these the connection is of no use, though the socket may still stand for a while."""
 
 _CAUSES: Final[Mapping[int, str]] = {
     100: "TWS closed the line because too many messages came within a second",

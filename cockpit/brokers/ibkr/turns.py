@@ -77,7 +77,7 @@ class Turns:
         lane = Lane.READ if permit is None else permit.lane
         if self._budget.wait(lane, 1, now) > 0:
             raise NotSent("the message budget is used up")
-        self._budget.take(lane, 1, now)
+        self._budget.take(1, now)
 
     def abandon(self, why: str) -> None:
         """Turn away everybody who waits: the line broke."""
@@ -102,5 +102,5 @@ class Turns:
                     return
                 waiting.popleft()
                 if not turn.done():
-                    self._budget.take(lane, count, now)
+                    self._budget.take(count, now)
                     turn.set_result(now)

@@ -29,7 +29,7 @@ def test_no_sliding_second_ever_sees_more_than_forty_messages_or_thirty_reads(
     for lane, count, pause, slack in asked:
         now += pause
         now += budget.wait(lane, count, now)
-        budget.take(lane, count, now)
+        budget.take(count, now)
         left += [(lane, now + slack)] * count
     assert most_in_a_second([at for _, at in left]) <= MOST[Lane.CANCEL]
     assert most_in_a_second([at for lane, at in left if lane is Lane.READ]) <= MOST[Lane.READ]
@@ -44,22 +44,22 @@ def test_whoever_waits_as_long_as_told_may_go(asked: list[tuple[Lane, int, float
         assert 0 <= wait <= WINDOW
         now += wait
         assert budget.wait(lane, count, now) <= 1e-9
-        budget.take(lane, count, now)
+        budget.take(count, now)
 
 
 def test_reads_leave_room_for_orders_and_both_leave_room_for_cancels() -> None:
     budget = Budget()
-    budget.take(Lane.READ, MOST[Lane.READ], 0.0)
+    budget.take(MOST[Lane.READ], 0.0)
     assert budget.wait(Lane.READ, 1, 0.0) == pytest.approx(WINDOW)
     assert budget.wait(Lane.ORDER, 5, 0.0) == 0
-    budget.take(Lane.ORDER, 5, 0.0)
+    budget.take(5, 0.0)
     assert budget.wait(Lane.ORDER, 1, 0.0) == pytest.approx(WINDOW)
     assert budget.wait(Lane.CANCEL, 5, 0.0) == 0
 
 
 def test_what_left_is_forgotten_after_the_window() -> None:
     budget = Budget()
-    budget.take(Lane.CANCEL, 40, 5.0)
+    budget.take(40, 5.0)
     assert budget.wait(Lane.CANCEL, 1, 5.0 + WINDOW - 0.25) == pytest.approx(0.25)
     assert budget.wait(Lane.CANCEL, 40, 5.0 + WINDOW) == 0
 

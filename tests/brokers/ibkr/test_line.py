@@ -276,17 +276,24 @@ async def test_a_server_that_is_lost_while_the_line_comes_up_does_not_break_the_
         line = new_line(gateway.port)
         first = iter((True,))
 
+        given_up = asyncio.Event()
+
         async def work() -> None:
             if next(first, False):
                 gateway.lost()
                 await line.wait_for(Link.DEGRADED)
-            await line.read(OPEN_ORDERS, all_open)
+            try:
+                await line.read(OPEN_ORDERS, all_open)
+            finally:
+                given_up.set()
 
         line.on_up(work)
         links: list[Link] = []
         line.on_link(lambda link, note: links.append(link))
         entering = asyncio.create_task(line.__aenter__())
-        await until(line, Link.DEGRADED)
+        await given_up.wait()
+        await asyncio.sleep(0.02)
+        assert line.link is Link.DEGRADED
         gateway.restored()
         await until(line, Link.READY)
         assert line.epoch == 1

@@ -102,8 +102,7 @@ async def test_a_read_only_api_is_named_and_takes_no_orders() -> None:
 async def test_a_connection_is_made_even_where_reads_have_used_up_their_messages() -> None:
     loop = asyncio.get_running_loop()
     budget = Budget()
-    budget.take(Lane.READ, 30, loop.time())
-    budget.take(Lane.ORDER, 5, loop.time())
+    budget.take(35, loop.time())
     async with FakeGateway() as gateway:
         turns = Turns(budget, loop.time)
         session = Session(IbkrSettings(port=gateway.port), 17, SystemClock(), turns, lambda record: None)
@@ -111,6 +110,18 @@ async def test_a_connection_is_made_even_where_reads_have_used_up_their_messages
         await session.probe()
         assert session.accounts == ("DU1234567",)
         session.close()
+
+
+async def test_work_that_asks_a_read_only_api_for_orders_keeps_the_line() -> None:
+    async with FakeGateway(read_only=True) as gateway:
+        line = new_line(gateway.port)
+
+        async def work() -> None:
+            await line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync())
+
+        line.on_up(work)
+        async with line:
+            assert (line.link, line.epoch) == (Link.READY, 1)
 
 
 async def test_whoever_else_listens_there_is_not_taken_for_tws() -> None:
