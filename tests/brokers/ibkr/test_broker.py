@@ -520,6 +520,13 @@ async def test_of_a_pair_of_which_one_is_rejected_the_other_does_not_live(tradin
     await trading.until(lambda: Rejected in trading.of(first) and Cancelled in trading.of(second))
 
 
+async def test_of_a_pair_that_fills_before_its_other_order_arrives_the_other_is_cancelled(trading: Trading) -> None:
+    first, second = await linked(trading, Linkage.OCO, [far(price="420"), far()])
+    await trading.until(lambda: Executed in trading.of(first) and Cancelled in trading.of(second))
+
+    assert trading.gateway.book.live() == []
+
+
 async def test_a_group_of_another_size_is_refused(trading: Trading) -> None:
     code = await refusal(trading, linked(trading, Linkage.BRACKET, bracket()[:2]))
     assert code == "BAD_ARGUMENTS"
@@ -563,6 +570,7 @@ async def test_all_fills_of_the_day_are_told_in_order_with_their_fees(trading: T
         reference = trading.reference()
         await trading.broker.submit(reference, market(1, side))
         await trading.until(lambda reference=reference: Executed in trading.of(reference))
+    trading.gateway.always("commissionReport", faults.late(0.05))
     await trading.start()
     told = await trading.broker.executions(datetime(2000, 1, 1, tzinfo=UTC))
 

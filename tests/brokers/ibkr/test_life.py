@@ -186,6 +186,23 @@ def test_a_change_is_done_when_the_books_show_it() -> None:
     assert at_the_desk([*facts, *more], proposed=True).request == limit(20)
 
 
+def test_the_echo_of_an_earlier_change_does_not_answer_a_later_one() -> None:
+    life, _ = heard(lives.sent(REF, ASKED), [opened(ASKED)])
+    life = lives.changing(lives.unanswered(lives.changing(life, limit(20))), limit(30))
+    life, facts = heard(life, [opened(limit(20))])
+    assert (kinds(facts), life.replacing) == ([Replaced], True)
+    life, _ = heard(life, [opened(limit(30))])
+    assert not life.replacing
+
+
+def test_the_books_do_not_take_back_a_change_that_is_on_its_way() -> None:
+    life, _ = heard(lives.sent(REF, ASKED), [opened(ASKED)])
+    asked_before = BrokerOrder(REF, limit(7), OrderState.WORKING, (), Safe(""))
+
+    assert lives.compared(lives.changing(life, limit(20)), asked_before, NOON).facts == ()
+    assert kinds(lives.compared(life, asked_before, NOON).facts) == [Replaced]
+
+
 def test_terms_that_somebody_else_set_are_told() -> None:
     _, facts = heard(lives.sent(REF, ASKED), [opened(ASKED), opened(limit(7))])
 
@@ -227,6 +244,14 @@ def test_a_cancel_without_a_reason_waits_for_it_only_so_long() -> None:
 def test_a_partly_filled_order_is_cancelled_after_its_fills() -> None:
     life, facts = heard(lives.sent(REF, ASKED), [opened(ASKED), status("Cancelled", 4), error(202)])
     assert kinds(facts) == [Acknowledged]
+    _, more = heard(life, [fill(1, 4)])
+    assert kinds(more) == [Executed, Cancelled]
+
+
+def test_an_older_status_behind_a_newer_one_changes_nothing() -> None:
+    told = [opened(ASKED), status("Cancelled", 4), status("Submitted", 0), status("Inactive", 0), error(202)]
+    life, facts = heard(lives.sent(REF, ASKED), told)
+    assert (kinds(facts), life.ended) == ([Acknowledged], False)
     _, more = heard(life, [fill(1, 4)])
     assert kinds(more) == [Executed, Cancelled]
 
