@@ -17,6 +17,8 @@ from cockpit.model.orders import LinkLost, Order, OrderRequest, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
+from cockpit.settings.approval import Do, OperatorLost, RuleSettings, WhenSettings
+from cockpit.settings.model import ApprovalSettings
 from cockpit.store.writes import StoreUnavailable
 from tests.desk.desks import Desk, limit, market, open_desk, place
 from tests.desk.live_broker import LiveBroker, live_settings
@@ -364,3 +366,29 @@ async def test_an_account_that_turns_out_to_be_real_gets_nothing_from_a_connecti
 async def test_what_an_arming_lasts_is_told_in_words(real: Desk) -> None:
     await arm(real, timedelta(minutes=90))
     assert "for 1 h 30 min" in notices(real)[0]
+
+
+@pytest.mark.parametrize(("on_lost", "stays"), [("halt", False), ("queue", True), ("keep", True)])
+async def test_the_loss_of_the_operator_disarms_where_it_halts(tmp_path: Path, on_lost: str, stays: bool) -> None:
+    approval = ApprovalSettings(on_operator_lost=OperatorLost(on_lost))
+    async with open_desk(tmp_path / "data", settings=live_settings(), make=LiveBroker, approval=approval) as desk:
+        desk.presence.attached()
+        desk.presence.touched()
+        await arm(desk)
+        desk.clock.pass_time(16 * 60)
+        await desk.presence.look()
+        assert (desk.arming.armed("paper") is not None) is stays
+
+
+async def test_while_the_operator_is_lost_no_rule_opens_with_real_money(tmp_path: Path) -> None:
+    rule = RuleSettings(name="small", do=Do.APPROVE, when=WhenSettings(clients=("claude",)))
+    settings = live_settings({"allow_auto": True})
+    approval = ApprovalSettings(rules=(rule,))
+    async with open_desk(tmp_path / "data", settings=settings, make=LiveBroker, approval=approval) as desk:
+        client = desk.grants.give("claude")
+        await arm(desk)
+        assert (await place(desk, client, market())).state is OrderState.PENDING
+        desk.presence.commanded()
+        assert (await place(desk, client, market(), "key-00000002")).state is OrderState.FILLED
+        desk.clock.pass_time(16 * 60)
+        assert (await place(desk, client, market(), "key-00000003")).state is OrderState.PENDING
