@@ -25,6 +25,7 @@ from server.transport.running import Answer, Exchange, Running
 from server.transport.transport import Limits
 from tests.server.parts import ENVELOPE, LEGACY, MODERN, caller, house
 from tests.server.raw import Raw, raw, until
+from tests.server.test_telemetry import Told
 
 LENGTH = 600
 ERAS = pytest.mark.parametrize("era", ["modern", "legacy"])
@@ -469,6 +470,35 @@ async def test_a_body_of_a_known_head_that_does_not_come_is_given_up_as_any_othe
         assert not places.give_way(), "a request on its way is not idle"
         places.sweep(asyncio.get_running_loop().time())
         assert (await line.answer())[0] == 408
+
+
+@ERAS
+async def test_what_follows_a_known_head_is_read_by_aiohttp_alone(era):
+    torn = ["Content-Length: 2\nContent-Length: 3\n\n{}", "Transfer-Encoding: gzip, chunked\n\n0\n\n", "X-A : b\n\n"]
+    for what in torn:
+        async with house() as here, raw(here.port) as line:
+            await warmed(line, era)
+            here.tools.called.clear()
+            hidden = head(era) + body(era, request_id="hidden")
+            line.send(head(era) + body(era))
+            assert (await line.answer())[0] == 200
+            line.send(f"POST /mcp HTTP/1.1\nHost: 127.0.0.1\n{what}{hidden}")
+            said = await line.rest()
+            assert re.findall(rb"HTTP/1\.[01] (\d+) ", said) == [b"400"], (what, said)
+            assert len(here.tools.called) == 1
+            assert b"hidden" not in said
+
+
+@ERAS
+async def test_a_call_by_the_short_way_is_told_to_telemetry(era, monkeypatch):
+    told = Told()
+    async with house(telemetry=told.of) as here, raw(here.port) as line, counted(monkeypatch) as taken:
+        await warmed(line, era)
+        line.send(head(era) + body(era))
+        await line.answer()
+        assert len(taken) == 1
+        assert [span.name for span in told.spans] == ["tools/call echo"] * 2
+        assert len(told.durations) == 2
 
 
 @ERAS
