@@ -12,7 +12,7 @@ from cockpit.operator.acts import ACTS
 from cockpit.settings.describe import EACH, keys
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "THREAT_MODEL.md"])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "THREAT_MODEL.md"])
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def _bar(world: World, listing: Listing, starts: datetime | date, opens: datetim
     first, last = opens.timestamp(), closes.timestamp()
     prices = [_price(world, listing, first + (last - first) * point / _POINTS) for point in range(_POINTS + 1)]
     wick = listing.tick * (_noise(listing.con_id, int(first)) % _ROUGH)
-    volume = 100 + _noise(listing.con_id, int(first) + 1) % 900
+    volume = 1000 * (100 + _noise(listing.con_id, int(first) + 1) % 900)
     average = (sum(prices, Decimal(0)) / len(prices)).quantize(listing.tick / 100)
     return Bar(
         starts,
