@@ -66,6 +66,11 @@ def of_failure(problem: BaseException, where: str, seconds: float) -> Safe:
     return safe(said, 300)
 
 
+def ended(words: str) -> str:
+    """End words as a sentence."""
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
 def masked(text: str) -> str:
     """Hide the middle of what looks like an account's number."""
     return _ACCOUNT.sub(lambda found: f"{found[1]}…{found[3]}", text)

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr.budget import Lane
-from cockpit.brokers.ibkr.causes import ENDS_THE_LINE, cause, is_read_only, of_failure
+from cockpit.brokers.ibkr.causes import ENDS_THE_LINE, cause, ended, is_read_only, of_failure
 from cockpit.brokers.ibkr.flights import Flights, Told
 from cockpit.brokers.ibkr.guard import Unsendable
 from cockpit.brokers.ibkr.tap import CockpitIB
@@ -203,4 +203,4 @@ class Session:
 
 def not_ready(why: str) -> Refused:
     """Return the refusal for what can't leave now."""
-    return Refused(refuse("BROKER_NOT_READY", f"Nothing was sent to Interactive Brokers: {why}."))
+    return Refused(refuse("BROKER_NOT_READY", f"Nothing was sent to Interactive Brokers: {ended(why)}"))

@@ -42,12 +42,12 @@ def _line(name: str, connection: ConnectionSettings, *, runs: bool) -> Iterator[
 
 def judge_line(name: str, connection: ConnectionSettings, seen: Seen) -> Iterator[Finding]:
     """Judge what was seen of a connection's line to TWS or IB Gateway."""
-    from cockpit.brokers.ibkr.causes import masked
+    from cockpit.brokers.ibkr.causes import ended, masked
 
     where = f"{connection.ibkr.host}:{connection.ibkr.port}"
     if seen.unreachable:
         yield bad(
-            PART, f"{name}: no line to TWS or IB Gateway: {seen.unreachable}.",
+            PART, f"{name}: no line to TWS or IB Gateway: {ended(seen.unreachable)}",
             f"Mend that there, or in [connections.{name}.ibkr].",
         )  # fmt: skip
         return
@@ -58,7 +58,7 @@ def judge_line(name: str, connection: ConnectionSettings, seen: Seen) -> Iterato
     )
     if seen.wrong_account:
         yield bad(
-            PART, f"{name}: {seen.wrong_account}.",
+            PART, f"{name}: {ended(seen.wrong_account)}",
             f"Log in to the account that is meant, or change account or mode in [connections.{name}].",
         )  # fmt: skip
         return
@@ -72,12 +72,12 @@ def judge_line(name: str, connection: ConnectionSettings, seen: Seen) -> Iterato
         yield good(PART, f"{name}: its API is Read-Only, and nothing is traded on it.")
     if seen.silent:
         yield bad(
-            PART, f"{name}: {seen.silent}.",
+            PART, f"{name}: {ended(seen.silent)}",
             "Look whether TWS shows a window that waits for an answer, or whether its API is Read-Only.",
         )  # fmt: skip
     if seen.panic_line:
         yield bad(
-            PART, f"{name}: the second connection, which only carries the kill, can't be made: {seen.panic_line}.",
+            PART, f"{name}: the second connection, which only carries the kill, can't be made: {ended(seen.panic_line)}",
             f"Set another panic_client_id in [connections.{name}.ibkr].",
         )  # fmt: skip
 

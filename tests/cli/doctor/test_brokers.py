@@ -64,7 +64,9 @@ async def test_it_names_what_is_wrong_with_a_line(tmp_path: Path) -> None:
                 await asyncio.sleep(0.005)
             assert "the second connection" in await wrong(given(tmp_path, gateway.port))
         await gateway.down()
-        assert "nothing listens" in await wrong(given(tmp_path, gateway.port))
+        says = await wrong(given(tmp_path, gateway.port))
+        assert "nothing listens" in says
+        assert says.endswith("at that port?")
 
 
 async def test_a_read_only_api_is_wrong_where_the_connection_is_there_to_trade(tmp_path: Path) -> None:
