@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyotp.totp
@@ -14,6 +15,7 @@ from cockpit.model.refusals import Refusal
 from cockpit.model.trading import Link
 from cockpit.operator.act import Answer, Command, Done
 from tests.gateway import FakeGateway
+from tests.gateway.holdings import Holdings
 from tests.operator.houses import House, open_house
 from tests.operator.test_enrolling import SteppingClock
 
@@ -27,6 +29,7 @@ broker = "ibkr"
 mode = "live"
 account = "U1234567"
 trade = true
+toolsets = ["all"]
 [connections.real.ibkr]
 port = {port}
 hours_of = "ALFA"
@@ -84,6 +87,22 @@ async def test_real_money_over_the_wire(tmp_path: Path, gateway: FakeGateway) ->
         closed = await house.face.run(Command("position.close", {"symbol": "ALFA", "connection": "real"}, "screen"))
         assert isinstance(closed, Done), closed
         await becomes_flat(house)
+
+
+async def test_an_account_in_euros_buys_shares_in_dollars_at_the_rate_of_the_market(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    gateway.book.holdings = Holdings(gateway.world, gateway.accounts, base="EUR")
+    clock = SteppingClock()
+    async with open_house(tmp_path, settings(gateway.port), clock=clock, brokers=broker_of) as house:
+        made = await house.done("key.create", name="script", scope=SCOPES, connection="real")
+        quote = await house.call(made["key"], "get_quote", symbol="ALFA")
+        terms = {"symbol": "ALFA", "side": "buy", "quantity": 2, "order_type": "limit", "limit_price": quote["ask"]}
+        told = await house.call(made["key"], "check_risk", **terms)
+        assert [one["code"] for one in told["checks"] if not one["ok"]] == ["LIVE_DISABLED"], told
+        rate = await house.call(made["key"], "get_fx_rate", base="USD", counter="EUR")
+        assert told["currency"] == "EUR"
+        assert Decimal(told["worst_case_value"]) == round(Decimal(quote["ask"]) * 2 * Decimal(rate["ask"]), 2)
 
 
 async def becomes_flat(house: House) -> None:
