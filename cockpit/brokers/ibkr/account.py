@@ -16,9 +16,11 @@ from ib_async.order import Order, OrderState
 
 from cockpit.brokers.base import BrokerUnavailable, Estimate
 from cockpit.brokers.ibkr.answers import refused
+from cockpit.brokers.ibkr.books import one_by_few
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Line
 from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.terms import tidy
 from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.brokers.ibkr.wire import number
@@ -44,12 +46,10 @@ class Account:
         self,
         line: Line,
         listed_of: Callable[[int], Awaitable[Listed | None]],
-        name_of: Callable[[int], Awaitable[str]],
         clock: Clock,
     ) -> None:
         self._line = line
         self._listed_of = listed_of
-        self._name_of = name_of
         self._clock = clock
 
     async def balances(self) -> Balances:
@@ -81,8 +81,10 @@ class Account:
         await self._refresh()
         account, ib = self._line.account, self._line.ib
         valued = {one.contract.conId: one for one in ib.portfolio(account)}
+        held = ib.positions(account)
+        await one_by_few(self._listed_of, {one.contract.conId for one in held})
         found: list[Position] = []
-        for one in ib.positions(account):
+        for one in held:
             quantity, cost = number(one.position) or ZERO, number(one.avgCost) or ZERO
             if quantity == ZERO:
                 continue
@@ -90,7 +92,7 @@ class Account:
             item = valued.get(one.contract.conId)
             found.append(
                 Position(
-                    symbol=await self._name_of(one.contract.conId) if listed is None else listed.instrument.symbol,
+                    symbol=numbered(one.contract.conId) if listed is None else listed.instrument.symbol,
                     quantity=tidy(quantity),
                     average_price=cost / _multiplier(one.contract, listed),
                     mark=None if item is None else _told(item.marketPrice),

@@ -6,7 +6,7 @@ Open orders are of every client and of hands in TWS; ended ones and fills reach 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,7 @@ from ib_async.objects import ExecutionFilter
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import terms
+from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.life import end_of, execution_of, expired, stem_of
 from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Lane, Line
 from cockpit.brokers.ibkr.tracking import reference_of
@@ -33,6 +34,7 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderState
 from cockpit.model.text import Safe, safe
 
+_SIDE_BY_SIDE: Final = 8
 FEES_WITHIN: Final = 0.25
 """Seconds in which the fees of fills come."""
 MOST_FILLS: Final = 20_000
@@ -53,6 +55,8 @@ class Shown:
     """The books at one moment."""
 
     orders: dict[OrderRef, BrokerOrder]
+    ended_told: bool
+    """Whether orders that have ended were told; else an order that isn't shown may have ended in any way."""
     fills_told: bool
     """Whether all fills were told; else those are missing that nobody told before."""
 
@@ -135,26 +139,31 @@ class Books:
         self._pages = pages = _Pages()
         try:
             filter_ = ExecutionFilter(acctCode=account)
-            told = await asyncio.gather(
+            opened, ended, fills = await asyncio.gather(
                 # Ahead of reads: what became of orders can't wait for somebody's chart.
                 self._line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync(), lane=Lane.ORDER),
                 self._line.read(
                     COMPLETED_ORDERS, lambda ib: ib.reqCompletedOrdersAsync(apiOnly=False), lane=Lane.ORDER
                 ),
-                self._line.read("executions", lambda ib: ib.reqExecutionsAsync(filter_), lane=Lane.ORDER),
+                self._line.read("", lambda ib: ib.reqExecutionsAsync(filter_), lane=Lane.ORDER),
                 return_exceptions=True,
             )
         finally:
             self._pages = None
-        for problem in told[:2]:
-            if isinstance(problem, BaseException):
+        for problem in (opened, ended, fills):
+            # TWS sometimes ends neither of the other two lists.
+            if isinstance(problem, BaseException) and (
+                problem is opened or not isinstance(problem, BrokerUnavailable | Told)
+            ):
                 raise problem
-        if isinstance(told[2], BaseException) and not isinstance(told[2], BrokerUnavailable):
-            raise told[2]
         await self._fees_of_all()
-        return await self._shown(pages, fills_told=not isinstance(told[2], BaseException))
+        return await self._shown(
+            pages, ended_told=not isinstance(ended, BaseException), fills_told=not isinstance(fills, BaseException)
+        )
 
-    async def _shown(self, pages: _Pages, *, fills_told: bool) -> Shown:
+    async def _shown(self, pages: _Pages, *, ended_told: bool, fills_told: bool) -> Shown:
+        contracts = [one.contract.con_id for one in (*pages.opened.values(), *pages.completed.values())]
+        await one_by_few(self._name_of, {*contracts, *(one.contract.con_id for one in self._fills.values())})
         fills: dict[OrderRef, list[WireExecution]] = {}
         for one in self._fills.values():
             reference = reference_of(one.order_ref, one.perm_id)
@@ -171,7 +180,7 @@ class Books:
             orders[reference] = await self._order(
                 reference, done.contract, done.terms, fills.get(reference, []), done.status, "", done.completed_status
             )
-        return Shown(orders, fills_told)
+        return Shown(orders, ended_told, fills_told)
 
     async def _order(
         self,
@@ -219,6 +228,17 @@ class Books:
 
     def _is_ours(self, account: str) -> bool:
         return account in {"", self._line.account}
+
+
+async def one_by_few(ask: Callable[[int], Awaitable[object]], numbers: Iterable[int]) -> None:
+    """Ask about many, a few at a time, so that what is remembered of them is there at once when it is needed."""
+    turns = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def one(number: int) -> None:
+        async with turns:
+            await ask(number)
+
+    await asyncio.gather(*(one(number) for number in numbers))
 
 
 def _state(status: str, why_held: str, words: str, fills: tuple[Execution, ...]) -> OrderState:

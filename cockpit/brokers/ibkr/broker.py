@@ -18,13 +18,16 @@ from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.line import Line
+from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.market import MarketData, whose_hours
+from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireLink, WireRecord
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.orders import BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
+from cockpit.model.refusals import Refused
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link
 from cockpit.settings.model import ConnectionSettings
@@ -74,17 +77,17 @@ class IbkrBroker(MarketData):
         self._notice: Callable[[Safe], None] = lambda text: _LOG.warning("%s: %s", name, text)
         self._looking: asyncio.Task[None] | None = None
         self._epoch = 0
-        self._account = Account(line, self.contracts.by_id, self.contracts.name_of, clock)
+        self._account = Account(line, self._listed_of, clock)
         self._tracker = Tracker(
             clock,
             self._tell,
             self._look_soon,
             lambda text: self._notice(text),
-            self.contracts.name_of,
+            self._name_of,
             self._account.converted,
         )
         self._tracker.client_id = settings.ibkr.client_id
-        self._order_books = Books(line, self.contracts.name_of, self._symbol_of, self._account.converted)
+        self._order_books = Books(line, self._name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
             line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start
         )
@@ -168,7 +171,10 @@ class IbkrBroker(MarketData):
 
     async def orders(self) -> Sequence[BrokerOrder]:
         """Return the open orders of the account, whoever placed them, and those that ended today."""
-        return tuple((await self._read_books()).orders.values())
+        shown = await self._read_books()
+        if not shown.ended_told:
+            raise BrokerUnavailable("the broker didn't tell in time which orders have ended")
+        return tuple(shown.orders.values())
 
     async def executions(self, since: datetime) -> Sequence[Execution]:
         """Return the fills since then, oldest first; IB keeps those of the day, and this host those it has seen."""
@@ -191,6 +197,17 @@ class IbkrBroker(MarketData):
             self._sink(fact)
         elif len(self._unheard) < _MOST_UNHEARD:
             self._unheard.append(fact)
+
+    async def _listed_of(self, con_id: int) -> Listed | None:
+        """Return the contract of a number; None for one that IB doesn't describe, which must not hide the others."""
+        try:
+            return await self.contracts.by_id(con_id)
+        except Refused:
+            return None
+
+    async def _name_of(self, con_id: int) -> str:
+        listed = await self._listed_of(con_id)
+        return numbered(con_id) if listed is None else listed.instrument.symbol
 
     def _symbol_of(self, reference: OrderRef) -> str | None:
         life = self._tracker.life(reference)

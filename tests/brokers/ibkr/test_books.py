@@ -103,11 +103,33 @@ async def test_fills_whose_end_never_comes_make_no_whole_list(tmp_path: Path) ->
             await trading.broker.executions(LONG_AGO)
 
 
-async def test_books_that_do_not_answer_are_not_waited_for_long(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["reqCompletedOrders", "reqAllOpenOrders"])
+async def test_books_that_do_not_answer_are_not_waited_for_long(tmp_path: Path, name: str) -> None:
     async with FakeGateway() as gateway, trading_at(gateway, tmp_path, request_seconds=1) as trading:
-        gateway.once("reqCompletedOrders", faults.stall)
+        gateway.once(name, faults.stall)
         with pytest.raises(BrokerUnavailable):
             await trading.broker.orders()
+
+
+async def test_a_line_comes_up_although_tws_never_ends_its_list_of_ended_orders(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway, trading_at(gateway, tmp_path, request_seconds=1) as trading:
+        reference = await trading.rest()
+        gateway.always("reqCompletedOrders", faults.stall)
+        await trading.start()
+        await trading.ready()
+        await trading.broker.cancel(reference)
+        await trading.until(lambda: Cancelled in trading.of(reference))
+
+
+async def test_what_ib_does_not_describe_is_named_by_its_number_and_hides_nothing(trading: Trading) -> None:
+    trading.gateway.book.foreign("CHRL", "SELL", 5, "LMT", "500")
+    number = trading.gateway.world.one("CHRL").con_id
+    trading.gateway.always("reqContractDetails", faults.reject(321), when=lambda _, fields: str(number) in fields)
+    reference = await trading.rest()
+    shown = {one.request.symbol: one for one in await trading.broker.orders()}
+
+    assert shown.keys() == {"ALFA", f"IB:{number}"}
+    assert shown["ALFA"].reference == reference
 
 
 async def test_fills_of_yesterday_that_tws_forgot_are_still_told(trading: Trading) -> None:
