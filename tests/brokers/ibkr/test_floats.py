@@ -29,6 +29,16 @@ def test_a_price_that_is_not_above_zero_is_none(value: float) -> None:
     assert price(value) is None
 
 
+def test_small_and_large_numbers_are_numbers() -> None:
+    assert price(0.0001) == Decimal("0.0001")
+    assert exact(1e15) == 10**15
+    assert exact(1.0001e15) is None
+
+
+def test_without_a_step_a_price_stays_as_it_is() -> None:
+    assert on_step(Decimal("1.2345"), Decimal(0)) == Decimal("1.2345")
+
+
 def test_a_size_of_nothing_is_a_size_and_one_below_is_none() -> None:
     assert size(0.0) == 0
     assert size(-1.0) is None

@@ -59,6 +59,44 @@ def test_what_can_name_nothing_is_not_asked_for(symbol: str) -> None:
     assert names.read(symbol) is None
 
 
+def test_names_have_at_most_32_characters() -> None:
+    longest, too_long = "A" * 14 + ":" + "B" * 13 + "/USD", "A" * 15 + ":" + "B" * 13 + "/USD"
+    assert len(longest) == 32
+    assert isinstance(names.read(longest), Placed)
+    assert names.read(too_long) is None
+
+
+def test_good_names_are_made_of_their_parts() -> None:
+    assert names.placed("ALFA", "IBIS", "EUR", "USD") == "ALFA:IBIS/EUR"
+    assert names.placed("ALFA", "NYSE", "USD", "USD") == "ALFA:NYSE"
+    assert names.plain("ALFA") == "ALFA"
+    assert names.pair("EUR", "USD") == "EUR.USD"
+    assert (names.placed("al", "NYSE", "USD", "USD"), names.plain("EUR.USD"), names.pair("EUR", "US")) == (
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "side"), [("C", Right.CALL), ("CALL", Right.CALL), ("P", Right.PUT), ("PUT", Right.PUT)]
+)
+def test_the_right_of_an_option_is_what_is_written(right: str, side: Right) -> None:
+    made = names.option("ALFA", "20261218", right, Decimal(410))
+    assert made is not None
+    assert (made.right, made.expiry) == (side, date(2026, 12, 18))
+
+
+def test_a_time_behind_the_day_of_expiry_is_passed_over() -> None:
+    assert names.option("ALFA", "202612181", "C", Decimal(410)) == names.option("ALFA", "20261218", "C", Decimal(410))
+
+
+def test_a_placed_name_may_be_a_future_only_without_a_currency() -> None:
+    assert Placed("ESZ6", "CME").may_be_future
+    assert not Placed("ESZ6", "CME", "USD").may_be_future
+    assert not Placed("ALFA", "NYSE").may_be_future
+
+
 @given(TICKERS, EXCHANGES, CURRENCIES, CURRENCIES)
 def test_a_placed_name_reads_back_as_its_parts_or_is_none(ticker: str, exchange: str, currency: str, home: str) -> None:
     name = names.placed(ticker, exchange, currency, home)

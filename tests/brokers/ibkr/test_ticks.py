@@ -98,6 +98,48 @@ def test_a_quote_is_as_old_as_its_newest_price_and_not_as_its_newest_volume() ->
     assert made.volume == 5000
 
 
+@pytest.mark.parametrize("numbers", [(1, 2, 4, 0, 3, 8, 49), (66, 67, 68, 69, 70, 74, 90)])
+def test_live_and_delayed_ticks_tell_the_same_things(numbers: tuple[int, ...]) -> None:
+    bid, ask, last, bids, asks, volume, halt = numbers
+    made = board(
+        tick(bid, "10.00", "1"), tick(ask, "10.02", "2"), tick(last, "10.01", "3"), tick(bids, None, "4"),
+        tick(asks, None, "5"), tick(volume, None, "6"), tick(halt, "1", None),
+    )  # fmt: skip
+    quote = made.quote(ALFA)
+    assert quote is not None
+    assert (quote.bid, quote.ask, quote.last) == (Decimal("10.00"), Decimal("10.02"), Decimal("10.01"))
+    assert (quote.bid_size, quote.ask_size, made.volume, quote.halted) == (4, 5, 6, True)
+    assert made.data_type is (DataType.UNKNOWN if bid == 1 else DataType.DELAYED)
+
+
+@pytest.mark.parametrize("number", [72, 73, 75, 76, 81, 82, 83])
+def test_other_ticks_of_delayed_data_say_so_without_being_a_quote(number: int) -> None:
+    made = board(tick(number, "10.00"))
+    assert made.data_type is DataType.DELAYED
+    assert made.at is None
+
+
+@pytest.mark.parametrize("number", [65, 77, 79, 84, 91])
+def test_ticks_that_are_none_of_delayed_data_do_not_say_so(number: int) -> None:
+    assert board(tick(number, "10.00")).data_type is DataType.UNKNOWN
+
+
+def test_both_sides_have_to_be_told_and_one_to_be_there() -> None:
+    bid, ask, nobody = tick(1, "10.00"), tick(2, "10.02"), tick(1, None, "0")
+    assert not board(bid).complete
+    assert not board(ask).complete
+    assert not board(tick(4, "10.01")).complete
+    assert not board(nobody, tick(2, None, "0")).complete
+    assert board(nobody, ask).complete
+    assert board(bid, tick(2, None, "0")).complete
+
+
+def test_a_last_price_alone_is_a_quote() -> None:
+    quote = board(tick(4, "10.01")).quote(ALFA)
+    assert quote is not None
+    assert (quote.bid, quote.ask, quote.last) == (None, None, Decimal("10.01"))
+
+
 def test_closing_and_opening_prices_are_no_quote() -> None:
     made = board(tick(9, "10.00"), tick(14, "9.80"), tick(6, "10.10"))
     assert made.at is None
