@@ -18,7 +18,7 @@ from cockpit.brokers.base import BrokerUnavailable, Estimate
 from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.books import one_by_few
 from cockpit.brokers.ibkr.flights import Told
-from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Line
+from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.terms import tidy
@@ -51,6 +51,21 @@ class Account:
         self._line = line
         self._listed_of = listed_of
         self._clock = clock
+        self._watched = 0
+
+    async def watch(self) -> None:
+        """Have profit and loss told as they change; once for each line, and anew when TWS has lost what it told."""
+        if self._watched == self._line.streams:
+            return
+        account = self._line.account
+
+        def ask(ib: CockpitIB) -> None:
+            if ib.pnl(account):
+                ib.cancelPnL(account)
+            ib.reqPnL(account)
+
+        await self._line.send(Lane.READ, ask, messages=2)
+        self._watched = self._line.streams
 
     async def balances(self) -> Balances:
         """Return the account's money in its base currency.
@@ -63,14 +78,17 @@ class Account:
         power = values.get("BuyingPower", values.get("AvailableFunds"))
         if equity is None or cash is None or power is None:
             raise BrokerUnavailable("TWS has not told the account's money")
+        profit = next(iter(self._line.ib.pnl(self._line.account)), None)
+        realised = None if profit is None else number(profit.realizedPnL)
+        unrealised = None if profit is None else number(profit.unrealizedPnL)
         return Balances(
             account=self._line.account,
             currency=base,
             cash=cash,
             equity=equity,
             buying_power=power,
-            realised=self._in_base("RealizedPnL", base),
-            unrealised=self._in_base("UnrealizedPnL", base),
+            realised=self._in_base("RealizedPnL", base) if realised is None else tidy(realised),
+            unrealised=self._in_base("UnrealizedPnL", base) if unrealised is None else tidy(unrealised),
             fees=ZERO,
             as_of=self._clock.now(),
             source=SOURCE,

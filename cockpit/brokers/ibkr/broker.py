@@ -215,6 +215,7 @@ class IbkrBroker(MarketData):
 
     async def _come_up(self) -> None:
         """Find out what became of every order while nobody listened."""
+        await self._account.watch()
         if not self._line.read_only:
             await self._read_books()
 

@@ -39,6 +39,26 @@ async def test_money_is_as_new_as_the_fill(trading: Trading) -> None:
     assert after.cash == before.cash - 2 * Decimal("412.01") - 1
 
 
+async def test_profit_and_loss_follow_the_market_also_on_the_next_line(trading: Trading) -> None:
+    await filled(trading, market(2))
+    trading.gateway.world.set("ALFA", "420.00", "420.02", "420.01")
+    async with asyncio.timeout(5):
+        while (await trading.broker.balances()).unrealised <= 0:
+            await asyncio.sleep(0)
+    held = 2 * (Decimal("420.01") - Decimal("412.01"))
+    trading.gateway.lost()
+    await trading.until(lambda: trading.broker.status().link.value == "degraded")
+    trading.gateway.restored(data_lost=True)
+    await trading.ready()
+    assert (await trading.broker.balances()).unrealised == held
+    await trading.gateway.restart()
+    await trading.until(lambda: trading.broker.status().link.value != "ready")
+    await trading.ready()
+
+    assert (await trading.broker.balances()).unrealised == held
+    assert trading.gateway.named("cancelPnL")
+
+
 async def test_a_position_has_its_name_its_mark_and_its_price(trading: Trading) -> None:
     await filled(trading, market(2))
     (held,) = await trading.broker.positions()
