@@ -490,6 +490,112 @@ async def test_what_follows_a_known_head_is_read_by_aiohttp_alone(era):
 
 
 @ERAS
+@pytest.mark.parametrize("first", ["", head("modern", who="ben") + body("modern")])
+async def test_a_known_head_in_the_middle_of_another_requests_bytes_is_no_request(era, first):
+    async with house() as here, raw(here.port) as line, raw(here.port) as other:
+        await warmed(line, era)
+        here.tools.called.clear()
+        line.send(first + "POST /nowhere HTTP/1.1\nHost: 127.0.0.1\nX-Hides: ")
+        if first:
+            assert (await line.answer())[0] == 200
+        other.send("GET /healthz HTTP/1.1\nHost: 127.0.0.1\n\n")
+        await other.answer()  # the host has read what came before
+        line.send(head(era) + body(era, request_id="hidden"))
+        status, _, said = await line.answer()
+        assert status >= 400
+        assert b"hidden" not in said
+        assert [who for who, *_ in here.tools.called] == ["ben"] * bool(first)
+
+
+@ERAS
+async def test_bytes_behind_a_body_are_not_taken_for_a_part_of_it(era, monkeypatch):
+    async with house() as here, raw(here.port) as line, counted(monkeypatch) as taken:
+        await warmed(line, era)
+        line.send(head(era) + body(era) + "   ")
+        await line.answer()
+        assert taken == []
+
+
+@ERAS
+async def test_what_comes_while_a_short_call_runs_is_answered_after_it(era):
+    async with house() as here, raw(here.port) as line, raw(here.port) as other:
+        here.tools.go_on.set()
+        await warmed(line, era, "wait")
+        here.tools.go_on.clear()
+        here.tools.started.clear()
+        line.send(head(era, "wait") + body(era, "wait"))
+        await here.tools.started.wait()
+        line.send("GET /healthz HTTP/1.1\nHost: 127.0.0.1\n\n")
+        await warmed(other, era)
+        here.tools.go_on.set()
+        assert b"waited" in (await line.answer())[2]
+        assert b"running" in (await line.answer())[2]
+
+
+@ERAS
+async def test_a_head_is_learned_from_a_good_answer_alone(era, monkeypatch):
+    answers = [
+        refusal_answer(refuse("SCOPE_MISSING", scope="write:orders", held="read:market")),
+        ToolAnswer({"fine": True}),
+    ]
+
+    async def next_one(_: Caller, __: Talk) -> ToolResult:
+        return answers.pop(0)
+
+    async with house() as here, raw(here.port) as line, counted(monkeypatch) as taken:
+        here.tools.do = next_one
+        for status in (403, 200):
+            line.send(head(era, "do") + body(era, "do"))
+            found, headers, _ = await line.answer()
+            assert (found, "www-authenticate" in headers) == (status, status == 403)
+        assert taken == []
+
+
+@ERAS
+async def test_a_stopped_transport_serves_no_known_head(era):
+    async with house() as here, raw(here.port) as line:
+        await warmed(line, era)
+        await here.transport.close()
+        line.send(head(era) + body(era))
+        assert (await line.answer())[0] == 503
+
+
+async def test_a_session_of_one_grant_is_not_served_to_another_by_a_known_head(monkeypatch):
+    async with house() as here, raw(here.port) as line:
+        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        said = json.dumps({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+        line.send(head("legacy", length=len(said)) + said)
+        more = f"Mcp-Session-Id: {(await line.answer())[1]['mcp-session-id']}\n"
+        await warmed(line, "legacy", more=more)
+        here.door.callers["ann"] = caller("ann", grant_id="another")
+        line.send(head("legacy", more=more) + body("legacy"))
+        assert (await line.answer())[0] == 404
+
+
+async def test_a_modern_call_whose_client_is_gone_before_its_first_step_reaches_no_tool(monkeypatch):
+    async with house(most_open=1) as here:
+        begin = Shortcut.begin
+
+        def gone(shortcut: Shortcut, known: KnownHead, body: bytes, line: Wire) -> ShortCall | None:
+            assert line.transport is not None
+            line.transport.abort()  # the loop tells the connection before the call takes its first step
+            return begin(shortcut, known, body, line)
+
+        for era, reached in (("modern", 0), ("legacy", 1)):
+            async with raw(here.port) as line:
+                await warmed(line, era)
+                here.tools.called.clear()
+                with monkeypatch.context() as patch:
+                    patch.setattr(Shortcut, "begin", gone)
+                    line.send(head(era) + body(era))
+                    assert await line.rest() == b""
+            await until(lambda: not here.transport.open_requests)
+            assert len(here.tools.called) == reached
+        async with raw(here.port) as line:
+            await warmed(line, "modern")  # and it is no longer counted as open
+
+
+@ERAS
 async def test_a_call_by_the_short_way_is_told_to_telemetry(era, monkeypatch):
     told = Told()
     async with house(telemetry=told.of) as here, raw(here.port) as line, counted(monkeypatch) as taken:
