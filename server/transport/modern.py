@@ -54,6 +54,8 @@ class ModernEra:
             return web.Response(status=406)
         for name in _ROUTING_HEADERS:
             if len(headers.getall(name, ())) > 1:
+                if method == METHOD:
+                    self._calls.note_broken(caller, message, f"{name} appears more than once.")
                 return error_response(request_id, HEADER_MISMATCH, f"{name} header appears more than once")
         route = classify_inbound_request(body, headers=headers)
         if isinstance(route, InboundLadderRejection):

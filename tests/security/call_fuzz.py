@@ -16,13 +16,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cockpit.model.identity import Scope
 from cockpit.model.text import safe
 from cockpit.store.audit import AuditQuery
+from server.transport.wire import Message, read_message
 from tests.oauth.outside import ManualClock
 from tests.security.call_grammar import ORDER, SENT, Sent, changed, mangled
 from tests.security.line import Heard, Line
@@ -173,9 +173,10 @@ class CallFuzz:
         error = answer.get("error")
         if isinstance(error, dict) and "code" in error:
             assert error["code"] != _INTERNAL
-        name = _called(body)
-        if name is not None:
-            self._remember(name, answer)
+        message = read_message(body)
+        if isinstance(message, Message) and message.method == _CALL and message.request_id == answer.get("id"):
+            name = (message.params or {}).get("name")
+            self._remember(name if isinstance(name, str) else "", answer)
 
     def _remember(self, name: str, answer: dict[str, Any]) -> None:
         tool = safe(name, 64)
@@ -188,9 +189,7 @@ class CallFuzz:
         else:
             error = answer["error"]
             data = error.get("data") if isinstance(error, dict) else None
-            code = data.get("code", "") if isinstance(data, dict) and "who_can_fix" in data else ""
-            if not code:
-                return  # an error of the protocol: no call came to be
+            code = data.get("code", "") if isinstance(data, dict) and "who_can_fix" in data else "BAD_ARGUMENTS"
         assert code != "INTERNAL"
         if code == "RATE_LIMITED":
             self.limited += 1
@@ -231,16 +230,6 @@ def _message(headers: dict[str, str], said: bytes) -> dict[str, Any] | None:
     answer = json.loads(said)
     assert isinstance(answer, dict)
     return answer if answer.get("jsonrpc") == "2.0" else None
-
-
-def _called(body: bytes) -> str | None:
-    """Return which tool a body calls."""
-    try:
-        message = orjson.loads(body)
-        name = message["params"]["name"] if message["method"] == _CALL else None
-    except (ValueError, KeyError, TypeError):
-        return None
-    return name if isinstance(name, str) else None
 
 
 def fuzz_calls(folder: Path, requests: int, *, always_same: bool = False) -> tuple[CallFuzz, int]:
