@@ -76,6 +76,46 @@ def test_the_older_form_with_several_stretches_a_day_is_read() -> None:
     assert not found.is_open(at(2018, 4, 23, 3))
 
 
+def test_a_day_with_a_break_opens_with_its_first_stretch_and_closes_with_its_last() -> None:
+    found = sessions("20180423:0900-1130,1230-1500", "Japan")
+    assert found is not None
+    assert found.opens(date(2018, 4, 23)) == at(2018, 4, 23, 0)
+    assert found.closes(date(2018, 4, 23)) == at(2018, 4, 23, 6)
+    assert found.next_close(at(2018, 4, 23, 0)) == at(2018, 4, 23, 2, 30)
+    assert found.next_open(at(2018, 4, 23, 2, 30)) == at(2018, 4, 23, 3, 30)
+
+
+def test_what_begins_or_ends_at_this_instant_is_not_what_comes_next() -> None:
+    found = sessions(WEEK, "US/Eastern")
+    assert found is not None
+    assert found.next_open(at(2026, 3, 9, 13, 30)) == at(2026, 3, 10, 13, 30)
+    assert found.next_close(at(2026, 3, 9, 20)) == at(2026, 3, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "closes"),
+    [
+        ("20260413:0930-20260413:1200;20260413:1200-20260413:1600", at(2026, 4, 13, 20)),
+        ("20260413:0930-20260413:1600;20260413:1000-20260413:1200", at(2026, 4, 13, 20)),
+    ],
+)
+def test_stretches_that_touch_or_overlap_are_one(text: str, closes: datetime) -> None:
+    found = sessions(text, "US/Eastern")
+    assert found is not None
+    assert [(span.opens_at, span.closes_at) for span in found.spans] == [(at(2026, 4, 13, 13, 30), closes)]
+
+
+def test_midnight_may_be_written_as_the_24th_hour() -> None:
+    found = sessions("20260413:0000-20260413:2400", "US/Eastern")
+    assert found is not None
+    assert (found.spans[0].day, found.spans[0].closes_at) == (date(2026, 4, 13), at(2026, 4, 14, 4))
+    assert sessions("20260413:0000-20260413:2401", "US/Eastern") is None
+
+
+def test_a_text_without_end_is_not_read() -> None:
+    assert sessions(";".join([WEEK] * 200), "US/Eastern") is None
+
+
 def test_hours_of_the_older_form_that_go_back_begin_on_the_evening_before() -> None:
     found = sessions("20180423:1700-1515", "US/Central")
     assert found is not None

@@ -42,6 +42,47 @@ def test_a_stock_is_traded_in_whole_shares_though_its_details_allow_fractions() 
     assert found.instrument.symbol == "IB:265001"
 
 
+@pytest.mark.parametrize(
+    ("valid", "told", "primary", "sent"),
+    [("NYSE,SMART", "NYSE", "NYSE", "SMART"), ("IBIS", "IBIS", "IBIS", "IBIS"), ("", "", "LSE", "LSE")],
+)
+def test_it_is_sent_to_smart_wherever_that_is_possible(valid: str, told: str, primary: str, sent: str) -> None:
+    found = read_listed(changed(validExchanges=valid, exchange=told, primaryExchange=primary))
+    assert found is not None
+    assert found.exchange == sent
+    assert (found.contract().exchange, found.contract().primaryExchange) == (sent, primary)
+
+
+@pytest.mark.parametrize(("right", "word"), [("C", "call"), ("P", "put")])
+def test_an_option_says_its_terms_in_its_name_and_as_values(right: str, word: str) -> None:
+    found = read_listed(
+        changed(
+            secType="OPT",
+            lastTradeDateOrContractMonth="20261218",
+            strike=410.5,
+            right=right,
+            tradingClass="",
+            multiplier="100",
+        )
+    )
+    assert found is not None
+    assert found.instrument.name == f"ALFA 20261218 410.5 {word}"
+    assert found.instrument.option is not None
+    assert (found.instrument.option.underlying, found.instrument.option.strike) == ("ALFA", Decimal("410.5"))
+    assert found.contract().primaryExchange == ""
+    assert found.contract().strike == 410.5
+
+
+def test_a_stock_has_no_terms_of_an_option_and_a_contract_without_a_number_is_none() -> None:
+    found = read_listed(STOCK)
+    assert found is not None
+    assert found.instrument.option is None
+    assert read_listed(changed(conId=0)) is None
+    assert read_listed(changed(conId=-1)) is None
+    assert read_listed(changed(conId=1)) is not None
+    assert read_listed(ContractDetails()) is None
+
+
 def test_a_fund_is_told_from_a_stock() -> None:
     found = read_listed(changed(stockType="ETF"))
     assert found is not None
