@@ -99,8 +99,8 @@ def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzin
     """Fit as much as there is room for; the mode of the most dangerous connection is always there."""
     people = [_GAP, Span(counted(clients, "client"), "")]
     for shown in range(len(lines), 0, -1):
-        for full in (True, False):
-            spans = [span for seen in lines[:shown] for span in (*_connection(seen, full, zone), _GAP)][:-1]
+        for shorter, full in ((0, True), (1, True), (1, False)):
+            spans = [span for seen in lines[:shown] for span in (*_connection(seen, shorter, full, zone), _GAP)][:-1]
             if shown < len(lines):
                 spans.append(Span(f" +{len(lines) - shown}", "dim"))
             if width_of(spans) + width_of(people) <= room:
@@ -116,9 +116,9 @@ def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzin
     return people[1:]
 
 
-def _connection(seen: ConnectionView, full: bool, zone: tzinfo | None) -> list[Span]:
+def _connection(seen: ConnectionView, shorter: int, full: bool, zone: tzinfo | None) -> list[Span]:
     link = LINK[seen.link]
-    spans = [*money_in_status(seen, zone)[0 if full else 1], Span(" ")]
+    spans = [*money_in_status(seen, zone)[shorter], Span(" ")]
     if full and seen.account:
         spans += [Span(masked(seen.account), "strong"), Span("  ")]
     spans += [Span(f"{seen.name} "), link]
