@@ -33,7 +33,8 @@ class Watch:
     """One request for prices."""
 
     request_id: int
-    ib: CockpitIB
+    ib: CockpitIB | None
+    """The connection it was sent over; None once that is lost, so that nothing keeps it."""
     ticker: Ticker
     """Where ib_async puts what isn't published: model values and books."""
     board: Board = field(default_factory=Board)
@@ -125,9 +126,7 @@ class Feeds:
             return
         # ib_async complains of each tick of a request that it doesn't know, so it keeps the last ones for a while.
         self._ended.append(watch)
-        while len(self._ended) > _MOST_ENDED:
-            old = self._ended.popleft()
-            old.ib.wrapper.reqId2Ticker.pop(old.request_id, None)
+        self._trim(_MOST_ENDED)
 
     async def settle(self, watch: Watch, within: float) -> None:
         """Wait until both sides were told, the snapshot is over, or the time is.
@@ -177,6 +176,14 @@ class Feeds:
             watch.lost = True
             watch.changed.set()
             self.forget(watch)
+        self._trim(0)
+
+    def _trim(self, most: int) -> None:
+        while len(self._ended) > most:
+            old = self._ended.popleft()
+            if old.ib is not None:
+                old.ib.wrapper.reqId2Ticker.pop(old.request_id, None)
+                old.ib = None
 
 
 async def until(watch: Watch, within: float, over: Callable[[], bool]) -> None:

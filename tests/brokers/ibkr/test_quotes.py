@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from decimal import Decimal
 
 import pytest
@@ -225,6 +227,22 @@ async def test_a_new_connection_gives_quotes_of_its_own_and_is_told_again_which_
                 await line.wait_for(Link.READY)
         assert (await quote(h)).bid == Decimal("411.99")
         assert [one.fields[2] for one in h.gateway.named("reqMarketDataType")] == ["3", "3"]
+
+
+async def test_a_connection_that_is_lost_is_kept_by_no_request_for_prices() -> None:
+    async with house() as h:
+        found, line = await instrument(h), h.market._line
+        await h.market.quote(found)
+        h.clock.ahead += 60
+        await h.market.quote(found)
+        old, epoch = weakref.ref(line.ib), line.epoch
+        h.gateway.cut()
+        async with asyncio.timeout(5):
+            while line.epoch == epoch or line.link is not Link.READY:
+                await line.wait_for(Link.DOWN, Link.CONNECTING)
+                await line.wait_for(Link.READY)
+        gc.collect()
+        assert old() is None
 
 
 async def test_streams_are_bounded_and_the_one_asked_for_longest_ago_ends_first(
