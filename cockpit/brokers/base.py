@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Final, Protocol, Self, runtime_checkable
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.chains import Greeks, OptionChain, OptionSeries
@@ -33,6 +34,10 @@ FactSink = Callable[[BrokerFact], None]
 
 LinkSink = Callable[[Link, str], None]
 """Where a broker with a line says how it is now, and why."""
+
+
+FOR_SENDING: Final[ContextVar[bool]] = ContextVar("for_sending", default=False)
+"""Whether what is asked now decides on an order that is about to be sent: one that may ask only so often asks it first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from cockpit.brokers.base import FOR_SENDING
 from cockpit.desk.approvals import drift, drift_limit
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
@@ -133,6 +134,7 @@ class Decisions:
         by: str,
         still: Still,
     ) -> Order | Refusal:
+        FOR_SENDING.set(True)  # in the task of this decision alone
         orders = self._together(order_id)
         refusal = self._undecided(orders, version)
         if refusal is not None:

@@ -43,6 +43,7 @@ class _Flight:
     """One request, and those who wait for it."""
 
     answer: asyncio.Future[Any]
+    lane: Lane
     task: asyncio.Task[None] | None = None
     sent: bool = False
     waiting: int = field(default=0)
@@ -76,6 +77,9 @@ class Flights:
         if self._over is not None:
             raise BrokerUnavailable(self._over)
         flight = self._joined(key, shared) or self._new(key, call, messages, lane, within + LINGER)
+        if lane < flight.lane and not flight.sent:
+            flight.lane = lane
+            self._turns.hurry(flight, lane)
         flight.waiting += 1
         try:
             async with asyncio.timeout(within):
@@ -107,11 +111,11 @@ class Flights:
     def _new(
         self, key: str, call: Callable[[CockpitIB], Awaitable[Any]], messages: int, lane: Lane, patience: float
     ) -> _Flight:
-        flight = _Flight(asyncio.get_running_loop().create_future())
+        flight = _Flight(asyncio.get_running_loop().create_future(), lane)
         flight.answer.add_done_callback(_seen)
         before = self._by_key.setdefault(key, []) if key else []
         after = before[-1].task if before else None
-        flight.task = asyncio.create_task(self._fly(flight, after, call, messages, lane, patience), name=f"ask {key}")
+        flight.task = asyncio.create_task(self._fly(flight, after, call, messages, patience), name=f"ask {key}")
         self._all.add(flight)
         before.append(flight)
         flight.task.add_done_callback(lambda task: self._landed(key, flight))
@@ -133,13 +137,12 @@ class Flights:
         after: asyncio.Task[None] | None,
         call: Callable[[CockpitIB], Awaitable[Any]],
         messages: int,
-        lane: Lane,
         patience: float,
     ) -> None:
         try:
             if after is not None and not after.done():
                 await asyncio.wait({after})
-            PERMIT.set(await self._turns.take(lane, messages))
+            PERMIT.set(await self._turns.take(flight.lane, messages, flight))
             flight.sent = True
             async with asyncio.timeout(patience):
                 answer = await call(self._ib)

@@ -10,7 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from cockpit.brokers.base import BrokerUnavailable, LinkSink
+from cockpit.brokers.base import FOR_SENDING, BrokerUnavailable, LinkSink
 from cockpit.brokers.ibkr.accounts import chosen
 from cockpit.brokers.ibkr.backoff import Backoff, jittered
 from cockpit.brokers.ibkr.budget import Budget, Lane
@@ -203,6 +203,7 @@ class Line:
             raise BrokerUnavailable(str(self.note))
         if key in _ABOUT_ORDERS and self.read_only:
             raise ReadOnlyApi(READ_ONLY_NOTE)
+        lane = _ahead(lane)
         flights = self._connected().flights
         seconds = self._settings.request_seconds if within is None else within
         return await flights.read(key, call, within=seconds, messages=messages, shared=shared, lane=lane)
@@ -215,7 +216,7 @@ class Line:
         session = self._may_send(lane)
         try:
             async with asyncio.timeout(self._settings.request_seconds):
-                permit = await self._turns.take(lane, messages)
+                permit = await self._turns.take(_ahead(lane), messages)
         except NotSent as problem:
             raise not_ready(str(problem)) from None
         except TimeoutError:
@@ -251,3 +252,8 @@ class Line:
     async def _keep_panic_line(self) -> None:
         await self.wait_for(Link.READY)
         await self._panic.run()
+
+
+def _ahead(lane: Lane) -> Lane:
+    """Return the lane of what is asked now: what decides on an order doesn't wait behind what clients read."""
+    return min(lane, Lane.ORDER) if FOR_SENDING.get() else lane

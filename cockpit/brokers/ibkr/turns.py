@@ -38,15 +38,15 @@ class Turns:
     def __init__(self, budget: Budget, now: Callable[[], float]) -> None:
         self._budget = budget
         self._now = now
-        self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[float]]]] = {lane: deque() for lane in Lane}
+        self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[float], object]]] = {lane: deque() for lane in Lane}
         self._timer: asyncio.TimerHandle | None = None
 
     def waiting(self, lane: Lane) -> int:
         """Return how many wait in a lane."""
         return len(self._waiting[lane])
 
-    async def take(self, lane: Lane, count: int) -> Permit:
-        """Wait for the right to send ``count`` messages at once.
+    async def take(self, lane: Lane, count: int, who: object = None) -> Permit:
+        """Wait for the right to send ``count`` messages at once; ``who`` waits can be hurried.
 
         Raises NotSent where too many wait already, or where the line broke meanwhile.
         """
@@ -54,19 +54,29 @@ class Turns:
             turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
             if len(self._waiting[lane]) >= MOST_WAITING:
                 raise NotSent("too many requests wait already")
-            self._waiting[lane].append((count, turn))
+            self._waiting[lane].append((count, turn, who))
             self._serve()
             if not turn.done():
                 try:
                     await turn
                 finally:
                     if turn.cancelled():
-                        self._waiting[lane] = deque(one for one in self._waiting[lane] if one[1] is not turn)
+                        for waiting in self._waiting.values():
+                            _drop(waiting, [one for one in waiting if one[1] is turn])
                         self._serve()
             permit = Permit(lane, count, turn.result())
             # A loop that stood still may have let the permit grow old: then its place in the window is lost.
             if self._now() - permit.at <= SLACK:
                 return permit
+
+    def hurry(self, who: object, lane: Lane) -> None:
+        """Let whoever waits in a lane behind that one wait in it from now on."""
+        for slower, waiting in self._waiting.items():
+            if slower > lane:
+                moved = [one for one in waiting if one[2] is who]
+                _drop(waiting, moved)
+                self._waiting[lane].extend(moved)
+        self._serve()
 
     def at_socket(self) -> None:
         """Count one message that leaves now. Raises NotSent where it may not: nothing is queued behind the scenes."""
@@ -83,7 +93,7 @@ class Turns:
         """Turn away everybody who waits: the line broke."""
         for waiting in self._waiting.values():
             while waiting:
-                _, turn = waiting.popleft()
+                _, turn, _ = waiting.popleft()
                 if not turn.done():
                     turn.set_exception(NotSent(why))
 
@@ -94,7 +104,7 @@ class Turns:
         now = self._now()
         for lane, waiting in self._waiting.items():
             while waiting:
-                count, turn = waiting[0]
+                count, turn, _ = waiting[0]
                 pause = self._budget.wait(lane, count, now)
                 if pause > 0:
                     # Whoever is in a lane behind this one waits too, or a crowd of small ones would starve a large one.
@@ -104,3 +114,10 @@ class Turns:
                 if not turn.done():
                     self._budget.take(count, now)
                     turn.set_result(now)
+
+
+def _drop(
+    waiting: deque[tuple[int, asyncio.Future[float], object]], some: list[tuple[int, asyncio.Future[float], object]]
+) -> None:
+    for one in some:
+        waiting.remove(one)

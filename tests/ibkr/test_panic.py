@@ -1,0 +1,130 @@
+"""Cancels and orders of a whole cockpit don't wait behind what clients read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from cockpit.brokers.ibkr.budget import Lane
+from cockpit.model.orders import OrderState
+from tests.gateway import FakeGateway
+from tests.gateway.planned import Proceed
+from tests.gateway.server import Seen
+from tests.gateway.session import Session
+from tests.ibkr.cockpits import Within, settings_of, within
+
+READS: Final = 150
+KILL_WITHIN: Final = 0.05
+ORDER_WITHIN: Final = 1.5
+"""Seconds: what is judged anew before it leaves takes some messages, and the budget of this second is used up."""
+_RESTING: Final = 8
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[FakeGateway]:
+    async with FakeGateway() as opened:
+        opened.world.open_always()
+        opened.book.matching = False
+        yield opened
+
+
+@pytest.fixture
+async def cockpit(tmp_path: Path, gateway: FakeGateway) -> AsyncIterator[Within]:
+    async with within(tmp_path / "data", settings_of(gateway.port)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _reading(gateway: FakeGateway, cockpit: Within, key: str) -> AsyncIterator[None]:
+    """Ask for that many instruments, each a read of its own, and go on once the budget for reads is used up."""
+    before = len(gateway.named("reqContractDetails"))
+    asking = [
+        asyncio.create_task(cockpit.call(key, "get_instrument", symbol=f"NONE{number}")) for number in range(READS)
+    ]
+    turns = cockpit.broker._line._turns
+    async with asyncio.timeout(5):
+        while turns.waiting(Lane.READ) < READS - 40 or len(gateway.named("reqContractDetails")) == before:
+            await asyncio.sleep(0.001)
+    try:
+        yield
+    finally:
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def _arrived(gateway: FakeGateway, name: str, before: int, count: int) -> list[Seen]:
+    """Wait until so many messages of a name came beyond those before, and return them."""
+    async with asyncio.timeout(5):
+        while len(found := gateway.named(name)[before:]) < count:
+            await asyncio.sleep(0.0005)
+    return found
+
+
+async def test_the_cancels_of_a_kill_are_on_the_wire_at_once_with_150_reads_queued(tmp_path: Path) -> None:
+    # One process is the cockpit, its 150 clients and the gateway here, on a machine that does other things too: what
+    # counts is the time that this process had.
+    took = [await _kill(tmp_path / "0")]
+    while min(took) >= KILL_WITHIN and len(took) < 3:
+        took.append(await _kill(tmp_path / f"{len(took)}"))
+    assert min(took) < KILL_WITHIN, f"{min(took) * 1000:.0f} ms"
+
+
+async def _kill(folder: Path) -> float:
+    """Kill a cockpit whose clients read; return the seconds of this process until the last cancel was at the gateway."""
+    folder.mkdir()
+    times: list[float] = []
+
+    def timed(_: Session, __: list[str], proceed: Proceed) -> Any:
+        times.append(time.process_time())
+        return proceed()
+
+    async with FakeGateway() as gateway:
+        gateway.world.open_always()
+        gateway.book.matching = False
+        async with within(folder / "data", settings_of(gateway.port)) as cockpit:
+            key = await cockpit.key()
+            for number in range(_RESTING):
+                placed = await cockpit.place(key, f"the-order-{number}", limit_price=str(400 + number))
+                assert placed.get("state") == OrderState.WORKING, placed
+            async with _reading(gateway, cockpit, key):
+                gateway.always("cancelOrder", timed)
+                began, began_here = time.monotonic(), time.process_time()
+                killing = asyncio.create_task(cockpit.do("kill"))
+                cancels = await _arrived(gateway, "cancelOrder", 0, _RESTING)
+                assert not killing.done()
+            done = await killing
+            assert done["cancelled"] == _RESTING
+            assert gateway.most_in_a_second() <= 50
+    return min(cancels[-1].at - began, times[-1] - began_here)
+
+
+async def test_an_order_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: Within) -> None:
+    key = await cockpit.key("somebody")
+    placed = await cockpit.place(key)
+    assert placed["state"] == OrderState.PENDING, placed
+    async with _reading(gateway, cockpit, key):
+        began = time.monotonic()
+        approving = asyncio.create_task(cockpit.do("order.approve", order_id=placed["order_id"]))
+        (order,) = await _arrived(gateway, "placeOrder", 0, 1)
+        took, behind = order.at - began, cockpit.broker._line._turns.waiting(Lane.READ)
+    await approving
+    assert behind > READS // 2, "its own reads waited behind those of the client"
+    assert took < ORDER_WITHIN
+
+
+async def test_a_cancel_of_a_client_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: Within) -> None:
+    key = await cockpit.key()
+    placed = await cockpit.place(key)
+    async with _reading(gateway, cockpit, key):
+        began = time.monotonic()
+        cancelled = await cockpit.call(key, "cancel_order", order_id=placed["order_id"])
+        (cancel,) = gateway.named("cancelOrder")
+        assert cancel.at - began < KILL_WITHIN
+    assert cancelled["state"] == OrderState.CANCELLED, cancelled
