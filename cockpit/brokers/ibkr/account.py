@@ -28,10 +28,13 @@ from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.money import ZERO, plain
 from cockpit.model.text import safe
+from cockpit.model.trading import Link
 from cockpit.store.database import Store
 from cockpit.store.times import from_micros, to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
 
+NEW: Final = 0.5
+"""Seconds for which the account that was told is as good as asked for anew."""
 MOST_POINTS: Final = 10_000
 _OLDEST: Final = (
     "SELECT at, equity FROM ibkr_equity WHERE connection = ? AND account = ? AND at >= ? ORDER BY at DESC LIMIT ?"
@@ -52,6 +55,9 @@ class Account:
         self._listed_of = listed_of
         self._clock = clock
         self._watched = 0
+        self._fills = 0
+        self._told: tuple[int, float] | None = None
+        """On which line the account was told last, and when."""
 
     async def watch(self) -> None:
         """Have profit and loss told as they change; once for each line, and anew when TWS has lost what it told."""
@@ -167,9 +173,22 @@ class Account:
         return amount if here is None or not there else amount * here / there
 
     async def _refresh(self) -> None:
-        """Have TWS tell account and portfolio anew; it tells changes by itself too, but only every few minutes."""
-        account = self._line.account
+        """Have TWS tell account and portfolio anew; it tells changes by itself too, but some only every few minutes.
+
+        What was told a moment ago, with no fill since, is not asked for again: who judges an order asks for several
+        figures at once.
+        """
+        account, streams, fills = self._line.account, self._line.streams, self._fills
+        now, told = self._clock.monotonic(), self._told
+        if self._line.link is Link.READY and told is not None and told[0] == streams and now - told[1] < NEW:
+            return
         await self._line.read(ACCOUNT_VALUES, lambda ib: ib.reqAccountUpdatesAsync(account))
+        self._told = (streams, now) if fills == self._fills else None
+
+    def traded(self) -> None:
+        """Take note of a fill: what was told of the account is old from now on."""
+        self._fills += 1
+        self._told = None
 
     def _values(self) -> tuple[str, dict[str, Decimal]]:
         """Return the base currency, and the figures of the account as a whole."""

@@ -23,7 +23,7 @@ from cockpit.brokers.ibkr.market import MarketData, whose_hours
 from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
-from cockpit.brokers.ibkr.wire import WireLink, WireRecord
+from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.orders import BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
@@ -188,6 +188,8 @@ class IbkrBroker(MarketData):
         if isinstance(record, WireLink) and (record.epoch != self._epoch or record.link is Link.DOWN):
             self._epoch = record.epoch
             self._tracker.line_broke(record.note or "the line broke")
+        if isinstance(record, WireExecution | WireCommission):
+            self._account.traded()
         self._order_books.take(record)
         self._tracker.take(record)
 

@@ -142,6 +142,18 @@ async def test_many_who_ask_at_once_are_all_answered(trading: Trading) -> None:
     assert trading.gateway.most_in_a_second() < 45
 
 
+async def test_the_account_is_asked_for_once_by_who_asks_for_much_and_anew_after_a_fill(trading: Trading) -> None:
+    await trading.broker.balances()
+    before = len(trading.gateway.named("reqAccountUpdates"))
+    for _ in range(5):
+        await trading.broker.balances()
+        await trading.broker.positions()
+    assert len(trading.gateway.named("reqAccountUpdates")) == before
+    await filled(trading, market(2))
+    assert len(await trading.broker.positions()) == 1
+    assert len(trading.gateway.named("reqAccountUpdates")) > before
+
+
 async def test_the_accounts_worth_is_recorded_here_and_survives_a_restart(trading: Trading) -> None:
     since = datetime(2000, 1, 1, tzinfo=UTC)
     async with asyncio.timeout(5):
