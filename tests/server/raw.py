@@ -43,6 +43,7 @@ async def raw(port: int, source: str = "127.0.0.1", buffer: int | None = None) -
     line = socket.socket()
     if buffer is not None:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what a test sends apart arrives apart, and at once
     line.bind((source, 0))
     line.setblocking(False)
     await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", port))
