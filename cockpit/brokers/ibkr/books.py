@@ -18,9 +18,9 @@ from ib_async.objects import ExecutionFilter
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.flights import Told
-from cockpit.brokers.ibkr.life import end_of, execution_of, expired, stem_of
+from cockpit.brokers.ibkr.identities import reference_of
 from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Lane, Line
-from cockpit.brokers.ibkr.tracking import reference_of
+from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, stem_of
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
     WireCompleted,

@@ -79,6 +79,7 @@ class IbkrBroker(MarketData):
         self._epoch = 0
         self._account = Account(line, self._listed_of, clock)
         self._tracker = Tracker(
+            settings.ibkr.client_id,
             clock,
             self._tell,
             self._look_soon,
@@ -86,7 +87,6 @@ class IbkrBroker(MarketData):
             self._name_of,
             self._account.converted,
         )
-        self._tracker.client_id = settings.ibkr.client_id
         self._order_books = Books(line, self._name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
             line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start

@@ -15,6 +15,17 @@ from typing import Final
 
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.errors import MODIFY_ALONE, Follow, is_known, row_of
+from cockpit.brokers.ibkr.statuses import (
+    ACCEPTED,
+    CANCELLED,
+    FILLED,
+    INACTIVE,
+    RANK,
+    end_of,
+    execution_of,
+    expired,
+    stem_of,
+)
 from cockpit.brokers.ibkr.terms import tidy
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
@@ -43,23 +54,12 @@ from cockpit.model.orders import (
     Rejected,
     Replaced,
     ReplaceRefused,
-    Side,
     TimeInForce,
 )
 from cockpit.model.text import Safe, safe
 
 OrderRecord = WireOpen | WireStatus | WireExecution | WireCommission | WireCompleted | WireError
 """What may be about an order."""
-
-LIVE: Final = frozenset({"PreSubmitted", "Submitted"})
-"""The order works, or waits for its time or its trigger."""
-_ACCEPTED: Final = LIVE | {"PendingCancel", "Filled"}
-"""Statuses that only an order has that was accepted. One that is being cancelled may still fill."""
-_CANCELLED: Final = frozenset({"Cancelled", "ApiCancelled"})
-_INACTIVE: Final = "Inactive"
-_FILLED: Final = "Filled"
-_HELD: Final = "locate"
-_RANK: Final = {"": 0, _INACTIVE: 1, "Cancelled": 2, _FILLED: 3}
 
 _NOT_SHOWN: Final = Safe("The broker's books don't show the order.")
 _NO_FILLS: Final = Safe("The broker shows the order as filled, but not its fills.")
@@ -220,30 +220,6 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
     return Step(life, tuple(facts))
 
 
-def end_of(status: str, why_held: str = "") -> str:
-    """Return the end that a status means: Inactive, Cancelled or Filled; empty for none."""
-    if status in _CANCELLED:
-        return "Cancelled"
-    if status == _INACTIVE:
-        return "" if _HELD in why_held else _INACTIVE
-    return _FILLED if status == _FILLED else ""
-
-
-def execution_of(record: WireExecution, reference: OrderRef, symbol: str, fee: Decimal = ZERO) -> Execution | None:
-    """Return a fill as it is known here, or None where it says neither how much nor at which price."""
-    if record.quantity is None or record.quantity <= ZERO or record.price is None:
-        return None
-    side = Side.BUY if record.side == "BOT" else Side.SELL
-    return Execution(
-        record.exec_id, reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee), record.at
-    )
-
-
-def expired(words: str) -> bool:
-    """Whether the broker's words for an end say that the order's time was over."""
-    return "expire" in words.lower()
-
-
 def _terms(life: Life, request: OrderRequest, at: datetime) -> tuple[Life, tuple[BrokerFact, ...]]:
     """Take the terms that the books show, unless they are older ones than those that are known to work."""
     if request == life.told:
@@ -266,17 +242,17 @@ def _status(life: Life, status: str, filled: Decimal, why_held: str) -> Life:
     end = end_of(status, why_held)
     return replace(
         life,
-        accepted=life.accepted or status in _ACCEPTED,
+        accepted=life.accepted or status in ACCEPTED,
         claimed=max(life.claimed, filled),
-        ending=end if _RANK[end] > _RANK[life.ending] else life.ending,
+        ending=end if RANK[end] > RANK[life.ending] else life.ending,
     )
 
 
 def _completed(life: Life, record: WireCompleted) -> Life:
     after = _status(life, record.status, record.filled or ZERO, "")
-    if after.ending == "Cancelled" and after.cause is None:
+    if after.ending == CANCELLED and after.cause is None:
         return replace(after, cause=record.completed_status or _NO_REASON)
-    if after.ending == _INACTIVE and after.rejection is None:
+    if after.ending == INACTIVE and after.rejection is None:
         return replace(after, rejection=record.completed_status or _NO_REASON)
     return after
 
@@ -347,7 +323,7 @@ def _concluded(life: Life, at: datetime, *, settled: bool) -> Step:
         return Step(life)
     if life.ending == "" and life.rejection is not None and not life.accepted:
         return Step(replace(life, ended=True, by_error=True), (Rejected(life.reference, at, life.rejection),))
-    if life.ending in {"", _FILLED} or life.filled < life.claimed:
+    if life.ending in {"", FILLED} or life.filled < life.claimed:
         return Step(life)
     fact = _end(life, at, settled)
     return Step(life) if fact is None else Step(replace(life, ended=True), (fact,))
@@ -355,21 +331,15 @@ def _concluded(life: Life, at: datetime, *, settled: bool) -> Step:
 
 def _end(life: Life, at: datetime, settled: bool) -> BrokerFact | None:
     at_once = life.told is not None and life.told.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
-    if life.ending == _INACTIVE and life.rejection is not None:
+    if life.ending == INACTIVE and life.rejection is not None:
         return Rejected(life.reference, at, life.rejection)
-    if life.ending == "Cancelled" and life.cause is not None:
+    if life.ending == CANCELLED and life.cause is not None:
         gone = Expired(life.reference, at) if expired(life.cause) else None
         return gone or Cancelled(life.reference, at, life.cause)
     if not settled:
         return None
     if life.rejection is not None:
         return Rejected(life.reference, at, life.rejection)
-    if life.ending == _INACTIVE and not (at_once and life.accepted):
+    if life.ending == INACTIVE and not (at_once and life.accepted):
         return Rejected(life.reference, at, life.cause or _NO_REASON)
     return Cancelled(life.reference, at, life.cause or (_NOT_AT_ONCE if at_once else _NO_REASON))
-
-
-def stem_of(execution_id: str) -> str:
-    """Return an execution's id without its last part, by which IB tells corrections apart."""
-    stem, dot, last = execution_id.rpartition(".")
-    return stem if dot and last.isdigit() and stem.count(".") >= 2 else execution_id

@@ -14,10 +14,12 @@ from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.books import Shown
 from cockpit.brokers.ibkr.contracts import Contracts
+from cockpit.brokers.ibkr.identities import OURS, Links
 from cockpit.brokers.ibkr.life import Life, OrderRecord
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
-from cockpit.brokers.ibkr.tracking import OURS, Links, Tracker
+from cockpit.brokers.ibkr.statuses import LIVE
+from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
 from cockpit.model.orders import BrokerFact, Executed, Linkage, OrderRef, OrderRequest, Rejected
 from cockpit.model.refusals import Refused, refuse
@@ -91,7 +93,7 @@ class Placing:
             raise Refused(refuse("ORDER_BUSY"))
         listed = await self._listed(request)
         life = self._tracker.life(reference) or life
-        if life.over or life.replacing or self._tracker.number_of(reference) is None:
+        if life.over or life.replacing or self._tracker.ids.number_of(reference) is None:
             raise Refused(refuse("ORDER_DONE" if life.over else "ORDER_BUSY"))
         self._tracker.follow(lives.changing(life, request))
 
@@ -99,7 +101,7 @@ class Placing:
             now = self._tracker.life(reference)
             if now is None or now.over:
                 raise Refused(refuse("ORDER_DONE"))
-            order, links = terms.order_of(reference, request, self._line.account), self._tracker.links_of(reference)
+            order, links = terms.order_of(reference, request, self._line.account), self._tracker.ids.links_of(reference)
             # A change has to repeat all of the order, also what it is tied to.
             order.orderId, order.parentId = number, links.parent_id
             order.ocaGroup, order.ocaType = links.group, links.group_type
@@ -136,7 +138,7 @@ class Placing:
 
         sending = asyncio.ensure_future(self._line.send(Lane.CANCEL, cancel))
         try:
-            if self._line.panic_ready and number not in self._tracker.elsewhere:
+            if self._line.panic_ready and not self._tracker.ids.is_elsewhere(number):
                 _, waiting = await asyncio.wait({sending}, timeout=_SPENT)
                 if waiting:
                     sending.cancel()
@@ -192,7 +194,9 @@ class Placing:
                 order.orderId = ib.client.getReqId()
             tie(orders)
             for (reference, _, listed), order in zip(legs, orders, strict=True):
-                self._tracker.numbered(reference, order.orderId, Links(order.parentId, order.ocaGroup, order.ocaType))
+                self._tracker.ids.sending(
+                    reference, order.orderId, Links(order.parentId, order.ocaGroup, order.ocaType)
+                )
                 ib.client.placeOrder(order.orderId, listed.contract(), order)
 
         heard = [self._tracker.next_record(reference) for reference, _, _ in legs]
@@ -232,16 +236,16 @@ class Placing:
 
     async def _working(self, reference: OrderRef) -> tuple[Life, int]:
         """Return what is known of an order and its number on this line. Raises Refused where it has none."""
-        life, number = self._tracker.life(reference), self._tracker.number_of(reference)
+        life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
         if life is not None and number is None and self._line.link is Link.READY:
             try:
                 await self._look()
             except BrokerUnavailable as problem:
                 raise Refused(refuse("BROKER_NOT_READY", f"Nothing was sent: {problem}.")) from problem
-            life, number = self._tracker.life(reference), self._tracker.number_of(reference)
+            life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
         if life is None or number is None:
             raise Refused(refuse("ORDER_UNKNOWN", "The broker shows no such order on this line; nothing was sent."))
-        if number[0] != self._tracker.client_id:
+        if number[0] != self._tracker.ids.client_id:
             raise Refused(
                 refuse(
                     "NOT_YOUR_ORDER",
@@ -278,7 +282,7 @@ class Placing:
 def _answers_a_cancel(record: OrderRecord) -> bool:
     match record:
         case WireStatus() | WireOpen():
-            return record.status not in lives.LIVE
+            return record.status not in LIVE
         case WireError() | WireCompleted():
             return True
         case _:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr.life import Life, OrderRecord
+from cockpit.brokers.ibkr.statuses import execution_of
 from cockpit.brokers.ibkr.wire import WireExecution
 from cockpit.desk.life import applied, charged
 from cockpit.model.identity import ClientName, GrantId
@@ -306,7 +307,7 @@ def test_what_the_books_do_not_show_is_unknown_unless_it_has_ended() -> None:
 
 def test_the_books_tell_fills_and_ends_that_were_missed() -> None:
     life, _ = heard(lives.sent(REF, ASKED), [opened(ASKED)])
-    made = lives.execution_of(fill(1, 4), REF, "ALFA")
+    made = execution_of(fill(1, 4), REF, "ALFA")
     assert made is not None
     step = lives.compared(life, BrokerOrder(REF, ASKED, OrderState.CANCELLED, (made,), Safe("by hand")), NOON)
     assert kinds(step.facts) == [Executed, Cancelled]

@@ -11,7 +11,8 @@ import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
-from cockpit.brokers.ibkr.tracking import Links, Tracker, reference_of
+from cockpit.brokers.ibkr.identities import Links, reference_of
+from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireUnread
 from cockpit.model.clock import SystemClock
 from cockpit.model.orders import (
@@ -42,13 +43,12 @@ class Following:
         self.doubts = 0
         self.names: dict[int, str] = {265001: "ALFA"}
         self.tracker = Tracker(
-            SystemClock(), self.facts.append, self._doubt, self.notices.append, self._name, self._converted
+            17, SystemClock(), self.facts.append, self._doubt, self.notices.append, self._name, self._converted
         )
-        self.tracker.client_id = 17
 
     def submitted(self, reference: OrderRef = REF, number: int = 7) -> Tracker:
         self.tracker.follow(lives.sent(reference, ASKED))
-        self.tracker.numbered(reference, number, Links())
+        self.tracker.ids.sending(reference, number, Links())
         return self.tracker
 
     def of(self, reference: OrderRef) -> list[type[BrokerFact]]:
@@ -119,9 +119,9 @@ async def test_numbers_are_forgotten_with_their_line(following: Following) -> No
     tracker.take(error(201, number=7))
 
     assert following.of(REF) == [Acknowledged]
-    assert tracker.number_of(REF) is None
+    assert tracker.ids.number_of(REF) is None
     tracker.take(opened(ASKED, number=12))
-    assert tracker.number_of(REF) == (17, 12)
+    assert tracker.ids.number_of(REF) == (17, 12)
 
 
 async def test_errors_are_about_orders_of_this_client_alone(following: Following) -> None:
@@ -167,7 +167,7 @@ async def test_an_order_of_an_earlier_run_is_followed_once_its_instrument_has_a_
     await tracker.named()
 
     assert following.of(REF) == [Acknowledged, Executed, FeeTold]
-    assert tracker.number_of(REF) == (17, 7)
+    assert tracker.ids.number_of(REF) == (17, 7)
     tracker.take(status("Cancelled", 4))
     tracker.take(error(202))
     assert following.of(REF)[-1] is Cancelled
