@@ -71,17 +71,15 @@ _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.ibkr.cockpits"])
 
 
-def settings_of(port: int, *, client_id: int = CLIENT_ID, more: str = "", line: str = "", policy: str = "") -> str:
+def settings_of(port: int, *, client_id: int = CLIENT_ID, line: str = "") -> str:
     """Return the settings of a cockpit at a gateway; ``line`` adds to the connection's own block."""
     return f"""{_SETTINGS}
-{more}
 [connections.{CONNECTION}]
 broker = "ibkr"
 toolsets = ["all"]
 
 [connections.{CONNECTION}.policy]
 max_quote_age_seconds = 3600
-{policy}
 
 [connections.{CONNECTION}.ibkr]
 port = {port}
@@ -90,6 +88,18 @@ hours_of = "ALFA"
 connect_seconds = 3
 request_seconds = 1.5
 {line}
+"""
+
+
+def settings_of_another() -> str:
+    """Return the settings of a cockpit with another broker, which the test puts in the paper broker's place."""
+    return f"""{_SETTINGS}
+[connections.{CONNECTION}]
+broker = "paper"
+toolsets = ["all"]
+
+[connections.{CONNECTION}.policy]
+max_quote_age_seconds = 3600
 """
 
 
