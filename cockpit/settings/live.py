@@ -22,6 +22,8 @@ def _missing(said: Mapping[str, Any]) -> Iterator[str]:
     broker = str(said.get("broker", "paper"))
     if not isinstance(said.get(broker), dict):
         yield f"a table {broker} of its own"
+    if not said.get("account"):
+        yield "the account by name"
     if "trade" not in said:
         yield "trade = true or false"
     policy = said.get("policy")

@@ -24,6 +24,7 @@ port = 0
 [connections.real]
 broker = "ibkr"
 mode = "live"
+account = "U7654321"
 trade = true
 [connections.real.ibkr]
 port = 4001

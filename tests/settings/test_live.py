@@ -14,6 +14,7 @@ from cockpit.settings.model import Settings
 from cockpit.settings.where import Given
 
 HEAD = '[connections.real]\nbroker = "ibkr"\nmode = "live"\n'
+NAMED = HEAD + 'account = "U1234567"\n'
 TRADE = "trade = true\n"
 BLOCK = "[connections.real.ibkr]\nport = 4001\n"
 POLICY = '[connections.real.policy]\nallowed_symbols = ["AAPL"]\n'
@@ -26,33 +27,34 @@ def read(folder: Path, text: str) -> Settings:
 
 
 def test_said_whole_it_is_taken_with_the_limits_of_real_money(tmp_path: Path) -> None:
-    real = read(tmp_path, HEAD + TRADE + BLOCK + POLICY).connections["real"]
+    real = read(tmp_path, NAMED + TRADE + BLOCK + POLICY).connections["real"]
     assert (real.mode, real.trade, real.arm_hours) == (Mode.LIVE, True, 8)
     assert real.policy.allowed_symbols == {"AAPL"}
     assert OrderType.MARKET not in real.policy.order_types
 
 
 def test_trade_may_be_said_to_be_off(tmp_path: Path) -> None:
-    assert not read(tmp_path, HEAD + "trade = false\n" + BLOCK + POLICY).connections["real"].trade
+    assert not read(tmp_path, NAMED + "trade = false\n" + BLOCK + POLICY).connections["real"].trade
 
 
 @pytest.mark.parametrize(
     ("text", "missing"),
     [
-        (HEAD + TRADE + POLICY, "a table ibkr of its own"),
-        (HEAD + BLOCK + POLICY, "trade = true or false"),
-        (HEAD + TRADE + BLOCK, f"a table policy; {SYMBOLS}"),
+        (NAMED + TRADE + POLICY, "a table ibkr of its own"),
+        (HEAD + TRADE + BLOCK + POLICY, "the account by name"),
+        (NAMED + BLOCK + POLICY, "trade = true or false"),
+        (NAMED + TRADE + BLOCK, f"a table policy; {SYMBOLS}"),
         (
-            HEAD + TRADE + BLOCK + "[connections.real.policy]\nmax_notional = 5\n",
+            NAMED + TRADE + BLOCK + "[connections.real.policy]\nmax_notional = 5\n",
             SYMBOLS,
         ),
         (
-            HEAD + TRADE + BLOCK + "[connections.real.policy]\nallowed_symbols = []\n",
+            NAMED + TRADE + BLOCK + "[connections.real.policy]\nallowed_symbols = []\n",
             SYMBOLS,
         ),
         (
             HEAD,
-            "a table ibkr of its own; trade = true or false; a table policy; " + SYMBOLS,
+            "a table ibkr of its own; the account by name; trade = true or false; a table policy; " + SYMBOLS,
         ),
     ],
 )
@@ -67,7 +69,7 @@ def test_what_is_missing_is_named_and_nothing_starts(tmp_path: Path, text: str, 
 @pytest.mark.parametrize("hours", ["0", "25"])
 def test_arming_lasts_an_hour_at_least_and_a_day_at_most(tmp_path: Path, hours: str) -> None:
     with pytest.raises(BadSettings) as caught:
-        read(tmp_path, f"{HEAD}{TRADE}arm_hours = {hours}\n{BLOCK}{POLICY}")
+        read(tmp_path, f"{NAMED}{TRADE}arm_hours = {hours}\n{BLOCK}{POLICY}")
     assert [one.key for one in caught.value.mistakes] == ["connections.real.arm_hours"]
 
 

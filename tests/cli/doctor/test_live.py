@@ -15,6 +15,7 @@ LIVE = """
 [connections.real]
 broker = "ibkr"
 mode = "live"
+account = "U1234567"
 trade = true
 arm_hours = 3
 [connections.real.ibkr]
