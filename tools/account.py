@@ -28,7 +28,8 @@ class BalancesResult(Result):
     buying_power: str
     realised: str
     unrealised: str
-    fees: str
+    fees: str | None
+    """Null where profit and loss are told after fees."""
     as_of: str
     source: str
     simulated: bool
@@ -79,7 +80,7 @@ def check_account(call: Call, account: str | None) -> None:
 @tool("get_balances", scope=Scope.READ_ACCOUNT, title="Balances", arguments=AccountArguments, result=BalancesResult)
 async def get_balances(call: Call, asked: AccountArguments) -> Served[BalancesResult]:
     """Cash, equity, buying power (what may still be opened, working orders taken off), realised and unrealised
-    profit and loss, and fees, in the account's base currency.
+    profit and loss, and fees, in the account's base currency. Where fees is null, profit and loss are after fees.
     """
     check_account(call, asked.account)
     balances = await call.connection.ask(call.connection.broker.balances())
@@ -91,7 +92,7 @@ async def get_balances(call: Call, asked: AccountArguments) -> Served[BalancesRe
         buying_power=cents(balances.buying_power),
         realised=cents(balances.realised),
         unrealised=cents(balances.unrealised),
-        fees=cents(balances.fees),
+        fees=None if balances.fees is None else cents(balances.fees),
         as_of=iso(balances.as_of) or "",
         source=balances.source,
         simulated=call.connection.broker.status().kind == "paper",

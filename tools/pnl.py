@@ -42,7 +42,8 @@ class PnlResult(Result):
     """Of what is open now, at its marks."""
     total: str
     """Realised and unrealised together, before fees."""
-    fees: str
+    fees: str | None
+    """Null where the broker tells profit and loss after fees: then `realised` and `total` are after them too."""
     net: str
     """Total less fees."""
     by_position: list[PnlRow]
@@ -63,9 +64,10 @@ class PnlResult(Result):
     toolset=Toolset.ORDERS,
 )
 async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
-    """Profit and loss as the broker books it: realised (before fees), unrealised in all and of each open position, fees,
-    and the change of equity since the day began (UTC). The day counts as the daily-loss limit does: from the equity that
-    was seen last on the day before, or from where the operator let it count anew. Figures are exact, not rounded.
+    """Profit and loss as the broker books it: realised (before fees, unless fees is null), unrealised in all and of each
+    open position, fees, and the change of equity since the day began (UTC). The day counts as the daily-loss limit does:
+    from the equity that was seen last on the day before, or from where the operator let it count anew. Figures are
+    exact, not rounded.
     """
     check_account(call, asked.account)
     connection = call.connection
@@ -80,8 +82,8 @@ async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
         realised=plain(balances.realised),
         unrealised=plain(balances.unrealised),
         total=plain(total),
-        fees=plain(balances.fees),
-        net=plain(total - balances.fees),
+        fees=maybe(balances.fees),
+        net=plain(total - (balances.fees or ZERO)),
         by_position=[
             PnlRow(symbol=one.symbol, quantity=plain(one.quantity), unrealised=maybe(one.unrealised))
             for one in positions

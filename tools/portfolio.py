@@ -45,7 +45,8 @@ class PortfolioResult(Result):
     buying_power: str
     realised: str
     unrealised: str
-    fees: str
+    fees: str | None
+    """Null where profit and loss are told after fees."""
     exposure: Exposure
     positions: list[PositionRow]
     as_of: str
@@ -71,7 +72,7 @@ async def get_portfolio(call: Call, asked: AccountArguments) -> Served[Portfolio
         buying_power=cents(balances.buying_power),
         realised=cents(balances.realised),
         unrealised=cents(balances.unrealised),
-        fees=cents(balances.fees),
+        fees=None if balances.fees is None else cents(balances.fees),
         exposure=_exposure(values, balances.equity),
         positions=[PositionRow.of(one) for one in positions],
         as_of=iso(balances.as_of) or "",

@@ -19,9 +19,10 @@ class Balances:
     buying_power: Decimal
     """Notional that may still be opened, working orders already taken off."""
     realised: Decimal
-    """Profit and loss that is settled, before fees."""
+    """Profit and loss that is settled; before fees, where ``fees`` is told."""
     unrealised: Decimal
-    fees: Decimal
+    fees: Decimal | None
+    """What was paid to the broker; None where it tells its profit and loss after fees alone."""
     as_of: datetime
     source: str
 

@@ -148,7 +148,7 @@ def positions(snapshot: Snapshot) -> Done:
             "buying_power": cents(one.balances.buying_power),
             "realised": cents(one.balances.realised),
             "unrealised": cents(one.balances.unrealised),
-            "fees": cents(one.balances.fees),
+            "fees": None if one.balances.fees is None else cents(one.balances.fees),
             "last_said": _iso_or_none(one.last_said),
         }
         for one in snapshot.balances

@@ -81,6 +81,13 @@ async def test_prices_bars_and_books(seat: Seat) -> None:
     assert Decimal(book["bids"][0]["price"]) < Decimal(book["asks"][0]["price"])
 
 
+async def test_the_account_says_that_its_profit_is_after_fees(seat: Seat) -> None:
+    for tool in ("get_balances", "get_portfolio", "get_pnl"):
+        told = await seat.told(tool)
+        assert told["fees"] is None, tool
+        assert told.get("net", told.get("total")) == told.get("total")
+
+
 async def test_instruments_hours_and_rates(seat: Seat) -> None:
     found = await seat.told("search_instruments", text="dual")
     assert {row["symbol"] for row in found["instruments"]} == {"DUAL", "DUAL:IBIS/EUR"}

@@ -107,7 +107,7 @@ def holding_rows(
             (money(sums.cash, unit), ""),
             (money(sums.buying_power, unit), ""),
             (gain(sums.unrealised, unit), _signed(sums.unrealised)),
-            (money(sums.fees, unit), "dim"),
+            ("-" if sums.fees is None else money(sums.fees, unit), "dim"),
         ]
         lines.append(_columns(cells, widths, 2, width))
     notes = silent_notes(balances, unheard, now)

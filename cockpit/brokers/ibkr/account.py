@@ -5,6 +5,7 @@ TWS has no history of an account's worth: what is told of it was recorded here w
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -32,6 +33,8 @@ from cockpit.model.trading import Link
 from cockpit.store.database import Store
 from cockpit.store.times import from_micros, to_micros
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+
+_LOG: Final = logging.getLogger(__name__)
 
 NEW: Final = 0.5
 """Seconds for which the account that was told is as good as asked for anew."""
@@ -95,7 +98,7 @@ class Account:
             buying_power=power,
             realised=self._in_base("RealizedPnL", base) if realised is None else tidy(realised),
             unrealised=self._in_base("UnrealizedPnL", base) if unrealised is None else tidy(unrealised),
-            fees=ZERO,
+            fees=None,
             as_of=self._clock.now(),
             source=SOURCE,
         )
@@ -170,7 +173,10 @@ class Account:
         except BrokerUnavailable:
             return amount
         here, there = rates.get(currency), rates.get(into)
-        return amount if here is None or not there else amount * here / there
+        if here is None or there is None:
+            _LOG.warning("TWS told no rate from %s to %s: an amount stands as it was told", currency, into)
+            return amount
+        return amount * here / there
 
     async def _refresh(self) -> None:
         """Have TWS tell account and portfolio anew; it tells changes by itself too, but some only every few minutes.

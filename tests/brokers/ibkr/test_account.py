@@ -29,6 +29,7 @@ async def test_money_is_told_in_the_base_currency(trading: Trading) -> None:
     assert (balances.account, balances.currency, balances.source) == ("DU1234567", "USD", "ibkr")
     assert balances.cash == balances.equity == Decimal(1_000_000)
     assert balances.buying_power > balances.equity
+    assert balances.fees is None
 
 
 async def test_money_is_as_new_as_the_fill(trading: Trading) -> None:
