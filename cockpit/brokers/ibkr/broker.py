@@ -26,9 +26,9 @@ from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
-from cockpit.model.orders import BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
+from cockpit.model.orders import DONE, BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
 from cockpit.model.refusals import Refused
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.database import Store
@@ -74,7 +74,8 @@ class IbkrBroker(MarketData):
         self._tasks: set[asyncio.Task[None]] = set()
         self._sink: FactSink | None = None
         self._unheard: list[BrokerFact] = []
-        self._notice: Callable[[Safe], None] = lambda text: _LOG.warning("%s: %s", name, text)
+        self._notice_sink: Callable[[Safe], None] | None = None
+        self._unheard_notices: list[Safe] = []
         self._looking: asyncio.Task[None] | None = None
         self._epoch = 0
         self._account = Account(line, self._listed_of, clock)
@@ -83,7 +84,7 @@ class IbkrBroker(MarketData):
             clock,
             self._tell,
             self._look_soon,
-            lambda text: self._notice(text),
+            self._notice,
             self._name_of,
             self._account.converted,
         )
@@ -123,8 +124,11 @@ class IbkrBroker(MarketData):
         self._line.on_link(sink)
 
     def on_notice(self, sink: Callable[[Safe], None]) -> None:
-        """Set who is told what the operator has to know."""
-        self._notice = sink
+        """Set who is told what the operator has to know; what came before is told first."""
+        self._notice_sink = sink
+        unheard, self._unheard_notices = self._unheard_notices, []
+        for text in unheard:
+            sink(text)
 
     def status(self) -> BrokerStatus:
         """Say which account answers, whether its money is real by its own number, and how the line is."""
@@ -200,6 +204,13 @@ class IbkrBroker(MarketData):
         elif len(self._unheard) < _MOST_UNHEARD:
             self._unheard.append(fact)
 
+    def _notice(self, text: Safe) -> None:
+        _LOG.warning("%s: %s", self._name, text)
+        if self._notice_sink is not None:
+            self._notice_sink(text)
+        elif len(self._unheard_notices) < _MOST_UNHEARD:
+            self._unheard_notices.append(text)
+
     async def _listed_of(self, con_id: int) -> Listed | None:
         """Return the contract of a number; None for one that IB doesn't describe, which must not hide the others."""
         try:
@@ -218,8 +229,17 @@ class IbkrBroker(MarketData):
     async def _come_up(self) -> None:
         """Find out what became of every order while nobody listened."""
         await self._account.watch()
-        if not self._line.read_only:
-            await self._read_books()
+        if self._line.read_only:
+            return
+        shown, ids = await self._read_books(), self._tracker.ids
+        numbers = {ids.number_of(one.reference) for one in shown.orders.values() if one.state not in DONE}
+        if others := {number[0] for number in numbers if number is not None} - {ids.client_id}:
+            self._notice(
+                safe(
+                    f"Orders sent from here work under other client numbers ({', '.join(map(str, sorted(others)))}): TWS "
+                    "tells nothing of them by itself and lets none be cancelled. Set client_id to that number."
+                )
+            )
 
     async def _read_books(self) -> Shown:
         asked = self._tracker.take_doubts()

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
-from cockpit.brokers.ibkr.identities import Links, reference_of
+from cockpit.brokers.ibkr.identities import Links
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireUnread
 from cockpit.model.clock import SystemClock
@@ -72,23 +72,6 @@ async def following() -> AsyncIterator[Following]:
     found = Following()
     yield found
     found.tracker.close()
-
-
-@pytest.mark.parametrize(
-    ("said", "perm", "known"),
-    [
-        (REF, 900, REF),
-        ("", 900, "ib:900"),
-        ("my own note", 900, "ib:900"),
-        ("ck:with space", 900, "ib:900"),
-        ("ck:" + "A" * 80, 900, "ib:900"),
-        ("", 0, None),
-    ],
-)
-def test_an_order_is_known_by_its_reference_else_by_its_permanent_number(
-    said: str, perm: int, known: str | None
-) -> None:
-    assert reference_of(said, perm) == known
 
 
 async def test_a_status_is_whose_its_permanent_number_is_whatever_its_number(following: Following) -> None:

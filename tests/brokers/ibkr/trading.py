@@ -47,10 +47,10 @@ class Trading:
         said = {"port": self.gateway.port, "connect_seconds": 2, "request_seconds": 2, **self._settings}
         settings = ConnectionSettings(broker="ibkr", account=self._account, ibkr=IbkrSettings.model_validate(said))
         broker = IbkrBroker("ib", settings, self._store, SystemClock(), backoff=lambda failed: 0.01)
-        broker.listen(self._hear)
-        broker.on_notice(self._note)
         broker.on_link(lambda link, note: self._said.set())
         self.broker = await self._stack.enter_async_context(broker)
+        broker.listen(self._hear)
+        broker.on_notice(self._note)
 
     def reference(self) -> OrderRef:
         """Return a reference that was never used."""

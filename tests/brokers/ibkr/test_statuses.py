@@ -1,0 +1,72 @@
+"""What single words and ids of TWS mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, stem_of
+from cockpit.model.orders import Side
+from cockpit.model.text import Safe
+from tests.brokers.ibkr.records import NOON, REF, fill
+
+
+@pytest.mark.parametrize(
+    ("status", "why", "end"),
+    [
+        ("Cancelled", "", "Cancelled"),
+        ("ApiCancelled", "", "Cancelled"),
+        ("Filled", "", "Filled"),
+        ("Inactive", "", "Inactive"),
+        ("Inactive", "locate", ""),
+        ("PendingCancel", "", ""),
+        ("PendingSubmit", "", ""),
+        ("PreSubmitted", "trigger", ""),
+        ("Submitted", "", ""),
+        ("something new", "", ""),
+    ],
+)
+def test_only_words_that_mean_an_end_mean_one(status: str, why: str, end: str) -> None:
+    assert end_of(status, why) == end
+
+
+@pytest.mark.parametrize(
+    ("id_", "stem"),
+    [
+        ("0000e0d5.5f6c1b8a.01.01", "0000e0d5.5f6c1b8a.01"),
+        ("0000e0d5.5f6c1b8a.01.02", "0000e0d5.5f6c1b8a.01"),
+        ("0000e0d5.5f6c1b8a.02.01", "0000e0d5.5f6c1b8a.02"),
+        ("a.b", "a.b"),
+        ("12345", "12345"),
+        ("a.b.c.x", "a.b.c.x"),
+    ],
+)
+def test_only_the_last_part_of_an_id_tells_a_correction_apart(id_: str, stem: str) -> None:
+    assert stem_of(id_) == stem
+
+
+def test_a_fill_has_plain_numbers_and_its_own_time() -> None:
+    found = execution_of(fill(1, "4.0", "412.50"), REF, "ALFA:NASDAQ", Decimal("1.0"))
+
+    assert found is not None
+    assert [str(one) for one in (found.quantity, found.price, found.fee)] == ["4", "412.5", "1"]
+    assert (found.symbol, found.side, found.at) == ("ALFA:NASDAQ", Side.BUY, NOON)
+
+
+def test_what_was_sold_is_a_sale() -> None:
+    found = execution_of(replace(fill(1, 4), side=Safe("SLD")), REF, "ALFA")
+
+    assert found is not None
+    assert found.side is Side.SELL
+
+
+@pytest.mark.parametrize("broken", [{"quantity": None}, {"quantity": Decimal(0)}, {"price": None}])
+def test_a_fill_that_does_not_say_how_much_at_which_price_is_none(broken: dict[str, Decimal | None]) -> None:
+    assert execution_of(replace(fill(1, 4), **broken), REF, "ALFA") is None  # type: ignore[arg-type]
+
+
+def test_the_words_for_an_end_say_whether_the_time_was_over() -> None:
+    assert expired("Expired at the close")
+    assert not expired("Cancelled by Trader")
