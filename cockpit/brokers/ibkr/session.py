@@ -13,7 +13,7 @@ from cockpit.brokers.ibkr.causes import ENDS_THE_LINE, cause, ended, is_read_onl
 from cockpit.brokers.ibkr.flights import Flights, Told
 from cockpit.brokers.ibkr.guard import Unsendable
 from cockpit.brokers.ibkr.tap import CockpitIB
-from cockpit.brokers.ibkr.turns import PERMIT, NotSent, Permit, Turns
+from cockpit.brokers.ibkr.turns import PERMIT, Permit, Turns
 from cockpit.brokers.ibkr.wire import WireError, WireMarket, WireRecord
 from cockpit.model.clock import Clock
 from cockpit.model.refusals import Refused, refuse
@@ -153,7 +153,8 @@ class Session:
                 return call(self.ib)
         except Unsendable as problem:
             raise Refused(refuse("BAD_ARGUMENTS", f"Interactive Brokers can't be sent that: {problem}.")) from None
-        except NotSent as problem:
+        except ConnectionError as problem:
+            # Of ib_async itself too, where the socket has closed and its end wasn't told yet: what was held has not left.
             raise not_ready(str(problem)) from None
         finally:
             PERMIT.reset(token)

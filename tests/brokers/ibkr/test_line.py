@@ -414,3 +414,13 @@ async def test_what_was_sent_last_leaves_before_the_line_is_closed() -> None:
         assert line.link is Link.DOWN
         with pytest.raises(Refused):
             await line.send(Lane.ORDER, lambda ib: ib.placeOrder(ALFA, Order()))
+
+
+async def test_what_is_sent_in_the_moment_in_which_the_socket_closes_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with FakeGateway() as gateway, line_to(gateway.port) as line:
+        monkeypatch.setattr(line.ib.client, "_apiReady", False)
+        with pytest.raises(Refused) as caught:
+            await line.send(Lane.ORDER, lambda ib: ib.client.getReqId())
+        assert caught.value.refusal.code == "BROKER_NOT_READY"
