@@ -226,5 +226,6 @@ async def test_whatever_goes_wrong_every_order_ends_in_its_true_state(tmp_path: 
                 if expected is OrderState.WORKING and true.filled:
                     expected = OrderState.PARTLY_FILLED
                 assert order.state is expected, (reference, order, true.status)
-                assert order.request.quantity == true.quantity, (reference, order, true.terms)
+                # Terms of an order that has ended stay as they were known when it did.
+                assert order.state in DONE or order.request.quantity == true.quantity, (reference, order, true.terms)
                 assert order.fees == true.fees, reference
