@@ -14,7 +14,8 @@ help:
 	@echo "make run     try it: the demo, in this terminal"
 	@echo "make test    run the tests (TESTS=tests/cli runs some)"
 	@echo "make soak    kill it at every step of the order path, with every fault of a broker; send it 50,000 odd calls,"
-	@echo "             then a million to see whether it grows; up to twenty minutes"
+	@echo "             then a million to see whether it grows; beside it trade at a gateway of TWS whose lines break;"
+	@echo "             twenty minutes in all"
 	@echo "make check   style, types and the floors of the house"
 	@echo "make mutants plant faults in risk checks, order path and paper engine; tell which no test notices (minutes)"
 	@echo "make bench   measure the figures of the README"
@@ -45,9 +46,13 @@ test: $(DONE)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 soak: $(DONE)
-	@$(BIN)/python -m tests.outside.soak
-	@$(BIN)/python -m tests.security.call_fuzz 50000
-	@$(BIN)/python -m bench.endurance --calls 1000000
+	@$(BIN)/python -m tests.ibkr.soak & beside=$$!; failed=0; \
+	$(BIN)/python -m tests.outside.soak || failed=1; \
+	$(BIN)/python -m tests.ibkr.deaths || failed=1; \
+	$(BIN)/python -m tests.security.call_fuzz 50000 || failed=1; \
+	$(BIN)/python -m bench.endurance --calls 1000000 || failed=1; \
+	wait $$beside || failed=1; \
+	exit $$failed
 
 check: $(DONE)
 	@$(BIN)/ruff check .
@@ -80,6 +85,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.order_path
 	@$(BIN)/python -m bench.oauth
 	@$(BIN)/python -m bench.attached
+	@$(BIN)/python -m bench.ibkr
 	@$(BIN)/python -m bench.screen
 
 docs: $(DONE)

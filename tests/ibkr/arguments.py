@@ -53,24 +53,19 @@ def texts(tool: str) -> Iterator[Place]:
     yield from _texts(schema, schema.get("$defs", {}), (), 0)
 
 
-def put(arguments: dict[str, Any], place: Place, value: str) -> dict[str, Any]:
+def put(arguments: Any, place: Place, value: str) -> Any:
     """Return the arguments with another text at a place; what is on the way to it is made."""
-    changed = deepcopy(arguments)
-    at: Any = changed
-    for number, step in enumerate(place[:-1]):
-        following = place[number + 1]
-        if isinstance(at, list):
-            while len(at) <= int(step):
-                at.append([] if isinstance(following, int) else {})
-        elif not isinstance(at.get(step), dict | list):
-            at[step] = [] if isinstance(following, int) else {}
-        at = at[step]
-    last = place[-1]
-    if isinstance(at, list):
-        while len(at) <= int(last):
-            at.append("")
-    at[last] = value
-    return changed
+    if not place:
+        return value
+    step, rest = place[0], place[1:]
+    if isinstance(step, int):
+        items: list[Any] = list(arguments) if isinstance(arguments, list) else []
+        items += [None] * (step + 1 - len(items))
+        items[step] = put(items[step], rest, value)
+        return items
+    members: dict[str, Any] = dict(arguments) if isinstance(arguments, dict) else {}
+    members[step] = put(members.get(step), rest, value)
+    return members
 
 
 def _good(schema: Mapping[str, Any], defs: Mapping[str, Any], name: str, depth: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import os
 import shutil
@@ -125,7 +126,7 @@ class Running(ABC):
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"}
         async with self._http.post(self.url, json=body, headers=headers) as answer:
-            said = await answer.json()
+            said = await message_of(answer)
             assert answer.status == 200, said
             if "result" in said:
                 return said["result"]["structuredContent"]
@@ -139,6 +140,14 @@ class Running(ABC):
         return await self.call(key, "place_order", **wanted)
 
 
+async def message_of(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    """Return the message in an answer: of one that took its time the last event."""
+    said = await answer.read()
+    if answer.content_type == "text/event-stream":
+        said = said.rstrip().rpartition(b"data: ")[2]
+    return json.loads(said)
+
+
 class Within(Running):
     """A cockpit in this process."""
 
@@ -146,7 +155,6 @@ class Within(Running):
         super().__init__(folder, cockpit.url, http)
         self.cockpit = cockpit
         self.broker = broker
-        self.events: list[Event] = []
         self._happened = asyncio.Event()
         cockpit.face.subscribe(wake=self._hear)
 
@@ -176,8 +184,7 @@ class Within(Running):
         shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("*.sock"))
         return copy
 
-    def _hear(self, event: Event) -> None:
-        self.events.append(event)
+    def _hear(self, _: Event) -> None:
         self._happened.set()
 
 

@@ -1,9 +1,15 @@
-"""Deaths of a cockpit while an order is on its way to TWS, what happens to the order meanwhile, and what must hold then."""
+"""Deaths of a cockpit while an order is on its way to TWS, what happens to the order meanwhile, and what must hold then.
+
+python -m tests.ibkr.deaths      each of them, with processes that are killed
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,3 +174,21 @@ async def _asked_again(death: Death, gateway: FakeGateway, cockpit: Within, key:
     again = await cockpit.place(key)
     assert (again["order_id"], again["state"]) == (before.order_id, before.state), f"{death}: {again}"
     assert truth.sent(gateway) == {(before.reference, "5", "400"): 1}, f"{death}: sent {truth.sent(gateway)}"
+
+
+async def _every_one() -> int:
+    """Let processes die in every way, and tell which left something untrue."""
+    began, failed, deaths = time.monotonic(), 0, list(every_death())
+    for death in deaths:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                await die_and_rise(death, Path(folder) / "data", really=True)
+            except AssertionError as problem:
+                failed += 1
+                print(f"FAILED {death}: {problem}", flush=True)
+    print(f"{len(deaths)} deaths at TWS in {time.monotonic() - began:.0f} s, {failed} left something untrue")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_every_one()))
