@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,7 +51,9 @@ class Patience:
 class Connection(web.RequestHandler):
     """One connection, with aiohttp's protocol on it. It keeps the time; ``Connections`` looks at the clock."""
 
-    __slots__ = ("_began", "_call", "_heads", "_held", "_later", "_line", "_make_request", "_places", "_stuck", "place")
+    __slots__ = (
+        "_began", "_call", "_heads", "_held", "_later", "_line", "_make_request", "_places", "_stuck", "context", "place",
+    )  # fmt: skip
 
     def __init__(self, places: Connections, manager: web.Server, patience: Patience) -> None:
         super().__init__(
@@ -74,7 +77,8 @@ class Connection(web.RequestHandler):
         """The call that is answered by the short way now; aiohttp waits for a request meanwhile."""
         self._held = b""
         """The beginning of a request whose head is known, while the rest of its body is on its way."""
-        self._later: list[bytes] = []
+        self._later = bytearray()
+        self.context = copy_context()
         """What came while it was."""
         self.place = ""
 
@@ -100,8 +104,10 @@ class Connection(web.RequestHandler):
         """Take bytes, and note since when a request is on its way."""
         if data:
             if self._call is not None:
-                self._later.append(data)
-                self._pause_transport_reading()
+                # Reading goes on for a while, or nobody would see the client go.
+                self._later += data
+                if len(self._later) > _MOST_HELD:
+                    self._pause_transport_reading()
                 return
             if self._held:
                 data, self._held = self._held + data, b""
@@ -133,7 +139,10 @@ class Connection(web.RequestHandler):
             return True
         if len(body) != known.length:
             return False
-        self._call = known.begin(body, self)
+        try:
+            self._call = known.begin(body, self)
+        except Exception:  # noqa: BLE001 - whatever it is, the long way says it
+            return False
         return self._call is not None
 
     def answers(self, request: web.Request, response: web.StreamResponse, shortcut: Shortcut) -> None:
@@ -150,10 +159,15 @@ class Connection(web.RequestHandler):
         self._call = None
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._later:
-            data = b"".join(self._later)
+            data = bytes(self._later)
             self._later.clear()
             self._resume_transport_reading()
             self.data_received(data)
+
+    def drop(self, call: ShortCall) -> None:
+        """Close it, if that call still has it."""
+        if self._call is call:
+            self.force_close()
 
     async def drained(self) -> None:
         """Return once the client reads again."""

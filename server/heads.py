@@ -17,6 +17,8 @@ _END: Final = b"\r\n\r\n"
 _LONGEST: Final = 4096
 _MOST: Final = 8
 """Heads of one connection that are kept: a client's differ in the length of the body alone."""
+_BYTES: Final = 8192
+"""Of all of them together; what was read of each takes some ten times as much."""
 _UNUSUAL: Final = ("Transfer-Encoding", "Content-Encoding", "Upgrade", "Expect")
 
 
@@ -60,7 +62,8 @@ class Heads(Generic[K]):
 
     def keep(self, head: bytes, known: K) -> None:
         """Keep what was learned of a head; the oldest gives way."""
-        while len(self._known) >= _MOST:
+        self._known.pop(head, None)
+        while len(self._known) >= _MOST or sum(map(len, self._known)) + len(head) > _BYTES:
             del self._known[next(iter(self._known))]
         self._known[head] = known
 

@@ -7,10 +7,12 @@ everything else, and whatever isn't sure to be answered well goes the long way, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -66,6 +68,11 @@ class Wire(Protocol):
         """Whether the client doesn't read."""
         ...
 
+    @property
+    def context(self) -> Context:
+        """What every call on it begins with, whatever the one before it has left."""
+        ...
+
     async def drained(self) -> None:
         """Return once it reads again."""
         ...
@@ -74,8 +81,8 @@ class Wire(Protocol):
         """Take the next request."""
         ...
 
-    def force_close(self) -> None:
-        """Drop it."""
+    def drop(self, call: ShortCall) -> None:
+        """Close it, if that call still has it."""
         ...
 
     def request_of(self, message: RawRequestMessage, match: web.UrlMappingMatchInfo) -> web.Request:
@@ -147,17 +154,18 @@ class Shortcut:
 class ShortCall:
     """One call on its short way. Implements ``server.transport.answering.Line``."""
 
-    __slots__ = ("_begun", "_known", "_line", "_task")
+    __slots__ = ("_begun", "_known", "_leaving", "_line", "_task")
 
     def __init__(self, known: KnownHead, line: Wire) -> None:
         self._known = known
         self._line = line
         self._begun = False
         self._task: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     def start(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:
         """Do the work in a task."""
-        self._task = asyncio.Task(self._run(work, ended))
+        self._task = asyncio.Task(self._run(work, ended), context=self._line.context.copy())
 
     def client_gone(self) -> None:
         """Call it off where a client calls it off by going (2026-07-28). Before its first step it sees that itself: a
@@ -190,8 +198,19 @@ class ShortCall:
     def make_request(self, exchange: Exchange) -> web.Request:
         """Make the request, for an answer that becomes a stream. A client that may leave that frees its connection."""
         exchange.waiting = asyncio.get_running_loop().create_future()
-        exchange.waiting.add_done_callback(lambda _: self._line.over(self))
+        exchange.waiting.add_done_callback(lambda _: self._leave(exchange))
         return self._line.request_of(self._known.message, self._known.match)
+
+    def _leave(self, exchange: Exchange) -> None:
+        """End the answer here, for a client that goes on with it elsewhere; only then the connection is free."""
+
+        async def leaving() -> None:
+            with contextlib.suppress(*BROKEN):
+                if exchange.reply is not None:
+                    await exchange.reply.response.write_eof()
+            self._line.over(self)
+
+        self._leaving = asyncio.Task(leaving())
 
     async def _run(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:
         self._begun = True
@@ -202,11 +221,11 @@ class ShortCall:
         except BROKEN:
             pass  # the client is gone
         except asyncio.CancelledError:
-            self._line.force_close()
+            self._line.drop(self)
             raise
         except Exception:
             log.exception("a call could not be answered")
-            self._line.force_close()
+            self._line.drop(self)
         finally:
             ended()
             self._line.over(self)

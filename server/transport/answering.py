@@ -215,6 +215,8 @@ class Answering:
             answer = self.failed(exchange, problem)
         if exchange.reply is not None:
             await exchange.reply.finish(answer.body)
+        else:
+            exchange.may_stream = False  # it is answered as a whole now: a sign of life would be a second answer
         return answer
 
     def denial(self, exchange: Exchange, refusal: Refusal) -> Answer | None:

@@ -59,6 +59,13 @@ class ToolCalls:
         A client sends the same ``_meta`` with each call, but for the progress token. One that passed for this grant and
         comes again isn't checked again: comparing costs a tenth of checking.
         """
+        try:
+            return self._bad_params(caller, message, version)
+        except RecursionError:
+            status = error_status(INVALID_PARAMS) if version in MODERN_PROTOCOL_VERSIONS else 200
+            return error_response(message.request_id, INVALID_PARAMS, "The params are nested too deeply", None, status)
+
+    def _bad_params(self, caller: Caller, message: Message, version: str) -> web.Response | None:
         params = message.params
         envelope: Any = None
         if params is not None and type(params.get("name")) is str and params.keys() <= _PLAIN_KEYS:
