@@ -125,23 +125,31 @@ class History:
         key = ask, int(before.timestamp()) // min(interval.seconds, 3600)
         kept = self._kept.get(key)
         if kept is None:
-            raw = await self._ask(ask, listed)
-            kept = finished(raw, listed, found, interval, before, self._clock.now())
+            raw, asked_at = await self._ask(ask, listed)
+            kept = finished(raw, listed, found, interval, before, asked_at)
             self._kept.put(key, kept, 60.0)
         fitting = tuple(bar for bar in kept if bar.opens_at < before)[-count:]
         return Bars(listed.instrument.symbol, interval, fitting, SOURCE, self._type_of(listed.con_id))
 
-    async def _ask(self, ask: Ask, listed: Listed) -> Sequence[BarData]:
+    async def _ask(self, ask: Ask, listed: Listed) -> tuple[Sequence[BarData], datetime]:
+        """Return what came, and when it was asked for: what ended only after that may have been told unfinished."""
         await self._take_turn(ask, listed)
         self._pacing.open += 1
         asked: list[int] = []
+        asked_at = self._clock.now()
+
+        async def history(ib: CockpitIB) -> Sequence[BarData]:
+            nonlocal asked_at
+            asked_at = self._clock.now()
+            return await _history(ib, ask, listed, asked)
+
         try:
-            return await self._line.read("", lambda ib: _history(ib, ask, listed, asked), within=_WITHIN)
+            return await self._line.read("", history, within=_WITHIN), asked_at
         except Told as told:
             if is_too_fast(told):
                 raise too_fast(symbol=listed.instrument.symbol, broker=told.text) from told
             if is_nothing(told):
-                return ()
+                return (), asked_at
             raise refused(told) from told
         except (Exception, asyncio.CancelledError):
             await self._give_up(asked)

@@ -19,7 +19,9 @@ from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.market_house import house
 from tests.brokers.ibkr.test_ticks import ALFA
 from tests.gateway.history import History
+from tests.gateway.planned import Proceed, carry_on
 from tests.gateway.rights import Pacing
+from tests.gateway.session import Session
 
 NOON = datetime(2026, 4, 13, 16, tzinfo=UTC)
 WEEK = sessions("20260413:0930-20260413:1600;20260414:0930-20260414:1600", "US/Eastern")
@@ -189,3 +191,19 @@ async def test_asked_too_fast_nothing_there_not_allowed_and_no_answer_are_told_a
             await h.market.bars(alfa, Interval.DAY_1, 5, None)
         await h.arrived()
         assert h.asked("cancelHistoricalData") == 1
+
+
+async def test_a_bar_that_ended_while_its_answer_was_under_way_is_left_out() -> None:
+    async with house() as h:
+        h.gateway.world.open_always()
+
+        async def slowly(_: Session, __: list[str], proceed: Proceed) -> None:
+            await carry_on(proceed)
+            h.clock.ahead += 61
+
+        h.gateway.once("reqHistoricalData", slowly)
+        (alfa,) = await h.market.find("ALFA")
+        asked_at = h.clock.now()
+        found = await h.market.bars(alfa, Interval.MIN_1, 5, None)
+        assert h.clock.ahead
+        assert found.bars[-1].opens_at + timedelta(minutes=1) <= asked_at + timedelta(seconds=5)
