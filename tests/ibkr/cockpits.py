@@ -156,7 +156,7 @@ class Within(Running):
         self.cockpit = cockpit
         self.broker = broker
         self._happened = asyncio.Event()
-        cockpit.face.subscribe(wake=self._hear)
+        self._heard = cockpit.face.subscribe(wake=self._hear)
 
     async def do(self, act: str, /, **arguments: str) -> Any:
         answer = await self.cockpit.face.run(Command(act, arguments))
@@ -185,6 +185,7 @@ class Within(Running):
         return copy
 
     def _hear(self, _: Event) -> None:
+        self._heard.events.clear()
         self._happened.set()
 
 

@@ -24,7 +24,7 @@ async def _serve(folder: Path) -> None:
         while asked := (await reader.readline()).decode().strip():
             if asked == "held":
                 gc.collect()
-                tasks = sorted(task.get_name().rstrip("0123456789") for task in asyncio.all_tasks())
+                tasks = sorted(_named(task) for task in asyncio.all_tasks())
                 said: object = {"rss": _resident(), "tasks": tasks, "link": cockpit.broker.status().link}
             else:
                 await cockpit.do("reconcile")
@@ -35,6 +35,12 @@ async def _serve(folder: Path) -> None:
                     "told": cockpit.notices(),
                 }
             print(json.dumps(said), flush=True)
+
+
+def _named(task: asyncio.Task[object]) -> str:
+    """Return the name of a task, of one without a name that of its work."""
+    name = task.get_name().rstrip("0123456789")
+    return name if name != "Task-" else getattr(task.get_coro(), "__qualname__", name)
 
 
 def _resident() -> int:
