@@ -86,6 +86,7 @@ class MarketData:
 
     async def close_data(self) -> None:
         """End what runs besides the line."""
+        await self._quotes.close()
         await self._statements.close()
 
     async def find(self, symbol: str) -> Sequence[Instrument]:

@@ -13,13 +13,12 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.ibkr.answers import refused
-from cockpit.brokers.ibkr.causes import farm_of
 from cockpit.brokers.ibkr.contracts import Contracts
+from cockpit.brokers.ibkr.farms import Farms
 from cockpit.brokers.ibkr.feeds import Feeds, Watch
 from cockpit.brokers.ibkr.line import Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.ticks import Board
-from cockpit.brokers.ibkr.wire import WireError, WireLink, WireRecord
 from cockpit.model.clock import Clock
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.refusals import Refused
@@ -37,10 +36,6 @@ _PAUSE_SECONDS: Final = 1.0
 """Between two attempts for one contract: who waited for the first has its answer."""
 _TYPES: Final = {"live": 1, "delayed": 3}
 _NO_LINE_LEFT: Final = 101
-_FARM_BROKEN: Final = 2103
-_FARM_MENDED: Final = frozenset({2104, 2108})
-"""Connected again, or asleep until it is asked; others are about farms of history and contracts."""
-_MOST_FARMS: Final = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +49,7 @@ class _Stream:
     tried: float = float("-inf")
     """When it was last asked for anew, whatever came of it."""
     doubtful: bool = False
-    """Whether it was begun while a data farm was broken: TWS may have told what it remembered."""
+    """Whether it was begun while its data farm was broken: TWS may have told what it remembered."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -75,9 +70,9 @@ class Quotes:
         self._asked_type = _TYPES[market_data]
         self._streams: OrderedDict[int, _Stream] = OrderedDict()
         self._most = MOST_STREAMS
-        self._farms_down: set[str] = set()
-        self._epoch = line.epoch
-        line.listen(self._on_record)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._farms = Farms(line.epoch)
+        line.listen(self._farms.take)
         line.on_up(self._prefer)
 
     async def quote(self, listed: Listed) -> Quote | None:
@@ -89,14 +84,15 @@ class Quotes:
         stream = self._streams.setdefault(listed.con_id, _Stream())
         self._streams.move_to_end(listed.con_id)
         stream.asked = self._clock.monotonic()
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep(), name="idle streams of quotes")
         async with stream.turn:
             if stream.watch is None or stream.watch.lost or stream.watch.error is not None:
                 await self._begin(stream, listed)
                 stream.tried = self._clock.monotonic()
-            elif self._may_confirm(stream):
+            elif self._may_confirm(stream, listed):
                 await self._confirm(stream, listed)
                 stream.tried = self._clock.monotonic()
-        await self._end_idle()
         newest = stream.newest
         found = None if newest is None else newest.quote(listed)
         if found is not None:
@@ -113,6 +109,12 @@ class Quotes:
         newest = None if stream is None else stream.newest
         return DataType.UNKNOWN if newest is None else newest.data_type
 
+    async def close(self) -> None:
+        """End what runs besides the line."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+
     async def _prefer(self) -> None:
         """Say which kind of prices is wanted: TWS forgets it with each connection."""
         await self._line.send(Lane.READ, lambda ib: ib.client.reqMarketDataType(self._asked_type))
@@ -123,7 +125,7 @@ class Quotes:
             stream.watch = None
         await self._make_room()
         watch = stream.watch = await self._feeds.open(listed.contract(), snapshot=False)
-        stream.confirmed, stream.doubtful = None, bool(self._farms_down)
+        stream.confirmed, stream.doubtful = None, self._farms.spoil(listed)
         try:
             await self._feeds.settle(watch, _FIRST_SECONDS)
         except Refused:
@@ -159,11 +161,15 @@ class Quotes:
                 return
             await self._end(*oldest)
 
-    async def _end_idle(self) -> None:
-        now = self._clock.monotonic()
-        for con_id, one in tuple(self._streams.items())[:2]:
-            if now - one.asked > IDLE_SECONDS and not one.turn.locked():
-                await self._end(con_id, one)
+    async def _sweep(self) -> None:
+        """End each stream once nobody has asked for long, whether or not anybody asks for another."""
+        while self._streams:
+            con_id, oldest = next(iter(self._streams.items()))
+            left = oldest.asked + IDLE_SECONDS - self._clock.monotonic()
+            if left > 0 or oldest.turn.locked():
+                await asyncio.sleep(max(left, _PAUSE_SECONDS))
+            else:
+                await self._end(con_id, oldest)
 
     async def _end(self, con_id: int, stream: _Stream) -> None:
         if self._streams.get(con_id) is stream:
@@ -172,20 +178,11 @@ class Quotes:
         if watch is not None:
             await self._feeds.close(watch)
 
-    def _may_confirm(self, stream: _Stream) -> bool:
+    def _may_confirm(self, stream: _Stream, listed: Listed) -> bool:
         """Whether to ask anew: not where the price is young, and not of a broken farm, whose prices are remembered ones."""
-        if self._farms_down or self._clock.monotonic() - stream.tried < _PAUSE_SECONDS:
+        if self._farms.spoil(listed) or self._clock.monotonic() - stream.tried < _PAUSE_SECONDS:
             return False
         return stream.doubtful or not self._is_fresh(stream.newest)
-
-    def _on_record(self, record: WireRecord) -> None:
-        if isinstance(record, WireLink) and record.epoch != self._epoch:
-            self._epoch = record.epoch
-            self._farms_down.clear()
-        elif isinstance(record, WireError) and record.code == _FARM_BROKEN and len(self._farms_down) < _MOST_FARMS:
-            self._farms_down.add(farm_of(record.text))
-        elif isinstance(record, WireError) and record.code in _FARM_MENDED:
-            self._farms_down.discard(farm_of(record.text))
 
     def _is_fresh(self, board: Board | None) -> bool:
         if board is None or board.at is None:

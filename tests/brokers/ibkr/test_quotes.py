@@ -17,7 +17,9 @@ from cockpit.model.refusals import Refused
 from cockpit.model.trading import Link
 from tests.brokers.ibkr.market_house import House, house
 from tests.gateway import market as gateway_market
+from tests.gateway.planned import Proceed, carry_on
 from tests.gateway.rights import Feed
+from tests.gateway.session import Session
 
 
 async def instrument(h: House, symbol: str = "ALFA") -> Instrument:
@@ -124,6 +126,16 @@ async def test_prices_that_are_first_asked_for_while_a_farm_is_broken_are_of_no_
         again = await h.market.quote(found)
         assert again is not None
         assert again.data_type is DataType.LIVE
+
+
+async def test_a_broken_farm_of_another_continent_makes_no_quote_doubtful() -> None:
+    async with house() as h:
+        h.gateway.broadcast_error(2103, "Market data farm connection is broken:eufarm")
+        await h.arrived()
+        assert (await quote(h)).data_type is DataType.LIVE
+        assert (await quote(h, "RHEIN:IBIS")).data_type is DataType.UNKNOWN
+        h.clock.ahead += 60
+        assert (await quote(h)).age_ms(h.clock.now()) < 2000
 
 
 async def test_a_broken_farm_of_history_makes_no_quote_doubtful() -> None:
@@ -269,13 +281,23 @@ async def test_where_no_line_is_left_one_is_given_back_and_the_next_question_has
         assert (await quote(h, "GOLF")).bid is not None
 
 
-async def test_streams_that_nobody_asks_any_more_end() -> None:
+async def test_streams_that_nobody_asks_any_more_end_without_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotes, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(quotes, "_PAUSE_SECONDS", 0.01)
     async with house() as h:
-        await quote(h)
-        h.clock.ahead += 400
-        await quote(h, "BRVO")
-        await h.arrived()
-        assert h.asked("cancelMktData") == 1
+        ended = asyncio.Semaphore(0)
+
+        async def noted(_: Session, __: list[str], proceed: Proceed) -> None:
+            await carry_on(proceed)
+            ended.release()
+
+        for symbol in ("ALFA", "BRVO", "CHRL"):
+            h.gateway.once("cancelMktData", noted)
+            await quote(h, symbol)
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                await ended.acquire()
+        assert not any(one.of(gateway_market.Watching).streams for one in h.gateway.ready_sessions())
 
 
 async def test_a_halted_instrument_says_so() -> None:
