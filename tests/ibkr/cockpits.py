@@ -72,8 +72,8 @@ _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.ibkr.cockpits"])
 
 
-def settings_of(port: int, *, client_id: int = CLIENT_ID, line: str = "") -> str:
-    """Return the settings of a cockpit at a gateway; ``line`` adds to the connection's own block."""
+def settings_of(port: int, *, client_id: int = CLIENT_ID, line: str = "", policy: str = "") -> str:
+    """Return the settings of a cockpit at a gateway; ``line`` and ``policy`` add to the connection's own blocks."""
     return f"""{_SETTINGS}
 [connections.{CONNECTION}]
 broker = "ibkr"
@@ -81,6 +81,7 @@ toolsets = ["all"]
 
 [connections.{CONNECTION}.policy]
 max_quote_age_seconds = 3600
+{policy}
 
 [connections.{CONNECTION}.ibkr]
 port = {port}
