@@ -18,6 +18,7 @@ from ib_async.wrapper import RequestError, Wrapper
 from cockpit.brokers.ibkr.guard import SafeClient
 from cockpit.brokers.ibkr.hushing import hush
 from cockpit.brokers.ibkr.wire import (
+    LAST_AT,
     WireCommission,
     WireCompleted,
     WireContract,
@@ -182,6 +183,12 @@ class Tap(Wrapper):
         """Publish a figure, such as whether the instrument is halted (49), as the tick's price."""
         self._publish_market(WireTick(self._clock.now(), reqId, tickType, number(value), None))
         super().tickGeneric(reqId, tickType, value)
+
+    def tickString(self, reqId: int, tickType: int, value: str) -> None:
+        """Publish when the last trade was (45, delayed 88), as the tick's price; other texts are of no use here."""
+        if tickType in LAST_AT:
+            self._publish_market(WireTick(self._clock.now(), reqId, tickType, number(value), None))
+        super().tickString(reqId, tickType, value)
 
     def tcpDataArrived(self) -> None:
         """Note that the other side lives."""

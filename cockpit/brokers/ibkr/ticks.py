@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.ibkr.floats import on_step
 from cockpit.brokers.ibkr.listing import Listed
-from cockpit.brokers.ibkr.wire import WireDataType, WireMarket, WireTick
+from cockpit.brokers.ibkr.wire import LAST_AT, WireDataType, WireMarket, WireTick
 from cockpit.model.money import ZERO
 from cockpit.model.quotes import DataType, Quote
 
@@ -25,6 +25,10 @@ _TYPES: Final = {
     3: DataType.DELAYED,
     4: DataType.DELAYED_FROZEN,
 }
+_FILLERS: Final = frozenset({ZERO, Decimal(-1)})
+"""What TWS writes where there was no trade."""
+_NEAR_STEPS: Final = 100
+_LATEST: Final = 2**33
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class Board:
     """Whether a tick came that only delayed data has."""
     at: datetime | None = None
     """When a price came last."""
+    last_at: datetime | None = None
+    """When the last trade was, as the source says: TWS tells it anew to whoever asks, days later, too."""
 
     @property
     def complete(self) -> bool:
@@ -81,7 +87,12 @@ class Board:
             self.ask_size = record.size
             self.ask = self.ask if record.size else None
         elif tick in _LAST:
-            self.last = record.price if record.price is not None else self.last
+            if record.price is None or (not record.size and record.price in _FILLERS):
+                return
+            self.last = record.price
+        elif tick in LAST_AT:
+            self.last_at = _instant(record.price)
+            return
         elif tick in _VOLUME:
             self.volume = record.size
             return
@@ -94,10 +105,14 @@ class Board:
 
     def quote(self, listed: Listed) -> Quote | None:
         """Return it as a quote on the contract's steps, or None while there is no price."""
-        signed = listed.sec_type == "FUT"
-        bid, ask, last = (_priced(value, listed.finest, signed) for value in (self.bid, self.ask, self.last))
+        bid, ask, last = _prices((self.bid, self.ask, self.last), listed)
         if self.at is None or (bid is None and ask is None and last is None):
             return None
+        as_of, data_type = self.at, self.data_type
+        if bid is None and ask is None:
+            # Of a trade alone it is known how old it is only where that was told.
+            as_of = self.at if self.last_at is None else min(self.at, self.last_at)
+            data_type = DataType.UNKNOWN if self.last_at is None and data_type is DataType.LIVE else data_type
         return Quote(
             symbol=listed.instrument.symbol,
             bid=bid,
@@ -105,9 +120,9 @@ class Board:
             bid_size=None if bid is None else self.bid_size,
             ask_size=None if ask is None else self.ask_size,
             last=last,
-            as_of=self.at,
+            as_of=as_of,
             source=SOURCE,
-            data_type=self.data_type,
+            data_type=data_type,
             halted=self.halted,
         )
 
@@ -117,8 +132,24 @@ def _side(record: WireTick) -> tuple[Decimal | None, Decimal | None]:
     return (record.price, record.size) if record.size else (None, None)
 
 
-def _priced(value: Decimal | None, step: Decimal, signed: bool) -> Decimal | None:
-    """Return a price on the grid; only futures may have one that is not above zero."""
-    if value is None or (value <= ZERO and not signed):
+def _prices(told: tuple[Decimal | None, ...], listed: Listed) -> tuple[Decimal | None, ...]:
+    """Return prices on the grid. One that isn't above zero is one only of a future, and near another price of it."""
+    step = listed.finest
+    found: list[Decimal | None] = []
+    for place, value in enumerate(told):
+        others = (one for other, one in enumerate(told) if other != place and one is not None)
+        meant = value is not None and (
+            value > ZERO or (listed.sec_type == "FUT" and any(_near(value, other, step) for other in others))
+        )
+        found.append(on_step(value, step) if value is not None and meant else None)
+    return tuple(found)
+
+
+def _near(one: Decimal, other: Decimal, step: Decimal) -> bool:
+    return abs(one - other) <= max(_NEAR_STEPS * step, max(abs(one), abs(other)) / 2)
+
+
+def _instant(seconds: Decimal | None) -> datetime | None:
+    if seconds is None or not ZERO < seconds < _LATEST:
         return None
-    return on_step(value, step)
+    return datetime.fromtimestamp(float(seconds), UTC)

@@ -191,9 +191,13 @@ class WireDataType:
     data_type: int
 
 
+LAST_AT: Final = frozenset({45, 88})
+"""Ticks that say when the last trade was, in seconds since 1970; 88 of delayed data."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireTick:
-    """tickPrice, tickSize or tickGeneric; ``price`` is None where the wire says that there is none."""
+    """tickPrice, tickSize, tickGeneric or one of ``LAST_AT``; ``price`` is None where the wire says that there is none."""
 
     at: datetime
     request_id: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -199,6 +200,16 @@ async def test_a_side_that_vanishes_is_none() -> None:
         h.clock.ahead += 60
         found = await quote(h)
         assert (found.bid, found.bid_size, found.ask) == (None, None, Decimal("412.05"))
+
+
+async def test_a_trade_without_a_side_has_the_instant_that_came_with_it() -> None:
+    async with house() as h:
+        h.gateway.world.set("ALFA", None, None, "412.00")
+        friday = h.gateway.world.now() - timedelta(days=3)
+        h.gateway.world.now = lambda: friday
+        found = await quote(h)
+        assert (found.bid, found.ask, found.last) == (None, None, Decimal("412.00"))
+        assert found.as_of == friday.replace(microsecond=0)
 
 
 async def test_while_tws_has_lost_its_servers_there_are_no_prices() -> None:

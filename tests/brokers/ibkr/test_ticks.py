@@ -25,6 +25,7 @@ ALFA = Listed(
     currency="USD", expires="", strike=ZERO, right="", multiplier="", magnifier=Decimal(1), under_id=0,
     zone="US/Eastern", trading_hours="", liquid_hours="", rule=0,
 )  # fmt: skip
+FUTURE = replace(ALFA, sec_type="FUT")
 LIVE, DELAYED = (1, 2, 4), (66, 67, 68)
 
 
@@ -73,14 +74,62 @@ def test_a_side_that_nobody_quotes_is_none_and_not_zero() -> None:
     assert made.complete
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "-0.5"])
+@pytest.mark.parametrize("price", ["0", "-0.9", "-0.5"])
 def test_a_price_that_is_not_above_zero_is_none_but_for_futures(price: str) -> None:
-    made = board(tick(1, price), tick(2, "10.02"))
-    stock, future = made.quote(ALFA), made.quote(replace(ALFA, sec_type="FUT"))
+    made = board(tick(1, price), tick(2, "0.05"))
+    stock, future = made.quote(ALFA), made.quote(FUTURE)
     assert stock is not None
     assert stock.bid is None
     assert future is not None
     assert future.bid == Decimal(price)
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "-0.5"])
+def test_a_price_of_a_future_that_is_not_above_zero_is_none_where_no_other_is_near_it(price: str) -> None:
+    far = board(tick(1, price), tick(2, "4980.25")).quote(FUTURE)
+    assert far is not None
+    assert (far.bid, far.ask) == (None, Decimal("4980.25"))
+    assert board(tick(4, price)).quote(FUTURE) is None
+
+
+def test_a_future_below_zero_is_quoted_so() -> None:
+    found = board(tick(1, "-37.65"), tick(2, "-37.50"), tick(4, "-37.63")).quote(FUTURE)
+    assert found is not None
+    assert (found.bid, found.ask, found.last) == (Decimal("-37.65"), Decimal("-37.50"), Decimal("-37.63"))
+
+
+@pytest.mark.parametrize("price", ["0", "-1"])
+def test_where_no_trade_was_what_is_written_instead_is_none(price: str) -> None:
+    found = board(tick(1, "-0.05"), tick(2, "0.05"), tick(4, price, "0")).quote(FUTURE)
+    assert found is not None
+    assert (found.bid, found.last) == (Decimal("-0.05"), None)
+
+
+@pytest.mark.parametrize("number", [45, 88])
+def test_a_trade_without_a_side_is_as_old_as_it_was_and_not_as_its_telling(number: int) -> None:
+    friday = NOON - timedelta(days=3)
+    made = board(tick(4, "10.01"), tick(number, str(int(friday.timestamp())), None))
+    found = made.quote(ALFA)
+    assert found is not None
+    assert found.as_of == friday
+    made.take(tick(1, "10.00"))
+    quoted = made.quote(ALFA)
+    assert quoted is not None
+    assert quoted.as_of == NOON
+
+
+@pytest.mark.parametrize("seconds", [None, "0", "-5", "1e300"])
+def test_a_trade_of_which_nobody_says_when_it_was_is_not_live(seconds: str | None) -> None:
+    found = board(WireDataType(NOON, 7, 1), tick(4, "10.01"), tick(45, seconds, None)).quote(ALFA)
+    assert found is not None
+    assert (found.as_of, found.data_type) == (NOON, DataType.UNKNOWN)
+
+
+def test_a_trade_of_the_future_is_as_old_as_its_telling() -> None:
+    ahead = str(int((NOON + timedelta(hours=1)).timestamp()))
+    found = board(WireDataType(NOON, 7, 1), tick(4, "10.01"), tick(45, ahead, None)).quote(ALFA)
+    assert found is not None
+    assert (found.as_of, found.data_type) == (NOON, DataType.LIVE)
 
 
 def test_a_size_that_goes_to_zero_takes_its_side_away() -> None:
