@@ -36,6 +36,8 @@ _SIDE_BY_SIDE: Final = 24
 _LEG_SECONDS: Final = 3.0
 _CHAIN_SECONDS: Final = 14.0
 _GREEKS_SECONDS: Final = 4.0
+_NOTHING_SECONDS: Final = 60.0
+"""For how long an answer with nothing in it is kept: it may have been a moment's trouble."""
 _FRIDAY: Final = 4
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = timedelta(days=365)
@@ -141,16 +143,19 @@ class Chains:
             return None if leg is None else lines[leg.con_id]
 
         rows = tuple(ChainRow(strike, line(strike, Right.CALL), line(strike, Right.PUT)) for strike in shown)
-        types = {one.quote.data_type for one in lines.values() if one.quote is not None}
+        quoted = [one.quote for one in lines.values() if one.quote is not None]
+        types = {quote.data_type, *(one.data_type for one in quoted)}
+        # What has a last trade alone may be weeks old, which says nothing of the rest; it bears its own age.
+        sides = [one.as_of for one in quoted if one.bid is not None or one.ask is not None]
         return OptionChain(
             series=series,
             spot=spot,
             at_the_money=nearest(every, spot, 1)[0],
             rows=rows,
             strikes=every,
-            as_of=min([quote.as_of, *(one.quote.as_of for one in lines.values() if one.quote is not None)]),
+            as_of=min([quote.as_of, *sides]),
             source=SOURCE,
-            data_type=types.pop() if len(types) == 1 else DataType.UNKNOWN if types else quote.data_type,
+            data_type=types.pop() if len(types) == 1 else DataType.UNKNOWN,
         )
 
     async def greeks(self, option: Listed) -> Greeks | None:
@@ -170,7 +175,7 @@ class Chains:
         if kept is None:
             found = chosen(await self._parameters(underlying), underlying.ticker)
             kept = () if found is None else (found,)
-            self._classes.put(underlying.con_id, kept)
+            self._classes.put(underlying.con_id, kept, None if kept else _NOTHING_SECONDS)
         return kept[0] if kept else None
 
     async def _parameters(self, underlying: Listed) -> Sequence[Parameters]:
@@ -191,7 +196,7 @@ class Chains:
         kept = self._listed.get(key)
         if kept is None:
             kept = await self._contracts.option_series(of.root, underlying.ticker, f"{expiry:%Y%m%d}")
-            self._listed.put(key, kept)
+            self._listed.put(key, kept, None if kept else _NOTHING_SECONDS)
         return kept
 
     async def _lines(self, legs: Sequence[Listed], series: OptionSeries) -> dict[int, OptionLine]:

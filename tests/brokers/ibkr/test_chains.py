@@ -104,7 +104,9 @@ async def test_series_come_soonest_first_and_end_with_the_session() -> None:
     async with house() as h:
         (alfa,) = await h.market.find("ALFA")
         found = await h.market.option_series(alfa)
-        listed = {one.expiry for one in h.gateway.world.options(h.gateway.world.one("ALFA").con_id)}
+        listed = {
+            one.expiry for one in h.gateway.world.options(h.gateway.world.one("ALFA").con_id) if one.expiry is not None
+        }
         assert [one.expiry for one in found] == sorted(listed)
         assert all(one.last_trade_at > h.clock.now() and one.multiplier == 100 for one in found)
         assert any(one.monthly for one in found)
@@ -189,3 +191,40 @@ async def test_greeks_are_ibs_own_or_none() -> None:
         assert await h.market.greeks(alfa) is None
         world.put(under, type(world.price("ALFA"))())
         assert await h.market.greeks(option) is None
+
+
+async def test_a_chain_around_a_delayed_price_does_not_call_itself_live() -> None:
+    async with house(market_data="delayed") as h:
+        h.gateway.world.rights.feeds[h.gateway.world.one("ALFA").con_id] = Feed.DELAYED
+        (alfa,) = await h.market.find("ALFA")
+        series = (await h.market.option_series(alfa))[0]
+        found = await h.market.option_chain(alfa, series.expiry, 2)
+        assert found is not None
+        assert {line.quote.data_type for row in found.rows if (line := row.call) and line.quote} == {DataType.LIVE}
+        assert found.data_type is DataType.UNKNOWN
+
+
+async def test_an_answer_without_options_is_asked_for_again_after_a_minute() -> None:
+    async with house() as h:
+        h.gateway.world.rights.chains = False
+        (alfa,) = await h.market.find("ALFA")
+        assert await h.market.option_series(alfa) == ()
+        h.gateway.world.rights.chains = True
+        assert await h.market.option_series(alfa) == ()
+        h.clock.ahead += 61
+        assert await h.market.option_series(alfa)
+
+
+async def test_a_series_without_contracts_is_asked_for_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house() as h:
+        (alfa,) = await h.market.find("ALFA")
+        series = (await h.market.option_series(alfa))[0]
+
+        async def nothing(*_: str) -> tuple[()]:
+            return ()
+
+        with monkeypatch.context() as empty:
+            empty.setattr(h.market.contracts, "option_series", nothing)
+            assert await h.market.option_chain(alfa, series.expiry, 2) is None
+        h.clock.ahead += 61
+        assert await h.market.option_chain(alfa, series.expiry, 2) is not None
