@@ -34,9 +34,6 @@ class IbkrSettings(Section):
         description="Interactive Brokers: number that no other program uses on the same TWS or Gateway. Orders belong to"
         " it, so leave it as it is. Never 0, which adopts what is placed by hand.",
     )
-    panic_client_id: ClientNumber = Field(
-        default=117, description="Interactive Brokers: number of the second connection, which only carries the kill."
-    )
     currency: str = Field(
         default="USD",
         pattern=r"^[A-Z]{3}$",
@@ -79,13 +76,6 @@ class IbkrSettings(Section):
         pattern=r"^[0-9]*$",
         description="Interactive Brokers: number of the Flex query that lists deposits and withdrawals.",
     )
-
-    @field_validator("panic_client_id")
-    @classmethod
-    def _is_another(cls, value: int, info: ValidationInfo) -> int:
-        if value == info.data.get("client_id"):
-            raise ValueError("must differ from client_id: TWS takes each number once")
-        return value
 
     @field_validator("flex_token_file")
     @classmethod

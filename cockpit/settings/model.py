@@ -335,10 +335,9 @@ def _no_client_number_twice(connections: dict[str, ConnectionSettings]) -> None:
         if connection.broker != "ibkr":
             continue
         line = connection.ibkr
-        for number in (line.client_id, line.panic_client_id):
-            other = taken.setdefault((line.host, line.port, number), name)
-            if other != name:
-                raise ValueError(
-                    f"{other} and {name} are the same client {number} at {line.host}:{line.port}; give one another"
-                    " client_id and panic_client_id"
-                )
+        other = taken.setdefault((line.host, line.port, line.client_id), name)
+        if other != name:
+            raise ValueError(
+                f"{other} and {name} are the same client {line.client_id} at {line.host}:{line.port}; give one another"
+                " client_id"
+            )

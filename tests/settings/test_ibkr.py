@@ -28,14 +28,13 @@ def test_a_connection_to_a_paper_account_needs_its_kind_alone(tmp_path: Path) ->
     settings = load(Given(config=tmp_path / "cockpit.toml", data_dir=tmp_path / "data"), {})
     connection = settings.connections["ib"]
     assert (connection.mode, connection.ibkr.host, connection.ibkr.port) == (Mode.PAPER, "127.0.0.1", 4002)
-    assert (connection.ibkr.client_id, connection.ibkr.panic_client_id) == (17, 117)
+    assert connection.ibkr.client_id == 17
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("client_id = 0", "client_id is 0: must be a whole number, 1 to"),
-        ("panic_client_id = 17", "panic_client_id is 17: must differ from client_id"),
         ("port = 0", "port is 0: must be a whole number, 1 to 65535"),
         ("host = 'a b'", "host is 'a b': must be a text"),
         ("currency = 'usd'", "currency is 'usd': must be a text, like ^[A-Z]{3}$"),
@@ -70,7 +69,5 @@ def test_two_connections_to_one_tws_need_client_numbers_of_their_own(tmp_path: P
     two = f"{CONNECTION}[connections.second]\nbroker = 'ibkr'\n"
     (mistake,) = mistakes(tmp_path, two)
     assert "ib and second are the same client 17 at 127.0.0.1:4002" in mistake
-    assert mistakes(tmp_path, f"{two}[connections.second.ibkr]\nclient_id = 18\npanic_client_id = 118\n") == []
+    assert mistakes(tmp_path, f"{two}[connections.second.ibkr]\nclient_id = 18\n") == []
     assert mistakes(tmp_path, f"{two}[connections.second.ibkr]\nport = 4003\n") == []
-    (mistake,) = mistakes(tmp_path, f"{two}[connections.second.ibkr]\nclient_id = 117\npanic_client_id = 118\n")
-    assert "the same client 117" in mistake

@@ -15,8 +15,10 @@ class Lane(IntEnum):
     READ = 2
 
 
-MOST: Final[dict[Lane, int]] = {Lane.CANCEL: 40, Lane.ORDER: 35, Lane.READ: 30}
+MOST: Final[dict[Lane, int]] = {Lane.CANCEL: 49, Lane.ORDER: 35, Lane.READ: 30}
 """Messages of all lanes within a window, up to which a lane may add its own: what is above belongs to those before it.
+
+A kill so has places that nothing else may take, on the only line on which a number means our order and no other's.
 
 Interactive Brokers ends a connection that sends more than 50 in a second (error 100).
 """

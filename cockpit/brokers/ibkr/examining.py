@@ -37,24 +37,15 @@ class Seen:
     """Version of the wire that both sides agreed on."""
     latency_ms: float | None = None
     read_only: bool = False
-    panic_line: Safe = Safe("")
-    """Why the second connection can't be made; empty where it can, or where it wasn't tried."""
 
 
-async def look(settings: IbkrSettings, account: str, mode: Mode, client_id: int, *, both: bool) -> Seen:
-    """Connect as that client, ask what has to be answered, and leave; with ``both`` as the second client too."""
+async def look(settings: IbkrSettings, account: str, mode: Mode, client_id: int) -> Seen:
+    """Connect as that client, ask what has to be answered, and leave."""
     try:
         async with _as_client(settings, client_id) as session:
-            seen = await _asked(session, account, mode)
+            return await _asked(session, account, mode)
     except Lost as lost:
         return Seen(unreachable=lost.note)
-    if both and not seen.wrong_account:
-        try:
-            async with _as_client(settings, settings.panic_client_id):
-                pass
-        except Lost as lost:
-            return replace(seen, panic_line=lost.note)
-    return seen
 
 
 @asynccontextmanager

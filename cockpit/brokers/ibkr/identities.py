@@ -49,14 +49,11 @@ class Identities:
         self._by_fill: dict[str, tuple[OrderRef, str]] = {}
         """Whose fill it is, and the currency in which it was traded."""
         self._links: dict[OrderRef, Links] = {}
-        self._elsewhere: set[int] = set()
 
     def whose(self, record: OrderRecord) -> OrderRef | None:
         """Return whose record it is, and learn the numbers that it bears."""
         match record:
             case WireOpen():
-                if record.client_id != self.client_id:
-                    self._elsewhere.add(record.order_id)
                 reference = self._named(record.order_ref, record.perm_id)
                 if reference is not None:
                     self._number(reference, record.client_id, record.order_id)
@@ -86,10 +83,6 @@ class Identities:
         """Return the client and the number under which this line knows an order."""
         return self._number_of.get(reference)
 
-    def is_elsewhere(self, order_id: int) -> bool:
-        """Whether an order of another client has that number, too."""
-        return order_id in self._elsewhere
-
     def links_of(self, reference: OrderRef) -> Links:
         """Return what an order is tied to: a change has to repeat it."""
         return self._links.get(reference, Links())
@@ -110,7 +103,6 @@ class Identities:
         """Forget what was known by the numbers of one line."""
         self._by_number.clear()
         self._number_of.clear()
-        self._elsewhere.clear()
 
     def _named(self, order_ref: str, perm_id: int) -> OrderRef | None:
         """Return the reference of an order like ours, and learn its permanent number."""

@@ -16,7 +16,6 @@ from cockpit.brokers.ibkr.backoff import Backoff, jittered
 from cockpit.brokers.ibkr.budget import Budget, Lane
 from cockpit.brokers.ibkr.causes import READ_ONLY_NOTE
 from cockpit.brokers.ibkr.flights import Told
-from cockpit.brokers.ibkr.panic import PanicLine
 from cockpit.brokers.ibkr.session import OPEN_ORDERS, Session, not_ready
 from cockpit.brokers.ibkr.standing import Standing
 from cockpit.brokers.ibkr.tap import CockpitIB
@@ -48,7 +47,7 @@ _T = TypeVar("_T")
 
 
 class Line:
-    """One account's connections to TWS or IB Gateway.
+    """One account's connection to TWS or IB Gateway.
 
     ``link`` is READY only while the account answers, is the one of the settings, and all work of ``on_up`` is done.
     DEGRADED means that TWS itself lost Interactive Brokers. What is asked or sent otherwise fails at once, with nothing
@@ -71,14 +70,10 @@ class Line:
         self._turns = Turns(Budget(), lambda: asyncio.get_running_loop().time())
         self._standing = Standing(clock, f"{settings.host}:{settings.port}")
         self._upkeep = Upkeep(settings, clock, self._turns, wait, self._standing, self._account_of)
-        self._panic = PanicLine(settings, clock, wait, self._account_of)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._tasks = {
-            asyncio.create_task(self._upkeep.run(), name="line to Interactive Brokers"),
-            asyncio.create_task(self._keep_panic_line(), name="second line to Interactive Brokers"),
-        }
+        self._task = asyncio.create_task(self._upkeep.run(), name="line to Interactive Brokers")
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.connect_seconds):
                 await self.wait_for(Link.READY, Link.DOWN)
@@ -87,9 +82,9 @@ class Line:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         self._standing.close()
 
     @property
@@ -153,11 +148,6 @@ class Line:
     def farms_down(self) -> tuple[Safe, ...]:
         """Return the data farms that TWS says are broken: prices may be missing, and books incomplete."""
         return self._upkeep.weather.farms_down
-
-    @property
-    def panic_ready(self) -> bool:
-        """Whether the second connection stands."""
-        return self._panic.up
 
     def listen(self, sink: Callable[[WireRecord], None]) -> None:
         """Add somebody who is told every record in the order of arrival; must never block."""
@@ -225,14 +215,6 @@ class Line:
             raise not_ready("the line broke")
         return session.send(permit, call)
 
-    async def panic(self, call: Callable[[CockpitIB], _T], *, messages: int = 1) -> _T:
-        """Send over the second connection, or, where that is down, ahead of all else over the first.
-
-        Both have numbers of orders of their own: what is meant for all of them is a global cancel.
-        """
-        sent = await self._panic.send(call, messages)
-        return sent[0] if sent is not None else await self.send(Lane.CANCEL, call, messages=messages)
-
     def _connected(self) -> Session:
         if self._upkeep.session is None:
             raise BrokerUnavailable(str(self.note))
@@ -248,10 +230,6 @@ class Line:
 
     def _account_of(self, reported: tuple[str, ...]) -> str:
         return chosen(reported, self._wanted, self._mode)
-
-    async def _keep_panic_line(self) -> None:
-        await self.wait_for(Link.READY)
-        await self._panic.run()
 
 
 def _ahead(lane: Lane) -> Lane:

@@ -18,6 +18,7 @@ from cockpit.brokers.ibkr.identities import OURS, Links
 from cockpit.brokers.ibkr.life import Life, OrderRecord
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
+from cockpit.brokers.ibkr.session import not_ready
 from cockpit.brokers.ibkr.statuses import LIVE
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
@@ -27,8 +28,6 @@ from cockpit.model.trading import Link
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
 _MOST_GROUPS: Final = 2000
-_SPENT: Final = 0.01
-"""Seconds after which a cancel that still waits for its turn goes another way."""
 _TWS_FIRST: Final = 0.5
 """Seconds that TWS has to cancel the other order of a pair by itself."""
 
@@ -124,31 +123,9 @@ class Placing:
             return
         _, number = await self._working(reference)
         heard = self._tracker.next_record(reference)
-        await self._send_cancel(number)
+        # Over this line alone: to another client number, the same number may be the order of somebody else.
+        await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
         await self._until(reference, heard, _answers_a_cancel, "the cancel")
-
-    async def _send_cancel(self, number: int) -> None:
-        """Send a cancel ahead of all else; where the message budget of the line is spent, over the second one.
-
-        There TWS finds the order by its number alone, so it must be nobody else's number, too.
-        """
-
-        def cancel(ib: CockpitIB) -> None:
-            ib.client.cancelOrder(number)
-
-        sending = asyncio.ensure_future(self._line.send(Lane.CANCEL, cancel))
-        try:
-            if self._line.panic_ready and not self._tracker.ids.is_elsewhere(number):
-                _, waiting = await asyncio.wait({sending}, timeout=_SPENT)
-                if waiting:
-                    sending.cancel()
-                    await asyncio.wait({sending})
-                    if sending.cancelled():
-                        await self._line.panic(cancel)
-                        return
-            await sending
-        finally:
-            sending.cancel()
 
     def told(self, fact: BrokerFact) -> None:
         """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
@@ -243,6 +220,8 @@ class Placing:
             except BrokerUnavailable as problem:
                 raise Refused(refuse("BROKER_NOT_READY", f"Nothing was sent: {problem}.")) from problem
             life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
+        if number is None and self._line.link is not Link.READY:
+            raise not_ready(str(self._line.note))
         if life is None or number is None:
             raise Refused(refuse("ORDER_UNKNOWN", "The broker shows no such order on this line; nothing was sent."))
         if number[0] != self._tracker.ids.client_id:

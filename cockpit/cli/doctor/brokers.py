@@ -35,9 +35,7 @@ def _line(name: str, connection: ConnectionSettings, *, runs: bool) -> Iterator[
 
     line = connection.ibkr
     number = (line.client_id + BESIDE) % 2_147_483_647 if runs else line.client_id
-    yield from judge_line(
-        name, connection, asyncio.run(look(line, connection.account, connection.mode, number, both=not runs))
-    )
+    yield from judge_line(name, connection, asyncio.run(look(line, connection.account, connection.mode, number)))
 
 
 def judge_line(name: str, connection: ConnectionSettings, seen: Seen) -> Iterator[Finding]:
@@ -74,11 +72,6 @@ def judge_line(name: str, connection: ConnectionSettings, seen: Seen) -> Iterato
         yield bad(
             PART, f"{name}: {ended(seen.silent)}",
             "Look whether TWS shows a window that waits for an answer, or whether its API is Read-Only.",
-        )  # fmt: skip
-    if seen.panic_line:
-        yield bad(
-            PART, f"{name}: the second connection, which only carries the kill, can't be made: {ended(seen.panic_line)}",
-            f"Set another panic_client_id in [connections.{name}.ibkr].",
         )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ async def test_while_the_line_is_down_nothing_leaves(trading: Trading) -> None:
     await trading.until(lambda: trading.broker.status().link is Link.DOWN)
 
     assert await refusal(trading, trading.broker.submit(trading.reference(), far())) == "BROKER_NOT_READY"
-    assert await refusal(trading, trading.broker.cancel(trading.reference())) == "ORDER_UNKNOWN"
+    assert await refusal(trading, trading.broker.cancel(trading.reference())) == "BROKER_NOT_READY"
 
 
 async def test_while_tws_has_lost_its_servers_no_order_leaves(trading: Trading) -> None:
@@ -536,6 +536,20 @@ async def test_of_a_pair_that_fills_before_its_other_order_arrives_the_other_is_
     await trading.until(lambda: Executed in trading.of(first) and Cancelled in trading.of(second))
 
     assert trading.gateway.book.live() == []
+
+
+async def test_a_cancel_takes_off_our_order_alone_whoever_else_has_its_number(trading: Trading) -> None:
+    before = trading.gateway.book.order(await trading.rest())
+    foreign = trading.gateway.book.foreign("ALFA", "BUY", 7, "LMT", "200", client_id=5, order_id=before.order_id + 1)
+    reference = await trading.rest()
+    ours = trading.gateway.book.order(reference)
+    assert ours.order_id == foreign.order_id
+    trading.broker._line._turns._budget.take(49, asyncio.get_running_loop().time())
+
+    await trading.broker.cancel(reference)
+
+    assert (ours.status, foreign.status) == ("Cancelled", "Submitted")
+    assert {seen.client_id for seen in trading.gateway.named("cancelOrder")} == {17}
 
 
 async def test_a_group_of_another_size_is_refused(trading: Trading) -> None:

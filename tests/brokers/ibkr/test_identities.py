@@ -74,10 +74,7 @@ def test_numbers_of_other_clients_are_no_numbers_of_this_one(ids: Identities) ->
     ids.whose(replace(opened(ASKED, number=7), client_id=99))
 
     assert ids.whose(error(201, number=7)) is None
-    assert ids.is_elsewhere(7)
     assert ids.number_of(REF) == (99, 7)
-    ids.line_broke()
-    assert not ids.is_elsewhere(7)
 
 
 def test_a_fee_is_that_of_the_order_whose_fill_it_is(ids: Identities) -> None:

@@ -52,7 +52,7 @@ async def test_a_client_number_that_is_in_use_is_named_at_once() -> None:
     async with FakeGateway() as gateway, line_to(gateway.port) as first:
         assert first.link is Link.READY
         before = asyncio.get_running_loop().time()
-        async with line_to(gateway.port, panic_client_id=118) as second:
+        async with line_to(gateway.port) as second:
             assert asyncio.get_running_loop().time() - before < 1
             assert second.link is Link.DOWN
             assert "client number is in use" in second.note
@@ -76,7 +76,6 @@ async def test_a_wrong_account_is_never_ready(accounts: tuple[str, ...], wanted:
         async with line:
             assert line.link is Link.DOWN
             assert said in line.note
-            assert not line.panic_ready
     assert Link.READY not in seen
     assert gateway.named("reqPositions") == []
 

@@ -39,7 +39,7 @@ async def wrong(given: Given, *, runs: bool = False) -> str:
 async def test_a_line_that_works_is_said_with_its_account_its_mode_and_its_versions(tmp_path: Path) -> None:
     async with FakeGateway() as gateway:
         findings = await found(given(tmp_path, gateway.port))
-        assert {seen.fields[2] for seen in gateway.named("startApi")} == {"17", "117"}
+        assert {seen.fields[2] for seen in gateway.named("startApi")} == {"17"}
         assert gateway.sessions == [] or all(session.ended for session in gateway.sessions)
     assert [one.level for one in findings] == [Level.GOOD, Level.GOOD]
     answers, account = (one.says for one in findings)
@@ -57,12 +57,8 @@ async def test_while_a_cockpit_runs_its_own_client_numbers_are_left_to_it(tmp_pa
 async def test_it_names_what_is_wrong_with_a_line(tmp_path: Path) -> None:
     async with FakeGateway() as gateway:
         assert "the settings name account DU…999" in await wrong(given(tmp_path, gateway.port, "account = 'DU9999999'"))
-        async with line_to(gateway.port, panic_client_id=118):
+        async with line_to(gateway.port):
             assert "client number is in use" in await wrong(given(tmp_path, gateway.port))
-        async with line_to(gateway.port, client_id=18, panic_client_id=117) as other:
-            while not other.panic_ready:
-                await asyncio.sleep(0.005)
-            assert "the second connection" in await wrong(given(tmp_path, gateway.port))
         await gateway.down()
         says = await wrong(given(tmp_path, gateway.port))
         assert "nothing listens" in says
