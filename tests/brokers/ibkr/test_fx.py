@@ -73,7 +73,7 @@ async def test_without_a_quote_the_account_tells_what_it_holds_and_of_the_rest_t
         h.market._line.ib.wrapper.accountValues.clear()
         with pytest.raises(Refused) as refused:
             await h.market.fx_rate("EUR", "USD")
-        assert refused.value.refusal.code == "MARKET_DATA_MISSING"
+        assert refused.value.refusal.code == "CAPABILITY_UNAVAILABLE"
         for currency, rate in (("EUR", "1.0861"), ("USD", "1.00"), ("GBP", "nonsense")):
             h.market._line.ib.wrapper.updateAccountValue("ExchangeRate", rate, currency, h.market._line.account)
         found = await h.market.fx_rate("EUR", "USD")

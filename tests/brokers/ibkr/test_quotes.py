@@ -57,7 +57,7 @@ async def test_delayed_prices_come_only_to_who_asked_for_them_and_are_named_so()
         h.gateway.world.rights.feed = Feed.DELAYED
         with pytest.raises(Refused) as refused:
             await quote(h)
-        assert refused.value.refusal.code == "MARKET_DATA_MISSING"
+        assert refused.value.refusal.code == "CAPABILITY_UNAVAILABLE"
         assert refused.value.refusal.details["broker_code"] == "10089"
 
 
@@ -67,13 +67,22 @@ async def test_delayed_prices_without_their_type_message_are_delayed_all_the_sam
         assert (await quote(h)).data_type is DataType.DELAYED
 
 
-@pytest.mark.parametrize(("feed", "code"), [(Feed.NONE, "354"), (Feed.COMPETING, "10197")])
-async def test_what_the_broker_refuses_is_refused_with_its_own_words(feed: Feed, code: str) -> None:
-    async with house() as h:
+@pytest.mark.parametrize(
+    ("market_data", "feed", "code", "refusal"),
+    [
+        ("live", Feed.NONE, "354", "CAPABILITY_UNAVAILABLE"),
+        ("delayed", Feed.NONE, "10186", "CAPABILITY_UNAVAILABLE"),
+        ("live", Feed.COMPETING, "10197", "MARKET_DATA_MISSING"),
+    ],
+)
+async def test_what_the_broker_refuses_is_refused_with_its_own_words(
+    market_data: str, feed: Feed, code: str, refusal: str
+) -> None:
+    async with house(market_data=market_data) as h:
         h.gateway.world.rights.feed = feed
         with pytest.raises(Refused) as refused:
             await quote(h)
-        assert refused.value.refusal.code == "MARKET_DATA_MISSING"
+        assert refused.value.refusal.code == refusal
         assert refused.value.refusal.details["broker_code"] == code
         assert refused.value.refusal.details["broker"]
 
@@ -97,7 +106,7 @@ async def test_where_data_was_lost_and_is_refused_no_old_price_is_given_instead(
         await line.wait_for(Link.READY)
         with pytest.raises(Refused) as refused:
             await h.market.quote(found)
-        assert refused.value.refusal.code == "MARKET_DATA_MISSING"
+        assert refused.value.refusal.code == "CAPABILITY_UNAVAILABLE"
 
 
 async def test_prices_of_a_broken_farm_grow_old_and_are_not_confirmed_until_it_is_mended() -> None:
