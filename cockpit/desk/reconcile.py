@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
+from cockpit.model.money import ZERO
 from cockpit.model.orders import (
     DONE,
     Acknowledged,
@@ -28,7 +29,7 @@ _UNSURE: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 _MISTAKEN: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 _NEVER_THERE = Safe("The broker never had the order; nothing was sent.")
 _NOT_SHOWN = Safe("The broker doesn't show the order.")
-_NO_FILLS = Safe("The broker shows the order as filled, but not its fills.")
+_NO_FILLS = Safe("The broker shows more of the order as filled than it shows fills.")
 
 
 def missed(
@@ -37,7 +38,8 @@ def missed(
     """Return the facts that bring ``order`` to what the broker's books say, fills before ends.
 
     An order that the books don't show was never taken where ``believed`` says that their silence may be believed.
-    Else its absence proves nothing: an open order becomes unknown, an ended one stays as it is.
+    Else its absence proves nothing: an open order becomes unknown, an ended one stays as it is. So does one of which
+    more was filled than all fills that are known add up to: no state is right as long as what is held isn't.
     """
     if theirs is None:
         if order.state in DONE:
@@ -46,20 +48,20 @@ def missed(
             return [Rejected(order.reference, at, _NEVER_THERE)]
         return [LinkLost(order.reference, at, _NOT_SHOWN)]
     fills = [one for one in theirs.executions if one.execution_id not in seen_executions]
-    lacks_fills = (
-        theirs.state is OrderState.FILLED
-        and sum((one.quantity for one in fills), order.filled) < theirs.request.quantity
-    )
+    filled = theirs.request.quantity if theirs.state is OrderState.FILLED else theirs.filled or ZERO
+    lacks_fills = sum((one.quantity for one in fills), order.filled) < filled
     facts: list[BrokerFact] = []
     if order.state in _UNSURE and theirs.state is not OrderState.REJECTED:
         facts.append(Acknowledged(order.reference, at))
-    elif order.state in _MISTAKEN and theirs.state is not order.state and not lacks_fills:
+    elif order.state in _MISTAKEN and theirs.state is not order.state and not (lacks_fills and theirs.state in DONE):
         facts.append(FoundWorking(order.reference, at))
     if theirs.request != order.request:
         facts.append(Replaced(order.reference, at, theirs.request.quantity, theirs.request.limit_price, theirs.request))
     elif order.proposed is not None and order.decide_by is None:
         facts.append(ReplaceRefused(order.reference, at, Safe("The broker doesn't show the change.")))
     facts.extend(Executed(order.reference, one.at, one) for one in fills)
+    if lacks_fills:
+        return [*facts, LinkLost(order.reference, at, _NO_FILLS)]
     match theirs.state:
         case OrderState.CANCELLED:
             facts.append(Cancelled(order.reference, at, theirs.reason))
@@ -67,8 +69,6 @@ def missed(
             facts.append(Expired(order.reference, at))
         case OrderState.REJECTED:
             facts.append(Rejected(order.reference, at, theirs.reason))
-        case OrderState.FILLED if lacks_fills:
-            facts.append(LinkLost(order.reference, at, _NO_FILLS))
         case _:
             pass
     return facts

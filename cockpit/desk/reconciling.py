@@ -18,7 +18,7 @@ from cockpit.desk.sending import OURS, Sender
 from cockpit.desk.sent import SELECT_SENT, Sent, sent_of
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, LinkChanged, Notice
-from cockpit.model.money import ZERO
+from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, LinkLost, Order, OrderId, OrderRef, OrderState
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -72,6 +72,8 @@ class _Line:
     looks: int = 0
     regular: float | None = None
     """When it is compared next for its own sake; None for a broker without a line, which nobody else can reach."""
+    short: dict[OrderId, Decimal] = field(default_factory=dict)
+    """Ended orders of which the broker has filled more than all fills that it ever told, and how much."""
     begun: float | None = None
     """When it was compared last."""
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -209,6 +211,8 @@ class Reconciler:
                     held = await self._held(connection) if held is None else held
                     believed = await self._never_taken(connection, line, order, held)
                 seen = await self._book.executions(order)
+                if shown is not None:
+                    self._tell_short(connection, line, order, seen, shown)
                 facts = missed(order, seen, shown, believed, self._clock.now())
                 if facts and not await self._sender.learn(order, facts):
                     moved.add(order.order_id)
@@ -281,6 +285,21 @@ class Reconciler:
             if order.state is OrderState.SENDING and not self._sender.is_under_way(order):
                 lost = LinkLost(order.reference, self._clock.now(), Safe("The broker's books could not be read."))
                 await self._sender.learn(order, [lost])
+
+    def _tell_short(
+        self, connection: Connection, line: _Line, order: Order, seen: Collection[str], shown: BrokerOrder
+    ) -> None:
+        """Tell once of an ended order whose fills nobody told: nothing of it moves any more, but what is held did."""
+        new = (one.quantity for one in shown.executions if one.execution_id not in seen)
+        known, filled = sum(new, order.filled), shown.filled or ZERO
+        if order.state not in DONE or filled <= known or line.short.get(order.order_id) == filled:
+            return
+        line.short[order.order_id] = filled
+        says = safe(
+            f"{connection.name}: {order.request.words()} ({order.order_id}) is {order.state} here with {plain(known)} "
+            f"filled; the broker filled {plain(filled)} of it and doesn't show those fills. Look at the broker."
+        )
+        self._publish(Notice(self._clock.now(), says, True))
 
     def _tell_unknown(self, connection: Connection, line: _Line) -> tuple[OrderId, ...]:
         unknown = [order for order in self._book.at_broker(connection.name) if order.state is OrderState.UNKNOWN]

@@ -348,3 +348,5 @@ class BrokerOrder:
     """WORKING, PARTLY_FILLED, FILLED, CANCELLED, REJECTED or EXPIRED."""
     executions: tuple[Execution, ...]
     reason: Safe
+    filled: Decimal | None = None
+    """How much of it was filled, where the books say that apart from the fills: it may be more than they show."""

@@ -86,6 +86,23 @@ def test_an_order_that_the_books_call_filled_without_its_fills_is_unknown() -> N
     assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(4))
 
 
+@pytest.mark.parametrize("state", [OrderState.WORKING, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED])
+def test_an_order_of_which_more_filled_than_its_fills_is_unknown(state: OrderState) -> None:
+    theirs = BrokerOrder(REF, REQUEST, state, (fill(1, 4).execution,), Safe(""), Decimal(7))
+    now = order(OrderState.WORKING)
+    for fact in missed(now, (), theirs, False, NOON):
+        now = applied(now, fact, NOON)
+    assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(4))
+
+
+def test_fills_that_the_desk_kept_explain_what_the_books_forgot() -> None:
+    half = applied(order(OrderState.WORKING), fill(1, 4), NOON)
+    theirs = BrokerOrder(REF, REQUEST, OrderState.CANCELLED, (), Safe("gone"), Decimal(4))
+    for fact in missed(half, {fill(1, 4).execution.execution_id}, theirs, False, NOON):
+        half = applied(half, fact, NOON)
+    assert (half.state, half.filled) == (OrderState.CANCELLED, Decimal(4))
+
+
 def test_fills_add_up_and_average_by_volume() -> None:
     now = applied(applied(order(), fill(1, 4, "5"), NOON), fill(2, 6, "4"), NOON)
     assert now.state is OrderState.FILLED

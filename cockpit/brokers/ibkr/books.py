@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -37,6 +37,8 @@ from cockpit.model.text import Safe, safe
 _SIDE_BY_SIDE: Final = 8
 FEES_WITHIN: Final = 0.25
 """Seconds in which the fees of fills come."""
+FILLS_WITHIN: Final = 0.25
+"""Seconds in which fills come that a status told of before."""
 MOST_FILLS: Final = 20_000
 """Fills that are remembered, the newest; IB itself forgets them after a day."""
 
@@ -79,8 +81,11 @@ class Books:
         self._fills: dict[str, WireExecution] = {}
         self._fees: dict[str, WireCommission] = {}
         self._fee_told = asyncio.Event()
+        self._fill_told = asyncio.Event()
         self._without_fee: set[str] = set()
         """Fills whose fees were waited for in vain."""
+        self._without_fills: dict[int, Decimal] = {}
+        """What orders are said to have filled, by their permanent numbers, whose fills were waited for in vain."""
         self._reading: asyncio.Task[Shown] | None = None
         self._next: asyncio.Task[Shown] | None = None
 
@@ -90,6 +95,7 @@ class Books:
         match record:
             case WireExecution() if self._is_ours(record.account):
                 self._fills.setdefault(stem_of(record.exec_id), record)
+                self._fill_told.set()
                 while len(self._fills) > MOST_FILLS:
                     gone = self._fills.pop(next(iter(self._fills)))
                     self._fees.pop(gone.exec_id, None)
@@ -156,6 +162,7 @@ class Books:
                 problem is opened or not isinstance(problem, BrokerUnavailable | Told)
             ):
                 raise problem
+        await self._fills_of_all(pages)
         await self._fees_of_all()
         return await self._shown(
             pages, ended_told=not isinstance(ended, BaseException), fills_told=not isinstance(fills, BaseException)
@@ -173,13 +180,15 @@ class Books:
         for reference, opened in pages.opened.items():
             status = pages.statuses.get(opened.perm_id)
             word, why = (opened.status, Safe("")) if status is None else (status.status, status.why_held)
-            orders[reference] = await self._order(
+            shown = await self._order(
                 reference, opened.contract, opened.terms, fills.get(reference, []), word, why, opened.warning
             )
+            orders[reference] = shown if status is None else replace(shown, filled=status.filled)
         for reference, done in pages.completed.items():
-            orders[reference] = await self._order(
+            shown = await self._order(
                 reference, done.contract, done.terms, fills.get(reference, []), done.status, "", done.completed_status
             )
+            orders[reference] = replace(shown, filled=done.filled)
         return Shown(orders, ended_told, fills_told)
 
     async def _order(
@@ -210,6 +219,30 @@ class Books:
         if told is None or told.fee is None:
             return ZERO
         return self._converted(told.fee, told.currency or one.contract.currency, one.contract.currency)
+
+    async def _fills_of_all(self, pages: _Pages) -> None:
+        """Wait for fills that are said to have been made while the books were read: TWS may tell them behind that."""
+        mine = {one.perm_id for one in pages.opened.values()}
+        claimed = {number: one.filled or ZERO for number, one in pages.statuses.items() if number in mine}
+        claimed |= {one.perm_id: one.filled or ZERO for one in pages.completed.values()}
+
+        def lacking() -> dict[int, Decimal]:
+            made = dict.fromkeys(claimed, ZERO)
+            for one in self._fills.values():
+                if one.perm_id in made:
+                    made[one.perm_id] += one.quantity or ZERO
+            return {
+                number: filled
+                for number, filled in claimed.items()
+                if made[number] < filled and self._without_fills.get(number) != filled
+            }
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FILLS_WITHIN):
+                while lacking():
+                    self._fill_told.clear()
+                    await self._fill_told.wait()
+        self._without_fills = {one: filled for one, filled in self._without_fills.items() if one in claimed} | lacking()
 
     async def _fees_of_all(self) -> None:
         """Wait for what the fills cost: TWS tells it behind them."""

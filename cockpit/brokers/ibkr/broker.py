@@ -178,6 +178,8 @@ class IbkrBroker(MarketData):
         shown = await self._read_books()
         if not shown.ended_told:
             raise BrokerUnavailable("the broker didn't tell in time which orders have ended")
+        if not shown.fills_told:
+            raise BrokerUnavailable("the broker didn't tell all fills in time")
         return tuple(shown.orders.values())
 
     async def executions(self, since: datetime) -> Sequence[Execution]:
@@ -242,14 +244,14 @@ class IbkrBroker(MarketData):
             )
 
     async def _read_books(self) -> Shown:
-        asked = self._tracker.take_doubts()
+        asked, ended = self._tracker.take_doubts(), self._tracker.ended()
         try:
             shown = await self._answer(self._order_books.read())
             await self._tracker.named()
         except BaseException:
             self._tracker.in_doubt |= asked
             raise
-        self._tracker.compare(shown.orders, asked)
+        self._tracker.compare(shown.orders, asked, ended)
         return shown
 
     def _look_soon(self) -> None:

@@ -62,7 +62,7 @@ OrderRecord = WireOpen | WireStatus | WireExecution | WireCommission | WireCompl
 """What may be about an order."""
 
 _NOT_SHOWN: Final = Safe("The broker's books don't show the order.")
-_NO_FILLS: Final = Safe("The broker shows the order as filled, but not its fills.")
+_NO_FILLS: Final = Safe("The broker shows more of the order as filled than it shows fills.")
 _NOT_AT_ONCE: Final = Safe("It could not be filled at once.")
 _NO_REASON: Final = Safe("The broker gave no reason.")
 
@@ -203,9 +203,11 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
             life = replace(life, executions={**life.executions, stem_of(execution.execution_id): execution})
             facts.append(Executed(life.reference, at, execution))
     if not life.ended and not life.complete:
+        # What another run sent may have filled before this one: then whoever keeps those fills has to be asked.
+        lacking = life.filled < (shown.filled or ZERO) and (shown.state in DONE or life.asked != ())
+        if lacking or shown.state is OrderState.FILLED:
+            return Step(life, (*facts, LinkLost(life.reference, at, _NO_FILLS)))
         match shown.state:
-            case OrderState.FILLED:
-                facts.append(LinkLost(life.reference, at, _NO_FILLS))
             case OrderState.CANCELLED:
                 life = replace(life, ended=True)
                 facts.append(Cancelled(life.reference, at, shown.reason))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.model.orders import Cancelled, Executed, OrderState, OrderType, Side
+from cockpit.model.orders import Cancelled, Executed, LinkLost, OrderState, OrderType, Side
 from tests.brokers.ibkr.trading import Trading, far, market, trading_at
 from tests.brokers.ibkr.trading import trading as trading
 from tests.gateway import FakeGateway, faults
@@ -89,6 +89,35 @@ async def test_an_answer_is_never_older_than_its_question(trading: Trading) -> N
     assert len(await late) == 1
 
 
+async def test_books_say_how_much_was_filled_besides_the_fills_that_they_show(trading: Trading) -> None:
+    part, gone = await trading.rest(), await trading.rest(far(price="301"))
+    book = trading.gateway.book
+    for reference in (part, gone):
+        book.fill(book.order(reference), 3)
+        await trading.until(lambda one=reference: Executed in trading.of(one))
+    book.cancel(book.order(gone))
+    book.executions.clear()
+    await trading.start()
+    await trading.ready()
+    shown = {one.reference: one for one in await trading.broker.orders()}
+
+    assert {one: (shown[one].filled, shown[one].executions) for one in (part, gone)} == {
+        part: (Decimal(3), ()),
+        gone: (Decimal(3), ()),
+    }
+
+
+async def test_an_end_is_not_believed_as_long_as_its_fills_are_not_told(trading: Trading) -> None:
+    reference = await trading.rest()
+    book = trading.gateway.book
+    trading.gateway.always("execDetails", faults.lose)
+    book.fill(book.order(reference), 3)
+    book.cancel(book.order(reference))
+    await trading.until(lambda: LinkLost in trading.of(reference))
+
+    assert Cancelled not in trading.of(reference)
+
+
 async def test_fills_whose_end_never_comes_make_no_whole_list(tmp_path: Path) -> None:
     async with FakeGateway() as gateway, trading_at(gateway, tmp_path, request_seconds=1) as trading:
         gateway.world.open_always()
@@ -96,9 +125,8 @@ async def test_fills_whose_end_never_comes_make_no_whole_list(tmp_path: Path) ->
         gateway.book.fill(gateway.book.order(reference), 4)
         await trading.until(lambda: Executed in trading.of(reference))
         gateway.always("execDetailsEnd", faults.lose)
-        shown = await trading.shown(reference)
-        assert shown is not None
-        assert [one.quantity for one in shown.executions] == [Decimal(4)]
+        with pytest.raises(BrokerUnavailable):
+            await trading.broker.orders()
         with pytest.raises(BrokerUnavailable):
             await trading.broker.executions(LONG_AGO)
 

@@ -315,6 +315,20 @@ def test_the_books_tell_fills_and_ends_that_were_missed() -> None:
     assert kinds(lacking.facts) == [LinkLost]
 
 
+@pytest.mark.parametrize("state", [OrderState.WORKING, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED])
+def test_what_filled_more_than_its_fills_is_unknown_and_not_ended(state: OrderState) -> None:
+    life, _ = heard(lives.sent(REF, ASKED), [opened(ASKED)])
+    made = execution_of(fill(1, 4), REF, "ALFA")
+    assert made is not None
+    step = lives.compared(life, BrokerOrder(REF, ASKED, state, (made,), Safe(""), Decimal(5)), NOON)
+    assert (kinds(step.facts), step.life.ended) == ([Executed, LinkLost], False)
+
+
+def test_a_working_order_of_another_run_is_not_doubted_for_fills_that_the_other_run_saw() -> None:
+    life, _ = heard(Life(REF, "ALFA"), [opened(ASKED), status("Submitted", 4)])
+    assert lives.compared(life, BrokerOrder(REF, ASKED, OrderState.WORKING, (), Safe(""), Decimal(4)), NOON).facts == ()
+
+
 # -- whatever the order of arrival
 
 

@@ -1,0 +1,78 @@
+"""Fills that TWS no longer shows, or never finishes to list, through the whole cockpit: no end is believed without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from cockpit.model.orders import Order as Known
+from cockpit.model.orders import OrderState
+from cockpit.model.trading import Link
+from tests.gateway import FakeGateway, faults
+from tests.gateway.orders import Order
+from tests.ibkr import truth
+from tests.ibkr.cockpits import Within, settings_of, within
+
+_LINE: Final = "probe_seconds = 1"
+
+
+async def test_an_order_whose_fills_are_forgotten_over_the_night_has_no_wrong_end(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway:
+        gateway.world.open_always()
+        gateway.book.matching = False
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            theirs = await _placed(gateway, cockpit)
+        gateway.book.fill(theirs, 3)
+        gateway.book.executions.clear()
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            await cockpit.until(lambda: _ours(cockpit).state is OrderState.UNKNOWN, 10)
+            gateway.book.cancel(theirs)
+            await cockpit.do("reconcile")
+            assert _ours(cockpit).state is OrderState.UNKNOWN
+            assert "nobody can say what became of" in " ".join(cockpit.notices())
+
+
+async def test_fills_that_were_seen_before_the_night_need_not_be_shown_again(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway:
+        gateway.world.open_always()
+        gateway.book.matching = False
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            theirs = await _placed(gateway, cockpit)
+            gateway.book.fill(theirs, 3)
+            await cockpit.until(lambda: _ours(cockpit).filled == 3)
+        gateway.book.executions.clear()
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            await cockpit.until(lambda: cockpit.broker.status().link is Link.READY)
+            await cockpit.do("reconcile")
+            assert _ours(cockpit).state is OrderState.PARTLY_FILLED
+            gateway.book.cancel(theirs)
+            await cockpit.until(lambda: _ours(cockpit).state is OrderState.CANCELLED, 10)
+            assert _ours(cockpit).filled == 3
+
+
+async def test_an_order_that_ended_while_nobody_listened_is_unknown_until_its_fills_are_told(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway:
+        gateway.world.open_always()
+        gateway.book.matching = False
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            theirs = await _placed(gateway, cockpit)
+            await gateway.down()
+            gateway.book.fill(theirs, 3)
+            gateway.book.cancel(theirs)
+            gateway.always("reqExecutions", faults.stall)
+            await gateway.up()
+            await cockpit.until(lambda: _ours(cockpit).state in {OrderState.UNKNOWN, OrderState.CANCELLED}, 20)
+            assert _ours(cockpit).state is OrderState.UNKNOWN
+
+
+async def _placed(gateway: FakeGateway, cockpit: Within) -> Order:
+    placed = await cockpit.place(await cockpit.key())
+    assert placed.get("state") == OrderState.WORKING, placed
+    found = truth.of_reference(gateway, _ours(cockpit).reference)
+    assert found is not None
+    return found
+
+
+def _ours(cockpit: Within) -> Known:
+    (found,) = cockpit.known().values()
+    return found
