@@ -35,6 +35,9 @@ BASE: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebSe
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_TRANSFERS: Final = 5000
 _KEPT_SECONDS: Final = 6 * 3600
+_FAILED_SECONDS: Final = 60.0
+"""For which a failure stands: asking again at once would only use up what IB takes of a token."""
+_ROW: Final = "CashTransaction"
 _WHOLE_SECONDS: Final = 120.0
 """For a statement from first to last; a caller waits less, and finds it at the next call."""
 _CALLER_SECONDS: Final = 20.0
@@ -73,10 +76,15 @@ def read_statement(document: bytes, account: str) -> tuple[Transfer, ...]:
     """Return the cash transactions of an account, newest first. Raises BadDocument for what is no statement."""
     if not read_xml(document, "FlexQueryResponse"):
         raise BadDocument("the answer isn't a Flex statement")
+    statements = read_xml(document, "FlexStatement")
+    rows = [(one, one.get("accountId") or of.get("accountId")) for of in statements for one in of.every(_ROW)]
+    owners = {owner for _, owner in rows} | {one.get("accountId") for one in statements}
+    if any(not owner for _, owner in rows) and owners - {"", account}:
+        raise BadDocument("it is of several accounts, and rows don't say of which; add Account ID to the query")
     found: dict[str, Transfer] = {}
-    for place, one in enumerate(read_xml(document, "CashTransaction")):
+    for place, (one, owner) in enumerate(rows):
         transfer = _transfer(one, place)
-        if transfer is not None and one.get("accountId") in ("", account) and len(found) < MOST_TRANSFERS:
+        if transfer is not None and owner in ("", account) and len(found) < MOST_TRANSFERS:
             found.setdefault(transfer.transfer_id, transfer)
     return tuple(sorted(found.values(), key=lambda transfer: transfer.at, reverse=True))
 
@@ -92,6 +100,7 @@ class Statements:
         self._base = base
         self._pause = pause
         self._kept: Kept[str, tuple[Transfer, ...]] = Kept(clock, 4, _KEPT_SECONDS)
+        self._failed: Kept[str, Refused | BrokerUnavailable] = Kept(clock, 4, _FAILED_SECONDS)
         self._fetching: dict[str, asyncio.Task[tuple[Transfer, ...]]] = {}
 
     @property
@@ -108,6 +117,13 @@ class Statements:
             raise Refused(refuse("CAPABILITY_UNAVAILABLE", "Transfers need flex_token_file and flex_query."))
         found = self._kept.get(account)
         if found is None:
+            match self._failed.get(account):
+                case Refused(refusal=refusal):
+                    raise Refused(refusal)
+                case BrokerUnavailable() as problem:
+                    raise BrokerUnavailable(str(problem))
+                case None:
+                    pass
             found = await self._shared(account)
         return tuple(one for one in found if one.at >= since)[: max(0, limit)]
 
@@ -132,8 +148,13 @@ class Statements:
 
     def _landed(self, account: str, task: asyncio.Task[tuple[Transfer, ...]]) -> None:
         self._fetching.pop(account, None)
-        if not task.cancelled() and task.exception() is None:
+        if task.cancelled():
+            return
+        problem = task.exception()
+        if problem is None:
             self._kept.put(account, task.result())
+        elif isinstance(problem, Refused | BrokerUnavailable):
+            self._failed.put(account, problem)
 
     async def _fetch(self, account: str) -> tuple[Transfer, ...]:
         token = await asyncio.to_thread(read_token, self._token_file)

@@ -21,6 +21,7 @@ from cockpit.brokers.ibkr.flex import BASE, Statements, read_statement, read_tok
 from cockpit.model.clock import SystemClock
 from cockpit.model.refusals import Refused
 from cockpit.model.research import TransferKind
+from tests.brokers.ibkr.market_house import AheadClock
 
 TOKEN = "123456789012345678901234"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -97,6 +98,50 @@ def test_a_statement_tells_what_moved_with_its_kind_its_sign_and_its_instant() -
     assert found["1"].at == datetime(2026, 4, 13, 16, tzinfo=UTC)
     assert found["1"].text.isprintable()
     assert list(found) == ["3", "4", "2", "1"]
+
+
+def of_accounts(*statements: str) -> bytes:
+    return f"<FlexQueryResponse><FlexStatements>{''.join(statements)}</FlexStatements></FlexQueryResponse>".encode()
+
+
+NAMELESS = "<CashTransaction currency='USD' amount='7' type='Dividends' dateTime='20260415' transactionID='9'/>"
+
+
+def test_a_row_without_an_account_is_of_its_statements_account() -> None:
+    both = of_accounts(
+        f"<FlexStatement accountId='DU1'>{NAMELESS}</FlexStatement>",
+        f"<FlexStatement accountId='DU2'>{NAMELESS.replace('9', '8')}</FlexStatement>",
+    )
+    assert [one.transfer_id for one in read_statement(both, "DU1")] == ["9"]
+    assert [one.transfer_id for one in read_statement(both, "DU2")] == ["8"]
+    assert len(read_statement(of_accounts(f"<FlexStatement>{NAMELESS}</FlexStatement>"), "DU1")) == 1
+
+
+def test_rows_that_may_be_of_another_account_are_refused() -> None:
+    named = NAMELESS.replace("<CashTransaction", "<CashTransaction accountId='DU2'")
+    for document in (
+        of_accounts(f"<FlexStatement>{NAMELESS}{named}</FlexStatement>"),
+        of_accounts(f"<FlexStatement>{NAMELESS}</FlexStatement>", "<FlexStatement accountId='DU2'/>"),
+    ):
+        with pytest.raises(BadDocument, match="several accounts"):
+            read_statement(document, "DU1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"), [(WARN.format(code=1012, said="Expired."), Refused), ("not xml", BrokerUnavailable)]
+)
+async def test_a_failure_stands_for_a_minute_and_is_asked_for_again_then(
+    token: str, answer: str, problem: type[Exception]
+) -> None:
+    async with service(answer, SUCCESS.format(url=""), STATEMENT) as there:
+        clock = AheadClock()
+        house = Statements(token, "424242", clock, base=there.base, pause=at_once)
+        for _ in range(5):
+            with pytest.raises(problem):
+                await house.transfers("DU1", LONG_AGO, 10)
+        assert len(there.seen) == 1
+        clock.ahead += 61
+        assert len(await house.transfers("DU1", LONG_AGO, 10)) == 4
 
 
 def test_what_is_no_statement_is_refused() -> None:
