@@ -132,7 +132,8 @@ class Broker(Protocol):
 
     can: Capabilities
     books_complete: bool
-    """Whether an order that ``orders()`` doesn't show was certainly never taken; else absence proves nothing."""
+    """Whether an order that ``orders()`` doesn't show was certainly never taken, and ``positions()`` shows every fill
+    that was told; else absence proves nothing."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -166,7 +167,12 @@ class Broker(Protocol):
 
     async def balances(self) -> Balances: ...
 
-    async def positions(self) -> Sequence[Position]: ...
+    async def positions(self) -> Sequence[Position]:
+        """Return what is held now.
+
+        Fills that were told and that it doesn't show yet are counted beside it, unless ``books_complete``.
+        """
+        ...
 
     async def estimate(self, request: OrderRequest) -> Estimate | None:
         """Return costs and margin of an order that isn't placed, or None where the broker can't tell."""

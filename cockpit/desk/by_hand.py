@@ -177,7 +177,7 @@ class ByHand:
         connection = self._connections.need(wanted.connection)
         market = Market(connection)
         instrument = await market.resolve(wanted.symbol)
-        positions = await connection.ask(connection.broker.positions())
+        positions, _ = await connection.positions()
         position = next((one for one in positions if one.symbol == instrument.symbol and one.quantity), None)
         if position is None:
             raise Refused(refuse("NOTHING_HELD", symbol=instrument.symbol, connection=connection.name))
@@ -228,7 +228,7 @@ class ByHand:
         killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
         ended = await self._cancel_open(name, by)
         try:
-            positions = await connection.ask(connection.broker.positions())
+            positions, _ = await connection.positions()
         except Refused as refused:
             positions, left = (), [("what is held", refused.refusal)]
         # What was sold is bought back first, and has to be there: what covers it may not go before it.

@@ -11,11 +11,13 @@ from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import Leg, Wanted, basket, may_still_fill
 from cockpit.desk.market import Market
+from cockpit.desk.unsettled import is_fill
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 
+_NOT_SHOWN: Final = "The broker's positions don't show the newest fills yet; ask again in a moment."
 MOST_CLOSED: Final = 50
 """Positions that one call closes."""
 
@@ -41,6 +43,8 @@ class Closing:
         """Return the order that brings what is held to ``target`` (below zero is short)."""
         symbol = (await Market(connection).resolve(symbol)).symbol
         open_orders = self._open(connection, symbol)
+        if open_orders and all(is_fill(one) for one in open_orders):
+            raise Refused(refuse("ORDERS_IN_THE_WAY", _NOT_SHOWN, symbol=symbol))
         if open_orders:
             raise Refused(refuse("ORDERS_IN_THE_WAY", symbol=symbol, orders=_names(open_orders)))
         held = (await _held(connection)).get(symbol, ZERO)
@@ -73,7 +77,10 @@ class Closing:
             return Wanted.alone(leg.request, held)
         if not held:
             raise Refused(refuse("NOTHING_HELD", symbol=symbol))
-        rivals = self._that_close(connection, symbol, held, but_waiting=by_operator)
+        closing = self._that_close(connection, symbol, held, but_waiting=by_operator)
+        rivals = [one for one in closing if not is_fill(one)]
+        if leg is None and not rivals:
+            raise Refused(refuse("ORDERS_IN_THE_WAY", _NOT_SHOWN, held=held))
         names, flatten = _names(rivals), ", or flatten" if all(one.client for one in rivals) else ""
         mend = f" To close more of it, cancel {names} first{flatten}." if by_operator and rivals else ""
         if leg is None:
@@ -163,7 +170,7 @@ class Closing:
         ours = (one for one in self._book.open() if one.connection == connection.name)
         return [
             one
-            for one in (*ours, *self.foreign(connection.name))
+            for one in (*ours, *self.foreign(connection.name), *connection.unsettled.orders(connection.name))
             if one.request.symbol == symbol and one.state in {*AT_BROKER, OrderState.PENDING}
         ]
 
@@ -174,7 +181,8 @@ class Closing:
 
 
 async def _held(connection: Connection) -> dict[str, Decimal]:
-    return {one.symbol: one.quantity for one in await connection.ask(connection.broker.positions()) if one.quantity}
+    positions, _ = await connection.positions()
+    return {one.symbol: one.quantity for one in positions if one.quantity}
 
 
 def closes(held: Decimal) -> Side:
@@ -187,7 +195,7 @@ def _order(symbol: str, side: Side, quantity: Decimal, how: How) -> OrderRequest
 
 
 def _names(orders: list[Order]) -> str:
-    return ", ".join(map(name_of, orders[:10])) or "none"
+    return ", ".join(name_of(one) for one in [one for one in orders if not is_fill(one)][:10]) or "none"
 
 
 def name_of(order: Order) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from cockpit.brokers.base import Broker, BrokerUnavailable
+from cockpit.desk.unsettled import Unsettled
+from cockpit.model.accounts import Position
 from cockpit.model.identity import Scope
+from cockpit.model.orders import Execution, Order
 from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.settings.model import ConnectionSettings
@@ -34,6 +37,7 @@ class Connection:
     settings: ConnectionSettings
     broker: Broker
     heard: Heard = field(default_factory=Heard, compare=False)
+    unsettled: Unsettled = field(default_factory=Unsettled, compare=False)
 
     @property
     def allowed(self) -> frozenset[Scope]:
@@ -46,6 +50,23 @@ class Connection:
             return await answer
         except BrokerUnavailable as error:
             raise Refused(refuse("BROKER_NOT_READY", connection=self.name, note=error)) from error
+
+    def note_fill(self, execution: Execution) -> None:
+        """Take note of a fill on the account, anybody's, that its positions may not show yet.
+
+        Where a broker's books are complete, its positions show a fill as soon as it is told.
+        """
+        if not self.broker.books_complete:
+            self.unsettled.note(execution)
+
+    async def positions(self) -> tuple[Sequence[Position], tuple[Order, ...]]:
+        """Return what is held, with the fills that it may not show yet, as orders that may still fill.
+
+        Whoever decides by it on an order counts both. Raises Refused where the broker doesn't answer.
+        """
+        asked = self.unsettled.asking()
+        positions = await self.ask(self.broker.positions())
+        return positions, self.unsettled.answered(asked, positions, self.name)
 
 
 class Connections:

@@ -86,7 +86,7 @@ class _Account:
     open: list[Order]
     """Own orders that have not ended, waiting ones too."""
     neighbours: tuple[Neighbour, ...]
-    """What may still fill, own and others', the judged order among it."""
+    """What may still fill, own and others', the judged order among it, and fills that ``positions`` may not show."""
     balances: Balances | None
     positions: Sequence[Position] | None
 
@@ -279,9 +279,10 @@ class Observer:
         still = self._may_fill(connection, orders)
         try:
             balances = await connection.ask(connection.broker.balances())
-            positions = await connection.ask(connection.broker.positions())
+            positions, unsettled = await connection.positions()
         except Refused:
-            balances, positions = None, None
+            balances, positions, unsettled = None, None, ()
+        still += ((one, one.may_fill) for one in unsettled)
         into = None if balances is None else balances.currency
         neighbours = [
             Neighbour(one, most, await self._unit(connection, market, one, policy, rates, into)) for one, most in still

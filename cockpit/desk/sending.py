@@ -18,6 +18,7 @@ from cockpit.desk.gate import Grants
 from cockpit.desk.life import applied, charged
 from cockpit.desk.sent import mark_acknowledged
 from cockpit.desk.switch import Switch
+from cockpit.desk.unsettled import SETTLED_AFTER
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import OPERATORS_GRANT, Scope, effective
@@ -124,6 +125,8 @@ class Sender:
         """Orders whose cancel was asked, and whether the broker has taken the cancel."""
         self._behind = asyncio.Event()
         book.on_ahead = self._behind.set
+        for connection in connections:
+            connection.unsettled.seconds = clock.monotonic
         self.latched: Callable[[str, str], Sequence[Latch]] = lambda connection, client: ()
         """Returns the latches of a connection and of a client."""
         self.unarmed: Callable[[Connection], Refusal | None] = _unarmed
@@ -140,6 +143,8 @@ class Sender:
             if fact.reference.startswith(OURS) or not connection:
                 self._facts.put(fact)
             else:
+                if isinstance(fact, Executed):
+                    self._note_fill(connection, fact.execution)
                 self.on_foreign(connection)
 
         return take
@@ -225,7 +230,7 @@ class Sender:
         async with self._book.alone(order.order_id):
             if self._now(order).version != order.version:
                 return False
-            await self._move(self._now(order), facts)
+            await self._move(self._now(order), facts, from_books=True)
         return True
 
     async def resolve(self, order_id: OrderId, state: OrderState, by: str) -> Order | Refusal:
@@ -427,7 +432,7 @@ class Sender:
         async with self._book.alone(order.order_id):
             await self._move(self._now(order), facts)
 
-    async def _move(self, before: Order, facts: Sequence[BrokerFact]) -> None:
+    async def _move(self, before: Order, facts: Sequence[BrokerFact], *, from_books: bool = False) -> None:
         """Bring an order, which the caller holds, on by facts; memory moves even where the disk does not."""
         after, odd = before, False
         executions: dict[str, Execution] = {}
@@ -456,6 +461,10 @@ class Sender:
                 writes.append(mark_acknowledged(after.order_id))
         if after is before:
             return
+        for execution in executions.values():
+            # From here on the order may count for less; what it has moved must not be missing meanwhile.
+            if not from_books or (self._clock.now() - execution.at).total_seconds() < SETTLED_AFTER:
+                self._note_fill(after.connection, execution)
         try:
             await self._book.move(
                 before, after, entries, executions=executions, writes=writes, even_if_not_durable=True
@@ -468,6 +477,11 @@ class Sender:
             self._called_off.pop(after.order_id, None)
         if odd or after.state is OrderState.UNKNOWN or after.filled > after.request.quantity:
             self.on_unsure(after.connection)
+
+    def _note_fill(self, connection: str, execution: Execution) -> None:
+        there = self._connections.get(connection)
+        if there is not None:
+            there.note_fill(execution)
 
     async def _catch_up(self) -> None:
         """Write, once it is possible, what could not be written when it happened."""

@@ -12,6 +12,7 @@ from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted
 from cockpit.desk.rates import Rate
 from cockpit.desk.risk import Activity, Exposure, Linked, Seen
 from cockpit.desk.tally import alike
+from cockpit.desk.unsettled import is_fill
 from cockpit.model.accounts import Position
 from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.instruments import Instrument
@@ -99,7 +100,9 @@ class Surroundings:
 
     def resting(self) -> tuple[Order, ...]:
         """Return the orders with which the judged one might trade."""
-        return tuple(one.order for one in self.neighbours if not self.place.goes_with(one.order))
+        return tuple(
+            one.order for one in self.neighbours if not self.place.goes_with(one.order) and not is_fill(one.order)
+        )
 
     def in_flight(self) -> Decimal | None:
         """Return the worst-case value that may be opened and that the broker's buying power doesn't count yet.

@@ -5,6 +5,7 @@ TWS has no history of an account's worth: what is told of it was recorded here w
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ from cockpit.brokers.base import BrokerUnavailable, Estimate
 from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.books import one_by_few
 from cockpit.brokers.ibkr.flights import Told
-from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, CockpitIB, Lane, Line
+from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, POSITIONS, CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.terms import tidy
@@ -179,7 +180,7 @@ class Account:
         return amount * here / there
 
     async def _refresh(self) -> None:
-        """Have TWS tell account and portfolio anew; it tells changes by itself too, but some only every few minutes.
+        """Have TWS tell account, portfolio and positions anew; it tells changes by itself too, but some only every few minutes.
 
         What was told a moment ago, with no fill since, is not asked for again: who judges an order asks for several
         figures at once.
@@ -188,7 +189,10 @@ class Account:
         now, told = self._clock.monotonic(), self._told
         if self._line.link is Link.READY and told is not None and told[0] == streams and now - told[1] < NEW:
             return
-        await self._line.read(ACCOUNT_VALUES, lambda ib: ib.reqAccountUpdatesAsync(account))
+        await asyncio.gather(
+            self._line.read(ACCOUNT_VALUES, lambda ib: ib.reqAccountUpdatesAsync(account)),
+            self._line.read(POSITIONS, lambda ib: ib.reqPositionsAsync()),
+        )
         self._told = (streams, now) if fills == self._fills else None
 
     def traded(self) -> None:
