@@ -56,6 +56,7 @@ max_daily_orders = 100000
 max_daily_notional = 1000000000
 connection_daily_orders = 100000
 connection_daily_notional = 1000000000
+max_rejects = 1000
 """
 _SYMBOLS: Final = ("ALFA", "BRVO", "CHRL", "ECHO", "GOLF")
 
