@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Final
@@ -20,6 +21,7 @@ from cockpit.model.quotes import DataType, FxRate, Quote
 from cockpit.model.refusals import Refused
 
 TAG: Final = "ExchangeRate"
+_MOST_HEARD: Final = 200
 _DIGITS: Final = Context(prec=8)
 _ONE: Final = Decimal(1)
 _OF_THE_ACCOUNT: Final = f"{SOURCE}: rate of the account"
@@ -35,13 +37,23 @@ def of_quote(base: str, counter: str, quote: Quote, *, inverse: bool) -> FxRate 
     return FxRate(base, counter, bid, ask, quote.as_of, quote.source, quote.data_type)
 
 
-def of_account(base: str, counter: str, rates: dict[str, Decimal], as_of: datetime) -> FxRate | None:
-    """Return a rate from what the account values currencies at, each in its own; None where it doesn't hold both."""
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the account values one of a currency at, and when that was told."""
+
+    rate: Decimal
+    at: datetime
+
+
+def of_account(base: str, counter: str, rates: dict[str, Worth]) -> FxRate | None:
+    """Return a rate from what the account values currencies at, as old as the older; None where it doesn't hold both."""
     one, other = rates.get(base), rates.get(counter)
     if one is None or other is None:
         return None
-    rate = _DIGITS.divide(one, other)
-    return FxRate(base, counter, rate, rate, as_of, _OF_THE_ACCOUNT, DataType.UNKNOWN)
+    rate = _DIGITS.divide(one.rate, other.rate)
+    # The account's own currency is always worth one, and isn't told again.
+    told = [worth.at for worth in (one, other) if worth.rate != _ONE] or [one.at, other.at]
+    return FxRate(base, counter, rate, rate, min(told), _OF_THE_ACCOUNT, DataType.UNKNOWN)
 
 
 class Rates:
@@ -52,7 +64,10 @@ class Rates:
         self._contracts = contracts
         self._quotes = quotes
         self._clock = clock
-        self._heard: tuple[CockpitIB, datetime] | None = None
+        self._ib: CockpitIB | None = None
+        self._since = clock.now()
+        self._heard: dict[str, datetime] = {}
+        """By currency."""
         line.on_up(self._listen)
 
     async def rate(self, base: str, counter: str) -> FxRate | None:
@@ -79,16 +94,15 @@ class Rates:
         return known
 
     def _of_account(self, base: str, counter: str) -> FxRate | None:
-        if self._heard is None:
+        if self._ib is None:
             return None
-        ib, heard = self._heard
-        rates: dict[str, Decimal] = {}
-        for value in ib.wrapper.accountValues.values():
+        rates: dict[str, Worth] = {}
+        for value in self._ib.wrapper.accountValues.values():
             if value.tag == TAG and value.account == self._line.account:
                 worth = _positive(value)
                 if worth is not None:
-                    rates[value.currency] = worth
-        return of_account(base, counter, rates, heard)
+                    rates[value.currency] = Worth(worth, self._heard.get(value.currency, self._since))
+        return of_account(base, counter, rates)
 
     async def _listen(self) -> None:
         """Note when the account's values come: they bear no time of their own."""
@@ -96,13 +110,14 @@ class Rates:
             ib = self._line.ib
         except BrokerUnavailable:
             return
-        if self._heard is None or self._heard[0] is not ib:
+        if self._ib is not ib:
+            self._ib, self._since = ib, self._clock.now()
+            self._heard.clear()
             ib.accountValueEvent.connect(lambda value: self._hear(ib, value))
-        self._heard = ib, self._clock.now()
 
     def _hear(self, ib: CockpitIB, value: AccountValue) -> None:
-        if value.tag == TAG:
-            self._heard = ib, self._clock.now()
+        if ib is self._ib and value.tag == TAG and (value.currency in self._heard or len(self._heard) < _MOST_HEARD):
+            self._heard[value.currency] = self._clock.now()
 
 
 def _positive(value: AccountValue) -> Decimal | None:

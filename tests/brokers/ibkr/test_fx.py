@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.brokers.ibkr.fx import of_account, of_quote
+from cockpit.brokers.ibkr.fx import Worth, of_account, of_quote
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.market_house import house
@@ -38,8 +38,8 @@ def test_a_pair_with_a_side_missing_is_no_rate() -> None:
 
 
 def test_the_accounts_rate_is_one_number_of_unknown_kind_and_only_of_what_it_holds() -> None:
-    rates = {"EUR": Decimal("1.08"), "USD": Decimal(1)}
-    found = of_account("EUR", "USD", rates, NOON)
+    rates = {"EUR": Worth(Decimal("1.08"), NOON), "USD": Worth(Decimal(1), NOON - timedelta(hours=9))}
+    found = of_account("EUR", "USD", rates)
     assert found is not None
     assert (found.bid, found.ask, found.data_type, found.as_of) == (
         Decimal("1.08"),
@@ -48,7 +48,11 @@ def test_the_accounts_rate_is_one_number_of_unknown_kind_and_only_of_what_it_hol
         NOON,
     )
     assert "account" in found.source
-    assert of_account("EUR", "SEK", rates, NOON) is None
+    rates["GBP"] = Worth(Decimal("1.27"), NOON - timedelta(hours=1))
+    crossed = of_account("EUR", "GBP", rates)
+    assert crossed is not None
+    assert crossed.as_of == NOON - timedelta(hours=1)
+    assert of_account("EUR", "SEK", rates) is None
 
 
 async def test_a_pair_and_its_inverse_come_from_the_same_quote() -> None:
@@ -86,3 +90,21 @@ async def test_without_a_quote_the_account_tells_what_it_holds_and_of_the_rest_t
 async def test_a_rate_that_nobody_has_is_none() -> None:
     async with house() as h:
         assert await h.market.fx_rate("SEK", "NOK") is None
+
+
+async def test_a_rate_of_one_currency_that_is_told_anew_makes_no_other_one_young() -> None:
+    async with house() as h:
+        h.gateway.world.rights.feed = Feed.NONE
+
+        def told(currency: str, rate: str) -> None:
+            h.market._line.ib.wrapper.updateAccountValue("ExchangeRate", rate, currency, h.market._line.account)
+
+        for currency, rate in (("EUR", "1.0861"), ("GBP", "1.2702"), ("USD", "1.00")):
+            told(currency, rate)
+        h.clock.ahead += 3600
+        told("EUR", "1.0862")
+        old, young = await h.market.fx_rate("GBP", "USD"), await h.market.fx_rate("EUR", "USD")
+        assert old is not None
+        assert young is not None
+        assert h.clock.now() - old.as_of >= timedelta(hours=1)
+        assert h.clock.now() - young.as_of < timedelta(minutes=1)
