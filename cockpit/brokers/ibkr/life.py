@@ -24,6 +24,7 @@ from cockpit.brokers.ibkr.statuses import (
     end_of,
     execution_of,
     expired,
+    is_alive,
     stem_of,
 )
 from cockpit.brokers.ibkr.terms import tidy
@@ -99,6 +100,10 @@ class Life:
     """The desk was told of its end."""
     by_error: bool = False
     """It was taken for rejected because of an error alone: should it show up after all, it works."""
+    idle: bool = False
+    """openOrder said Inactive, which doesn't tell whether it is held or has ended; the status behind it does."""
+    revived: bool = False
+    """Something said that it works although it seemed to have ended: the books were not asked yet."""
     doubted: tuple[object, ...] | None = None
     """What was known when the books were last asked about it: nobody asks twice for the same reason."""
 
@@ -120,7 +125,7 @@ class Life:
     @property
     def open_question(self) -> bool:
         """Whether more has to be told before what is known makes sense."""
-        if self.filled < self.claimed:
+        if self.filled < self.claimed or (self.idle and not self.ended):
             return True
         return not self.ended and not self.complete and (self.ending != "" or self.cause is not None)
 
@@ -162,9 +167,12 @@ def learn(life: Life, record: OrderRecord, at: datetime) -> Step:
     match record:
         case WireOpen():
             after, facts = _terms(life, terms.read(life.symbol, record.terms).request, at)
-            return _more(life, _status(after, record.status, ZERO, Safe("")), at, facts)
+            if record.status == INACTIVE:
+                return _more(life, replace(after, idle=True), at, facts)
+            return _alive(life, _more(life, _status(after, record.status, ZERO, ""), at, facts), record.status, "")
         case WireStatus():
-            return _more(life, _status(life, record.status, record.filled or ZERO, record.why_held), at)
+            after = replace(_status(life, record.status, record.filled or ZERO, record.why_held), idle=False)
+            return _alive(life, _more(life, after, at), record.status, record.why_held)
         case WireCompleted():
             return _more(life, _completed(life, record), at)
         case WireExecution():
@@ -178,7 +186,7 @@ def learn(life: Life, record: OrderRecord, at: datetime) -> Step:
 def settle(life: Life, at: datetime) -> Step:
     """Conclude from what is known although its reason was not told: all that belongs together had time to come."""
     step = _concluded(life, at, settled=True)
-    doubt = (step.life.claimed, step.life.filled, step.life.ending, step.life.cause)
+    doubt = (step.life.claimed, step.life.filled, step.life.ending, step.life.cause, step.life.idle)
     if not step.life.open_question or step.life.doubted == doubt:
         return step
     return replace(step, life=replace(step.life, doubted=doubt), look=True)
@@ -189,9 +197,17 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
     if shown is None:
         return Step(life) if life.ended or life.complete else Step(life, (LinkLost(life.reference, at, _NOT_SHOWN),))
     facts: list[BrokerFact] = []
+    notice: Safe | None = None
+    life = replace(life, revived=False, idle=False)
+    if shown.state not in DONE:
+        # What was said against it is over: it must not be the reason of an end that has another one.
+        life = replace(life, rejection=None, ending="" if life.ending == INACTIVE else life.ending)
     if life.ended and shown.state not in DONE:
-        life = replace(life, ended=False, by_error=False, ending="", cause=None, rejection=None, accepted=True)
+        life = replace(life, ended=False, by_error=False, ending="", cause=None, accepted=True)
         facts.append(FoundWorking(life.reference, at))
+        notice = safe(
+            f"The order for {life.symbol} ({life.reference}), which seemed to have ended, works at the broker."
+        )
     elif not life.accepted and shown.state not in DONE:
         life = replace(life, accepted=True)
         facts.append(Acknowledged(life.reference, at))
@@ -206,7 +222,7 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
         # What another run sent may have filled before this one: then whoever keeps those fills has to be asked.
         lacking = life.filled < (shown.filled or ZERO) and (shown.state in DONE or life.asked != ())
         if lacking or shown.state is OrderState.FILLED:
-            return Step(life, (*facts, LinkLost(life.reference, at, _NO_FILLS)))
+            return Step(life, (*facts, LinkLost(life.reference, at, _NO_FILLS)), notice=notice)
         match shown.state:
             case OrderState.CANCELLED:
                 life = replace(life, ended=True)
@@ -219,7 +235,7 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
                 facts.append(Rejected(life.reference, at, shown.reason))
             case _:
                 pass
-    return Step(life, tuple(facts))
+    return Step(life, tuple(facts), notice=notice)
 
 
 def _terms(life: Life, request: OrderRequest, at: datetime) -> tuple[Life, tuple[BrokerFact, ...]]:
@@ -238,6 +254,19 @@ def _terms(life: Life, request: OrderRequest, at: datetime) -> tuple[Life, tuple
 
 def _replaced(reference: OrderRef, request: OrderRequest, at: datetime) -> Replaced:
     return Replaced(reference, at, request.quantity, request.limit_price, request)
+
+
+def _alive(before: Life, step: Step, status: str, why_held: str) -> Step:
+    """Look into a status that only a working order has, of one that had ended or was about to: TWS wakes up such ones.
+
+    It may also be an older one that came late. So it takes back no end; it only keeps Inactive from becoming one.
+    """
+    life = step.life
+    if not is_alive(status, why_held) or life.complete or (not life.ended and life.ending != INACTIVE):
+        return step
+    if before.by_error and not life.ended:
+        return step
+    return replace(step, life=replace(life, ending=life.ending if life.ended else "", revived=True), look=True)
 
 
 def _status(life: Life, status: str, filled: Decimal, why_held: str) -> Life:

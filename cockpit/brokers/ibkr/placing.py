@@ -112,14 +112,18 @@ class Placing:
         except BaseException:
             self._tracker.follow(lives.unasked(self._tracker.life(reference) or life))
             raise
-        await self._until(reference, heard, lambda record: not self._still_replacing(reference), "the change")
+        try:
+            await self._until(reference, heard, lambda record: not self._still_replacing(reference), "the change")
+        except BrokerUnavailable:
+            self._tracker.give_up(reference)
+            raise
 
     async def cancel(self, reference: OrderRef) -> None:
         """Ask for the rest of an order to be withdrawn, and return once TWS has said something about that."""
         if not OURS.fullmatch(reference):
             raise Refused(refuse("NOT_YOUR_ORDER", "It was not sent from here; nothing here touches it."))
         known = self._tracker.life(reference)
-        if known is not None and (known.ended or known.complete):
+        if known is not None and (known.complete or (known.ended and not known.revived)):
             return
         _, number = await self._working(reference)
         heard = self._tracker.next_record(reference)

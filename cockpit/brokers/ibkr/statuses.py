@@ -32,6 +32,11 @@ def end_of(status: str, why_held: str = "") -> str:
     return FILLED if status == FILLED else ""
 
 
+def is_alive(status: str, why_held: str = "") -> bool:
+    """Whether only an order that works, or will work, has that status."""
+    return status in LIVE or (status == INACTIVE and _HELD in why_held)
+
+
 def expired(words: str) -> bool:
     """Whether the broker's words for an end say that the order's time was over."""
     return "expire" in words.lower()

@@ -28,7 +28,7 @@ from cockpit.brokers.ibkr.wire import (
     WireUnread,
 )
 from cockpit.model.clock import Clock
-from cockpit.model.orders import BrokerOrder, OrderRef
+from cockpit.model.orders import DONE, BrokerOrder, OrderRef
 from cockpit.model.text import Safe, safe
 
 GRACE: Final = 0.25
@@ -87,6 +87,13 @@ class Tracker:
         self._lives.pop(reference, None)
         self.ids.forget(reference)
 
+    def give_up(self, reference: OrderRef) -> None:
+        """Wait no longer for the answer to a change: what became of it the books will say."""
+        life = self._lives.get(reference)
+        if life is not None and life.replacing:
+            self._keep(lives.unanswered(life))
+            self._doubted(reference)
+
     def next_record(self, reference: OrderRef) -> asyncio.Future[OrderRecord]:
         """Return a future of the next record about an order; it fails with BrokerUnavailable where the line breaks."""
         future: asyncio.Future[OrderRecord] = asyncio.get_running_loop().create_future()
@@ -123,11 +130,22 @@ class Tracker:
         asked, self.in_doubt = self.in_doubt, set()
         return asked
 
-    def compare(self, shown: Mapping[OrderRef, BrokerOrder], asked: Iterable[OrderRef]) -> None:
-        """Bring orders that were in doubt to what the books say."""
-        for reference in asked:
+    def ended(self) -> frozenset[OrderRef]:
+        """Return the orders of which the end was told."""
+        return frozenset(life.reference for life in self._lives.values() if life.ended)
+
+    def compare(
+        self, shown: Mapping[OrderRef, BrokerOrder], asked: Iterable[OrderRef], ended: Iterable[OrderRef] = ()
+    ) -> None:
+        """Bring orders that were in doubt to what the books say, and those that had ``ended`` before they were read.
+
+        Books that were read before an end still show the order as open: they say nothing against that end.
+        """
+        before = frozenset(ended)
+        open_ = {reference for reference, one in shown.items() if one.state not in DONE}
+        for reference in {*asked, *(before & open_)}:
             life = self._lives.get(reference)
-            if life is not None:
+            if life is not None and not (life.ended and reference in open_ and reference not in before):
                 self._took(lives.compared(life, shown.get(reference), self._clock.now()))
 
     async def named(self) -> None:
