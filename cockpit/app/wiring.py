@@ -17,7 +17,7 @@ from cockpit.app.local_client import local_client
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.web import web_access
-from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine, HasNotices
+from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine, HasNotices, LinkSink
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
@@ -47,7 +47,7 @@ from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
 from cockpit.model.identity import Scope, effective
 from cockpit.model.networks import Networks
 from cockpit.model.text import Safe, safe
-from cockpit.model.trading import TradingState
+from cockpit.model.trading import Link, TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import Examination, OperatorRooms, nothing_wrong
@@ -181,7 +181,11 @@ async def running(
         await mark_waiting(book, clock)
         for connection in connections:
             if isinstance(connection.broker, HasLine):
-                connection.broker.on_link(decisions.reconciler.link_sink(connection.name))
+                sinks = [decisions.reconciler.link_sink(connection.name)]
+                if settings.kill.cancel_orders:
+                    killed = lambda: switch.state is TradingState.KILLED  # noqa: E731
+                    sinks.append(decisions.withdrawing.link_sink(connection, killed, feed.publish))
+                connection.broker.on_link(_all_of(sinks))
             if isinstance(connection.broker, HasNotices):
                 connection.broker.on_notice(_notices(connection.name, clock, feed.publish))
         if switch.state is TradingState.KILLED:
@@ -354,6 +358,16 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
             )
         broker.listen(sender.sink(connection.name))
         yield
+
+
+def _all_of(sinks: Sequence[LinkSink]) -> LinkSink:
+    """Return a sink that tells them all."""
+
+    def told(link: Link, note: str) -> None:
+        for sink in sinks:
+            sink(link, note)
+
+    return told
 
 
 def _may_read_prices(authority: Authority, connections: Connections) -> frozenset[tuple[str, str]]:
