@@ -74,6 +74,8 @@ class _Line:
     """When it is compared next for its own sake; None for a broker without a line, which nobody else can reach."""
     short: dict[OrderId, Decimal] = field(default_factory=dict)
     """Ended orders of which the broker has filled more than all fills that it ever told, and how much."""
+    beyond: dict[OrderId, Decimal] = field(default_factory=dict)
+    """Orders that filled more than they asked for, and how much."""
     begun: float | None = None
     """When it was compared last."""
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -210,6 +212,7 @@ class Reconciler:
                 elif order.state in {OrderState.SENDING, OrderState.UNKNOWN}:
                     held = await self._held(connection) if held is None else held
                     believed = await self._never_taken(connection, line, order, held)
+                self._tell_beyond(connection, line, order)
                 seen = await self._book.executions(order)
                 if shown is not None:
                     self._tell_short(connection, line, order, seen, shown)
@@ -285,6 +288,17 @@ class Reconciler:
             if order.state is OrderState.SENDING and not self._sender.is_under_way(order):
                 lost = LinkLost(order.reference, self._clock.now(), Safe("The broker's books could not be read."))
                 await self._sender.learn(order, [lost])
+
+    def _tell_beyond(self, connection: Connection, line: _Line, order: Order) -> None:
+        """Tell once of an order that filled beyond its quantity: either is wrong, the broker or what is known here."""
+        if order.filled <= order.request.quantity or line.beyond.get(order.order_id) == order.filled:
+            return
+        line.beyond[order.order_id] = order.filled
+        says = safe(
+            f"{connection.name}: {plain(order.filled)} filled of {order.request.words()} ({order.order_id}), more than "
+            "it asked for. Look at the broker for what is held."
+        )
+        self._publish(Notice(self._clock.now(), says, True))
 
     def _tell_short(
         self, connection: Connection, line: _Line, order: Order, seen: Collection[str], shown: BrokerOrder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +65,23 @@ async def test_an_order_that_ended_while_nobody_listened_is_unknown_until_its_fi
             await gateway.up()
             await cockpit.until(lambda: _ours(cockpit).state in {OrderState.UNKNOWN, OrderState.CANCELLED}, 20)
             assert _ours(cockpit).state is OrderState.UNKNOWN
+
+
+async def test_a_fill_that_is_corrected_while_nobody_listens_counts_once(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway:
+        gateway.world.open_always()
+        gateway.book.matching = False
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            theirs = await _placed(gateway, cockpit)
+            gateway.book.fill(theirs, 3)
+            await cockpit.until(lambda: _ours(cockpit).filled == 3)
+        (told,) = gateway.book.executions
+        corrected = replace(told, exec_id=told.exec_id.rpartition(".")[0] + ".02", price=Decimal(399))
+        gateway.book.executions[:] = [corrected]
+        async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE)) as cockpit:
+            await cockpit.until(lambda: cockpit.broker.status().link is Link.READY)
+            await cockpit.do("reconcile")
+            assert (_ours(cockpit).state, _ours(cockpit).filled) == (OrderState.PARTLY_FILLED, 3)
 
 
 async def _placed(gateway: FakeGateway, cockpit: Within) -> Order:

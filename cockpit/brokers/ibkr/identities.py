@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cockpit.brokers.ibkr.life import OrderRecord
+from cockpit.brokers.ibkr.statuses import stem_of
 from cockpit.brokers.ibkr.wire import WireCommission, WireCompleted, WireError, WireExecution, WireOpen, WireStatus
 from cockpit.model.orders import OrderRef
 
@@ -47,7 +48,7 @@ class Identities:
         self._by_number: dict[tuple[int, int], OrderRef] = {}
         self._number_of: dict[OrderRef, tuple[int, int]] = {}
         self._by_fill: dict[str, tuple[OrderRef, str]] = {}
-        """Whose fill it is, and the currency in which it was traded."""
+        """Whose fill it is, by the stem of its id, and the currency in which it was traded."""
         self._links: dict[OrderRef, Links] = {}
 
     def whose(self, record: OrderRecord) -> OrderRef | None:
@@ -65,10 +66,10 @@ class Identities:
             case WireExecution():
                 reference = self._named(record.order_ref, record.perm_id)
                 if reference is not None:
-                    self._by_fill[record.exec_id] = reference, record.contract.currency
+                    self._by_fill[stem_of(record.exec_id)] = reference, record.contract.currency
                 return reference
             case WireCommission():
-                return self._by_fill.get(record.exec_id, (None, ""))[0]
+                return self._by_fill.get(stem_of(record.exec_id), (None, ""))[0]
             case WireStatus():
                 return self._of_status(record)
             case WireError():
@@ -89,15 +90,15 @@ class Identities:
 
     def currency_of(self, exec_id: str) -> str:
         """Return the currency in which a fill was traded; empty where it was not told."""
-        return self._by_fill.get(exec_id, ("", ""))[1]
+        return self._by_fill.get(stem_of(exec_id), ("", ""))[1]
 
     def forget(self, reference: OrderRef, fills: tuple[str, ...] = ()) -> None:
         """Forget an order and its fills."""
         self._links.pop(reference, None)
         self._by_perm.pop(self._perm_of.pop(reference, 0), None)
         self._by_number.pop(self._number_of.pop(reference, (0, 0)), None)
-        for exec_id in fills:
-            self._by_fill.pop(exec_id, None)
+        for execution_id in fills:
+            self._by_fill.pop(execution_id, None)
 
     def line_broke(self) -> None:
         """Forget what was known by the numbers of one line."""

@@ -215,8 +215,8 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
         life = replace(life, told=shown.request)
         facts.append(_replaced(life.reference, shown.request, at))
     for execution in shown.executions:
-        if stem_of(execution.execution_id) not in life.executions:
-            life = replace(life, executions={**life.executions, stem_of(execution.execution_id): execution})
+        if execution.execution_id not in life.executions:
+            life = replace(life, executions={**life.executions, execution.execution_id: execution})
             facts.append(Executed(life.reference, at, execution))
     if not life.ended and not life.complete:
         # What another run sent may have filled before this one: then whoever keeps those fills has to be asked.
@@ -292,18 +292,16 @@ def _executed(life: Life, record: WireExecution, at: datetime) -> Step:
     execution = execution_of(record, life.reference, life.symbol, life.fees.get(record.exec_id, ZERO))
     if execution is None:
         return Step(life, look=True)
-    stem = stem_of(execution.execution_id)
-    known = life.executions.get(stem)
+    known = life.executions.get(execution.execution_id)
     if known is not None:
-        same = (known.quantity, known.price, known.side) == (execution.quantity, execution.price, execution.side)
-        if same or known.execution_id == execution.execution_id:
+        if (known.quantity, known.price, known.side) == (execution.quantity, execution.price, execution.side):
             return Step(life)
         says = safe(
             f"The broker corrected a fill of {life.symbol} ({life.reference}): {execution.quantity} at "
             f"{execution.price} instead of {known.quantity} at {known.price}. The books here keep the first."
         )
         return Step(life, notice=says)
-    after = replace(life, executions={**life.executions, stem: execution}, accepted=True)
+    after = replace(life, executions={**life.executions, execution.execution_id: execution}, accepted=True)
     return _more(life, after, at, (Executed(life.reference, execution.at, execution),))
 
 

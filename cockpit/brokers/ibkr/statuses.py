@@ -43,13 +43,15 @@ def expired(words: str) -> bool:
 
 
 def execution_of(record: WireExecution, reference: OrderRef, symbol: str, fee: Decimal = ZERO) -> Execution | None:
-    """Return a fill as it is known here, or None where it says neither how much nor at which price."""
+    """Return a fill as it is known here, or None where it says neither how much nor at which price.
+
+    Its id is the stem of TWS's: whoever keeps it knows the fill again when TWS tells a correction in its place.
+    """
     if record.quantity is None or record.quantity <= ZERO or record.price is None:
         return None
     side = Side.BUY if record.side == "BOT" else Side.SELL
-    return Execution(
-        record.exec_id, reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee), record.at
-    )
+    stem = stem_of(record.exec_id)
+    return Execution(stem, reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee), record.at)
 
 
 def stem_of(execution_id: str) -> str:

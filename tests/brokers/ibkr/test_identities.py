@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cockpit.brokers.ibkr.identities import Identities, Links, reference_of
+from cockpit.brokers.ibkr.statuses import stem_of
 from cockpit.model.orders import OrderRef
 from cockpit.model.text import Safe
 from tests.brokers.ibkr.records import REF, completed, error, fee, fill, limit, opened, status
@@ -93,7 +94,7 @@ def test_an_error_about_nothing_that_is_known_is_nobodys(ids: Identities, about:
 def test_what_is_forgotten_is_not_found(ids: Identities) -> None:
     ids.whose(opened(ASKED, perm=900, number=7))
     ids.whose(fill(1, 4))
-    ids.forget(REF, (fill(1, 4).exec_id,))
+    ids.forget(REF, (stem_of(fill(1, 4).exec_id),))
 
     assert ids.whose(status("Filled")) is None
     assert ids.whose(fee(1)) is None

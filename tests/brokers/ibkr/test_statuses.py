@@ -55,6 +55,14 @@ def test_a_fill_has_plain_numbers_and_its_own_time() -> None:
     assert (found.symbol, found.side, found.at) == ("ALFA:NASDAQ", Side.BUY, NOON)
 
 
+def test_a_correction_is_known_by_the_id_of_what_it_corrects() -> None:
+    first, second = (execution_of(fill(1, 4, part=part), REF, "ALFA") for part in ("01", "02"))
+
+    assert first is not None
+    assert second is not None
+    assert first.execution_id == second.execution_id
+
+
 def test_what_was_sold_is_a_sale() -> None:
     found = execution_of(replace(fill(1, 4), side=Safe("SLD")), REF, "ALFA")
 
