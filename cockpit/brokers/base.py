@@ -122,6 +122,15 @@ class HasNotices(Protocol):
         ...
 
 
+@runtime_checkable
+class HasOpenOrders(Protocol):
+    """A broker whose account others use too, and that tells cheaply what is open in it."""
+
+    async def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return the open orders, whoever placed them, as they are after this was called."""
+        ...
+
+
 class Broker(Protocol):
     """One account at one broker.
 

@@ -177,6 +177,7 @@ class ByHand:
         connection = self._connections.need(wanted.connection)
         market = Market(connection)
         instrument = await market.resolve(wanted.symbol)
+        await self._observer.look_at_open(connection)
         positions, _ = await connection.positions()
         position = next((one for one in positions if one.symbol == instrument.symbol and one.quantity), None)
         if position is None:

@@ -85,7 +85,7 @@ class Decisions:
         self._deadlines = Deadlines(clock)
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
-        observer.foreign = self.reconciler.not_ours
+        observer.foreign, observer.look_at_open = self.reconciler.not_ours, self.reconciler.look_at_open
         self.withdrawing = Withdrawing(book, sender, connections, clock)
 
     async def look(self, order_id: OrderId) -> Look | Refusal:

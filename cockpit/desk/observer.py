@@ -104,6 +104,8 @@ class Observer:
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
         """Returns the open orders in a connection's account that this cockpit doesn't know."""
+        self.look_at_open: Callable[[Connection], Awaitable[None]] = _nobody_else
+        """Has these told anew, where money is real. Raises Refused."""
         self.armed: Callable[[str], bool] = lambda connection: False
         """Returns whether the operator has armed a connection."""
 
@@ -275,9 +277,16 @@ class Observer:
 
     async def _look(self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates) -> _Account:
         """Look at our own orders first: what fills before the broker answers counts twice then, never not at all."""
+        try:
+            await self.look_at_open(connection)
+            untold = None
+        except Refused as refused:
+            untold = refused
         orders = self._open_of(connection)
         still = self._may_fill(connection, orders)
         try:
+            if untold is not None:
+                raise untold
             balances = await connection.ask(connection.broker.balances())
             positions, unsettled = await connection.positions()
         except Refused:
@@ -357,6 +366,10 @@ class Observer:
         average = sum(volumes, ZERO) / len(volumes) if volumes else ZERO
         self._volumes[key] = today, average
         return average
+
+
+async def _nobody_else(connection: Connection) -> None:
+    """Look at nothing: nobody else uses the account."""
 
 
 async def _warning(connection: Connection, request: OrderRequest) -> str | None:

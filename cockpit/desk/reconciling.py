@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from cockpit.brokers.base import LinkSink
+from cockpit.brokers.base import HasOpenOrders, LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.reconcile import missed
@@ -22,7 +22,7 @@ from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, LinkLost, Order, OrderId, OrderRef, OrderState
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
-from cockpit.model.trading import Link
+from cockpit.model.trading import Link, Mode
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
@@ -105,6 +105,21 @@ class Reconciler:
     def not_ours(self, connection: str) -> tuple[BrokerOrder, ...]:
         """Return all open orders in the account that this database doesn't know, as the last comparison found them."""
         return self._lines[connection].foreign + self._lines[connection].unplaced
+
+    async def look_at_open(self, connection: Connection) -> None:
+        """Where money is real, take note of what others have open in the account now; nothing of it is forgotten here.
+
+        Raises Refused where the broker doesn't tell.
+        """
+        broker, line = connection.broker, self._lines[connection.name]
+        if connection.settings.mode is not Mode.LIVE or not isinstance(broker, HasOpenOrders):
+            return
+        opened = await _in_time(connection, broker.open_orders())
+        theirs = {one.reference: one for one in opened if not one.reference.startswith(OURS)}
+        known = {one.reference: one for one in line.foreign}
+        if known.keys() != theirs.keys():
+            self._foreign_moved(connection.name)
+        line.foreign = tuple((known | theirs).values())
 
     def look_soon(self, connection: str) -> None:
         """Have a connection compared as soon as what came with the same trouble has come."""

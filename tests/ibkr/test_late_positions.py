@@ -1,4 +1,4 @@
-"""An account with real money, unarmed, whose positions TWS tells late: what is sold is sold once."""
+"""An account with real money, unarmed, in which TWS tells late, or others trade: what is held is sold once."""
 
 from __future__ import annotations
 
@@ -83,3 +83,27 @@ async def test_by_hand_it_is_closed_once(house: House, gateway: FakeGateway, act
         while "newest fills" not in str(await on_screen(house, act, **arguments)):
             await asyncio.sleep(0.01)
     assert truly_held(gateway) == [0]
+
+
+async def test_what_is_being_sold_in_tws_since_a_moment_is_not_sold_by_a_client(
+    house: House, gateway: FakeGateway, clock: SteppingClock
+) -> None:
+    script = await key(house, clock)
+    quote = await house.call(script, "get_quote", symbol="ALFA")
+    terms = {"side": "sell", "order_type": "limit", "limit_price": quote["bid"]}
+    waiting = await house.order(script, 1, **terms, quantity=10)
+    assert waiting.get("state") == "pending", waiting
+    gateway.book.foreign("ALFA", "SELL", 10, "LMT", "420")
+    assert (await house.order(script, 2, **terms, quantity=1))["code"] == "LIVE_DISABLED"
+    refused = await on_screen(house, "order.approve", order_id=waiting["order_id"])
+    assert not isinstance(refused, Done), refused
+    assert truly_held(gateway) == [10]
+
+
+async def test_what_is_being_sold_in_tws_since_a_moment_is_not_closed_by_hand(
+    house: House, gateway: FakeGateway
+) -> None:
+    gateway.book.foreign("ALFA", "SELL", 10, "LMT", "420")
+    refused = await on_screen(house, "position.close", symbol="ALFA", connection="real")
+    assert "ib:" in str(refused), refused
+    assert truly_held(gateway) == [10]

@@ -31,7 +31,7 @@ from cockpit.brokers.ibkr.wire import (
     WireStatus,
 )
 from cockpit.model.money import ZERO
-from cockpit.model.orders import BrokerOrder, Execution, OrderRef, OrderState
+from cockpit.model.orders import DONE, BrokerOrder, Execution, OrderRef, OrderState
 from cockpit.model.text import Safe, safe
 
 _SIDE_BY_SIDE: Final = 8
@@ -43,7 +43,7 @@ MOST_FILLS: Final = 20_000
 """Fills that are remembered, the newest; IB itself forgets them after a day."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Pages:
     """What came while the books were being read."""
 
@@ -77,7 +77,7 @@ class Books:
         self._name_of = name_of
         self._symbol_of = symbol_of
         self._converted = converted
-        self._pages: _Pages | None = None
+        self._written: list[_Pages] = []
         self._fills: dict[str, WireExecution] = {}
         self._fees: dict[str, WireCommission] = {}
         self._fee_told = asyncio.Event()
@@ -91,7 +91,6 @@ class Books:
 
     def take(self, record: WireRecord) -> None:
         """Note what the books are made of; never blocks."""
-        pages = self._pages
         match record:
             case WireExecution() if self._is_ours(record.account):
                 self._fills.setdefault(stem_of(record.exec_id), record)
@@ -104,17 +103,20 @@ class Books:
                 self._fee_told.set()
                 if len(self._fees) > 2 * MOST_FILLS:
                     del self._fees[next(iter(self._fees))]
-            case WireOpen() if pages is not None and self._is_ours(record.terms.account):
+            case WireOpen() if self._is_ours(record.terms.account):
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None:
-                    pages.opened[reference] = record
-                    pages.statuses.pop(record.perm_id, None)
-            case WireStatus() if pages is not None:
-                pages.statuses[record.perm_id] = record
-            case WireCompleted() if pages is not None and self._is_ours(record.terms.account):
+                    for pages in self._written:
+                        pages.opened[reference] = record
+                        pages.statuses.pop(record.perm_id, None)
+            case WireStatus():
+                for pages in self._written:
+                    pages.statuses[record.perm_id] = record
+            case WireCompleted() if self._is_ours(record.terms.account):
                 reference = reference_of(record.order_ref, record.perm_id)
                 if reference is not None:
-                    pages.completed[reference] = record
+                    for pages in self._written:
+                        pages.completed[reference] = record
             case _:
                 pass
 
@@ -124,6 +126,17 @@ class Books:
             self._next = asyncio.create_task(self._after(self._reading), name="books")
             self._next.add_done_callback(_seen)
         return await asyncio.shield(self._next)
+
+    async def opened(self) -> tuple[BrokerOrder, ...]:
+        """Return the open orders alone, by one message after this was called. Raises BrokerUnavailable, Told."""
+        pages = _Pages()
+        self._written.append(pages)
+        try:
+            await self._line.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync())
+        finally:
+            self._written.remove(pages)
+        shown = await self._shown(pages, ended_told=False, fills_told=False)
+        return tuple(one for one in shown.orders.values() if one.state not in DONE)
 
     async def fills(self, since: datetime) -> tuple[Execution, ...]:
         """Return the fills since then, oldest first. Raises BrokerUnavailable where not all are told."""
@@ -142,7 +155,8 @@ class Books:
 
     async def _read(self) -> Shown:
         account = self._line.account
-        self._pages = pages = _Pages()
+        pages = _Pages()
+        self._written.append(pages)
         try:
             filter_ = ExecutionFilter(acctCode=account)
             opened, ended, fills = await asyncio.gather(
@@ -155,7 +169,7 @@ class Books:
                 return_exceptions=True,
             )
         finally:
-            self._pages = None
+            self._written.remove(pages)
         for problem in (opened, ended, fills):
             # TWS sometimes ends neither of the other two lists.
             if isinstance(problem, BaseException) and (

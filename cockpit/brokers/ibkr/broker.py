@@ -182,6 +182,10 @@ class IbkrBroker(MarketData):
             raise BrokerUnavailable("the broker didn't tell all fills in time")
         return tuple(shown.orders.values())
 
+    async def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return the open orders of the account alone, whoever placed them, as TWS tells them now."""
+        return await self._answer(self._order_books.opened())
+
     async def executions(self, since: datetime) -> Sequence[Execution]:
         """Return the fills since then, oldest first; IB keeps those of the day, and this host those it has seen."""
         return await self._answer(self._order_books.fills(since))
