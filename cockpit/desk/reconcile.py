@@ -27,7 +27,7 @@ from cockpit.model.text import Safe
 
 _UNSURE: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 _MISTAKEN: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
-_NEVER_THERE = Safe("The broker never had the order; nothing was sent.")
+_NEVER_THERE = Safe("The broker never showed the order; it counts as never taken.")
 _NOT_SHOWN = Safe("The broker doesn't show the order.")
 _NO_FILLS = Safe("The broker shows more of the order as filled than it shows fills.")
 
