@@ -190,24 +190,25 @@ async def test_an_order_whose_life_tws_presets_lives_with_it(scene: Scene) -> No
     assert scene.ours().request.time_in_force is TimeInForce.DAY
 
 
-@pytest.mark.parametrize("code", _CODES)
-async def test_a_change_that_tws_rejects_leaves_the_order_as_it_was(scene: Scene, code: int) -> None:
+async def test_a_change_that_tws_rejects_leaves_the_order_as_it_was(scene: Scene) -> None:
     await scene.working()
-    scene.gateway.once("modifyOrder", faults.reject(code))
-    await scene.modify(quantity=3)
-    await scene.cockpit.until(lambda: scene.ours().proposed is None)
-    await scene.all_true()
-    assert (scene.ours().state, scene.ours().request.quantity) == (OrderState.WORKING, 5)
+    for quantity, code in enumerate(_CODES, 1):
+        scene.gateway.once("modifyOrder", faults.reject(code))
+        await scene.modify(quantity=quantity)
+        await scene.cockpit.until(lambda: scene.ours().proposed is None)
+        await scene.all_true()
+        assert (scene.ours().state, scene.ours().request.quantity) == (OrderState.WORKING, 5), code
 
 
-@pytest.mark.parametrize("code", _CODES)
-async def test_a_preview_that_tws_rejects_places_nothing(scene: Scene, code: int) -> None:
-    scene.gateway.always("whatIfOrder", faults.reject(code))
-    said = await scene.cockpit.call(
-        scene.key, "preview_order", symbol="ALFA", side="buy", quantity=5, order_type="limit", limit_price="400"
-    )
-    assert said.get("code") or said.get("checks"), said
+async def test_a_preview_that_tws_rejects_places_nothing(scene: Scene) -> None:
+    for code in _CODES:
+        scene.gateway.once("whatIfOrder", faults.reject(code))
+        said = await scene.cockpit.call(
+            scene.key, "preview_order", symbol="ALFA", side="buy", quantity=5, order_type="limit", limit_price="400"
+        )
+        assert said.get("code") or said.get("checks"), said
     assert not scene.cockpit.known()
+    assert len(scene.gateway.named("placeOrder")) == len(_CODES), "there was no what-if to reject"
     assert not truth.sent(scene.gateway)
     await scene.up()
 
