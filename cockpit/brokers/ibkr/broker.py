@@ -90,7 +90,13 @@ class IbkrBroker(MarketData):
         )
         self._order_books = Books(line, self._name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
-            line, self._tracker, self.contracts, settings.ibkr.request_seconds, self._read_books, self._start
+            line,
+            self._tracker,
+            self.contracts,
+            settings.ibkr.request_seconds,
+            self._read_books,
+            self._start,
+            self._notice,
         )
         self._recording = Recording(name, store)
         line.listen(self._take)

@@ -13,6 +13,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.books import Shown
+from cockpit.brokers.ibkr.brackets import left_of
 from cockpit.brokers.ibkr.contracts import Contracts
 from cockpit.brokers.ibkr.identities import OURS, Links
 from cockpit.brokers.ibkr.life import Life, OrderRecord
@@ -22,8 +23,18 @@ from cockpit.brokers.ibkr.session import not_ready
 from cockpit.brokers.ibkr.statuses import LIVE
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
-from cockpit.model.orders import BrokerFact, Executed, Linkage, OrderRef, OrderRequest, Rejected
+from cockpit.model.orders import (
+    BrokerFact,
+    Cancelled,
+    Executed,
+    Expired,
+    Linkage,
+    OrderRef,
+    OrderRequest,
+    Rejected,
+)
 from cockpit.model.refusals import Refused, refuse
+from cockpit.model.text import Safe
 from cockpit.model.trading import Link
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
@@ -45,6 +56,7 @@ class Placing:
         patience: float,
         look: Callable[[], Awaitable[Shown]],
         start: Callable[[Coroutine[Any, Any, None]], object],
+        notice: Callable[[Safe], None],
     ) -> None:
         self._line = line
         self._tracker = tracker
@@ -52,7 +64,13 @@ class Placing:
         self._patience = patience
         self._look = look
         self._start = start
+        self._notice = notice
         self._groups: dict[OrderRef, tuple[Linkage, tuple[OrderRef, ...]]] = {}
+        self._meant: dict[OrderRef, None] = {}
+        """Orders whose cancel was asked for, newest last."""
+        self._judged: set[tuple[OrderRef, ...]] = set()
+        """Brackets that are about to be judged."""
+        self._said: dict[Safe, None] = {}
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
         """Place one order, and return once TWS has said something about it."""
@@ -126,6 +144,9 @@ class Placing:
         if known is not None and (known.complete or (known.ended and not known.revived)):
             return
         _, number = await self._working(reference)
+        self._meant[reference] = None
+        while len(self._meant) > _MOST_GROUPS:
+            self._meant.pop(next(iter(self._meant)))
         heard = self._tracker.next_record(reference)
         # Over this line alone: to another client number, the same number may be the order of somebody else.
         await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
@@ -133,6 +154,8 @@ class Placing:
 
     def told(self, fact: BrokerFact) -> None:
         """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
+
+        A bracket that loses an exit later is judged anew.
 
         Of a pair, TWS itself cancels the one when the other fills, unless that filled before the first had arrived.
         """
@@ -149,6 +172,31 @@ class Placing:
                     self._start(self._withdraw(one, _TWS_FIRST))
             case _:
                 pass
+        ends = isinstance(fact, Rejected | Cancelled | Expired | Executed) and any(one.ended for one in found.values())
+        if ends and linkage is Linkage.BRACKET and group not in self._judged:
+            self._judged.add(group)
+            self._start(self._judge(group))
+
+    async def _judge(self, group: tuple[OrderRef, ...]) -> None:
+        """See to it that no bracket goes on without one of its exits, once what belongs together had time to come."""
+        await asyncio.sleep(_TWS_FIRST)
+        self._judged.discard(group)
+        entry, target, stop = (self._tracker.life(one) for one in group)
+        if entry is None or target is None or stop is None:
+            return
+        left = left_of(entry, target, stop, self._meant)
+        if left.says is not None:
+            self._say(left.says)
+        for one in left.withdraw:
+            self._start(self._withdraw(one, 0.0))
+
+    def _say(self, text: Safe) -> None:
+        """Tell the operator, once."""
+        if text not in self._said:
+            self._said[text] = None
+            while len(self._said) > _MOST_GROUPS:
+                self._said.pop(next(iter(self._said)))
+            self._notice(text)
 
     async def _withdraw(self, reference: OrderRef, after: float) -> None:
         await asyncio.sleep(after)

@@ -552,6 +552,46 @@ async def test_a_cancel_takes_off_our_order_alone_whoever_else_has_its_number(tr
     assert {seen.client_id for seen in trading.gateway.named("cancelOrder")} == {17}
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_an_entry_that_rests_goes_when_one_of_its_exits_is_rejected_later(trading: Trading, lost: int) -> None:
+    references = await linked(trading, Linkage.BRACKET, bracket())
+    book = trading.gateway.book
+    await trading.until(lambda: all(Acknowledged in trading.of(one) for one in references))
+
+    book.reject(book.order(references[lost]))
+    await trading.until(lambda: Cancelled in trading.of(references[0]))
+
+    assert book.live() == []
+
+
+async def test_a_position_that_loses_its_stop_is_told_and_grows_no_further(trading: Trading) -> None:
+    entry, _, stop = await linked(trading, Linkage.BRACKET, bracket())
+    book = trading.gateway.book
+    book.fill(book.order(entry), 4)
+    await trading.until(lambda: Executed in trading.of(entry))
+
+    book.reject(book.order(stop))
+    await trading.until(lambda: any("ALFA: 4 are UNPROTECTED" in one for one in trading.notices))
+    await trading.until(lambda: Cancelled in trading.of(entry))
+
+    assert sum("UNPROTECTED" in one for one in trading.notices) == 1
+
+
+async def test_a_stop_that_was_cancelled_from_here_or_by_its_target_is_not_missed(trading: Trading) -> None:
+    book = trading.gateway.book
+    entry, _, stop = await linked(trading, Linkage.BRACKET, bracket())
+    await trading.broker.cancel(stop)
+    await trading.until(lambda: Cancelled in trading.of(stop))
+    filled, target, its_stop = await linked(trading, Linkage.BRACKET, bracket(entry="301"))
+    book.fill(book.order(filled))
+    book.fill(book.order(target))
+    await trading.until(lambda: Cancelled in trading.of(its_stop))
+    await asyncio.sleep(0.7)
+
+    assert book.order(entry).status == "Submitted"
+    assert trading.notices == []
+
+
 async def test_a_group_of_another_size_is_refused(trading: Trading) -> None:
     code = await refusal(trading, linked(trading, Linkage.BRACKET, bracket()[:2]))
     assert code == "BAD_ARGUMENTS"
