@@ -64,35 +64,37 @@ class _Facts:
     """A broker's facts in the order of their arrival, and whether all of them have been applied."""
 
     def __init__(self) -> None:
-        self._waiting: deque[BrokerFact] = deque()
+        self._waiting: deque[tuple[str, BrokerFact]] = deque()
+        """Each with the connection whose broker says it; empty where it is said here."""
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._none.set()
 
-    def put(self, fact: BrokerFact) -> None:
+    def put(self, fact: BrokerFact, connection: str = "") -> None:
         """Take a fact; never waits."""
-        self._waiting.append(fact)
+        self._waiting.append((connection, fact))
         self._none.clear()
         self._some.set()
 
-    def put_back(self, facts: list[BrokerFact]) -> None:
+    def put_back(self, connection: str, facts: list[BrokerFact]) -> None:
         """Put facts behind those of other orders, and before what came later about their own."""
-        same = [one for one in self._waiting if one.reference == facts[0].reference]
-        others = [one for one in self._waiting if one.reference != facts[0].reference]
-        self._waiting = deque((*others, *facts, *same))
+        same = [one for one in self._waiting if one[1].reference == facts[0].reference]
+        others = [one for one in self._waiting if one[1].reference != facts[0].reference]
+        self._waiting = deque((*others, *((connection, fact) for fact in facts), *same))
         self._none.clear()
         self._some.set()
 
-    async def of_one_order(self) -> list[BrokerFact]:
-        """Wait for the next fact and return it with those of the same order that came right behind it."""
+    async def of_one_order(self) -> tuple[str, list[BrokerFact]]:
+        """Wait for the next fact and return it with those that the same side said of the same order right behind it."""
         if not self._waiting:
             self._none.set()
             self._some.clear()
         await self._some.wait()
-        facts = [self._waiting.popleft()]
-        while self._waiting and self._waiting[0].reference == facts[0].reference:
-            facts.append(self._waiting.popleft())
-        return facts
+        connection, fact = self._waiting.popleft()
+        facts = [fact]
+        while self._waiting and (self._waiting[0][0], self._waiting[0][1].reference) == (connection, fact.reference):
+            facts.append(self._waiting.popleft()[1])
+        return connection, facts
 
     async def applied(self) -> None:
         """Wait until whoever applies facts asks for more and there is none."""
@@ -141,7 +143,7 @@ class Sender:
 
         def take(fact: BrokerFact) -> None:
             if fact.reference.startswith(OURS) or not connection:
-                self._facts.put(fact)
+                self._facts.put(fact, connection)
             else:
                 if isinstance(fact, Executed):
                     self._note_fill(connection, fact.execution)
@@ -262,12 +264,12 @@ class Sender:
         late = asyncio.create_task(self._catch_up(), name="facts not written yet")
         try:
             while True:
-                facts = await self._facts.of_one_order()
+                connection, facts = await self._facts.of_one_order()
                 try:
-                    await self._apply(facts)
+                    await self._apply(connection, facts)
                 except (StoreUnavailable, StoreBusy):
                     # Which order it is can't be read now. The fact waits; those of other orders go on.
-                    self._facts.put_back(facts)
+                    self._facts.put_back(connection, facts)
                     await asyncio.sleep(_READ_AGAIN)
                 except Exception:  # facts that can't be applied must not stop the ones behind them
                     log.exception("a broker's facts could not be applied: %s", facts)
@@ -424,9 +426,9 @@ class Sender:
         if order is not None:
             self.on_unsure(order.connection)
 
-    async def _apply(self, facts: list[BrokerFact]) -> None:
+    async def _apply(self, connection: str, facts: list[BrokerFact]) -> None:
         order = await self._book.of_reference(facts[0].reference)
-        if order is None:
+        if order is None or connection not in {"", order.connection}:
             log.warning("facts about an order that isn't ours: %s", facts[0].reference)
             return
         async with self._book.alone(order.order_id):

@@ -475,6 +475,18 @@ async def test_facts_about_an_order_of_others_change_nothing(desk: Desk, claude:
     assert (now(desk, order), notices(desk)) == (order, [])
 
 
+async def test_facts_of_another_connection_change_no_order(desk: Desk, claude: Caller) -> None:
+    order = await working(desk, claude)
+    elsewhere = desk.sender.sink("elsewhere")
+    elsewhere(Cancelled(order.reference, order.changed_at, Safe("theirs")))
+    await desk.sender.settled()
+    assert (now(desk, order), notices(desk)) == (order, [])
+    elsewhere(Cancelled(order.reference, order.changed_at, Safe("theirs")))
+    desk.sender.sink(order.connection)(Cancelled(order.reference, order.changed_at, Safe("ours")))
+    await desk.sender.settled()
+    assert (now(desk, order).state, now(desk, order).reason) == (OrderState.CANCELLED, "ours")
+
+
 async def test_each_execution_counts_once_however_often_it_is_told(
     desk: Desk, claude: Caller, unsure: list[str]
 ) -> None:
