@@ -17,6 +17,7 @@ from cockpit.brokers.ibkr.accounts import mode_of
 from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
 from cockpit.brokers.ibkr.flights import Told
+from cockpit.brokers.ibkr.identities import account_of
 from cockpit.brokers.ibkr.line import Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.market import MarketData, whose_hours
@@ -204,6 +205,9 @@ class IbkrBroker(MarketData):
         if isinstance(record, WireLink) and (record.epoch != self._epoch or record.link is Link.DOWN):
             self._epoch = record.epoch
             self._tracker.line_broke(record.note or "the line broke")
+        if account_of(record) not in {"", self._line.account}:
+            return
+        record = self._tracker.own(record)
         if isinstance(record, WireExecution | WireCommission):
             self._account.traded()
         self._order_books.take(record)

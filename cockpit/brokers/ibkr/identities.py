@@ -12,7 +12,15 @@ from typing import Final
 
 from cockpit.brokers.ibkr.life import OrderRecord
 from cockpit.brokers.ibkr.statuses import stem_of
-from cockpit.brokers.ibkr.wire import WireCommission, WireCompleted, WireError, WireExecution, WireOpen, WireStatus
+from cockpit.brokers.ibkr.wire import (
+    WireCommission,
+    WireCompleted,
+    WireError,
+    WireExecution,
+    WireOpen,
+    WireRecord,
+    WireStatus,
+)
 from cockpit.model.orders import OrderRef
 
 OURS: Final = re.compile(r"ck:[!-~]{1,61}")
@@ -24,6 +32,17 @@ def reference_of(order_ref: str, perm_id: int) -> OrderRef | None:
     if OURS.fullmatch(order_ref):
         return OrderRef(order_ref)
     return OrderRef(f"ib:{perm_id}") if perm_id else None
+
+
+def account_of(record: WireRecord) -> str:
+    """Return whose account a record is about; empty where it doesn't say."""
+    match record:
+        case WireOpen() | WireCompleted():
+            return record.terms.account
+        case WireExecution():
+            return record.account
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,19 @@ class Identities:
                 return self._of_status(record)
             case WireError():
                 return self._by_number.get((self.client_id, record.about)) if record.about > 0 else None
+
+    def is_twin(self, record: WireRecord) -> bool:
+        """Whether a record is about another order that bears a reference of ours: one number is one order's for good.
+
+        What this client placed is ours, even where the other one was seen first.
+        """
+        if not isinstance(record, WireOpen | WireCompleted | WireExecution):
+            return False
+        reference = OrderRef(record.order_ref)
+        if record.perm_id == 0 or self._perm_of.get(reference, record.perm_id) == record.perm_id:
+            return False
+        client_id, _ = self._number_of.get(reference, (self.client_id, 0))
+        return not (isinstance(record, WireOpen) and record.client_id == self.client_id != client_id)
 
     def sending(self, reference: OrderRef, order_id: int, links: Links) -> None:
         """Know the number with which an order is being sent, and what it is tied to, before anything about it can come."""

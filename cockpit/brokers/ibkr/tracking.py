@@ -100,6 +100,18 @@ class Tracker:
         self._waits.setdefault(reference, []).append(future)
         return future
 
+    def own(self, record: WireRecord) -> WireRecord:
+        """Return a record without its reference where that is one of ours that another order bears, too."""
+        if not isinstance(record, WireOpen | WireCompleted | WireExecution) or not self.ids.is_twin(record):
+            return record
+        self._say(
+            safe(
+                f"Another order at the broker ({record.perm_id}) bears the reference of one of ours "
+                f"({record.order_ref}). It is taken for somebody else's and not touched."
+            )
+        )
+        return replace(record, order_ref=Safe(""))
+
     def take(self, record: WireRecord) -> None:
         """Take one record; never blocks."""
         match record:
@@ -179,16 +191,21 @@ class Tracker:
         self._keep(life)
         for fact in step.facts:
             self._tell(fact)
-        if step.notice is not None and step.notice not in self._noticed:
-            self._noticed[step.notice] = None
-            if len(self._noticed) > _MOST_NOTICED:
-                self._noticed.popitem(last=False)
-            self._notice(step.notice)
+        if step.notice is not None:
+            self._say(step.notice)
         if step.look:
             self._doubted(life.reference)
         if life.open_question and life.reference not in self._timers:
             timer = asyncio.get_running_loop().call_later(GRACE, self._settle, life.reference)
             self._timers[life.reference] = timer
+
+    def _say(self, notice: Safe) -> None:
+        if notice in self._noticed:
+            return
+        self._noticed[notice] = None
+        if len(self._noticed) > _MOST_NOTICED:
+            self._noticed.popitem(last=False)
+        self._notice(notice)
 
     def _doubted(self, reference: OrderRef) -> None:
         self.in_doubt.add(reference)

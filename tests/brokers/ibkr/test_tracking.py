@@ -217,6 +217,34 @@ async def test_an_order_of_which_nothing_left_is_forgotten(following: Following)
     assert following.facts == []
 
 
+async def test_of_two_orders_with_our_reference_the_one_that_was_seen_first_is_ours(following: Following) -> None:
+    tracker = following.submitted()
+    tracker.take(tracker.own(opened(ASKED, perm=900, number=7)))
+    twin = replace(opened(limit(99), perm=901, number=4711), client_id=5)
+    for record in (twin, replace(completed(ASKED, "Cancelled"), perm_id=901), fill(1, 4, perm=901)):
+        own = tracker.own(record)
+        assert own == replace(record, order_ref=Safe(""))
+        tracker.take(own)
+
+    assert following.of(REF) == [Acknowledged]
+    assert tracker.ids.number_of(REF) == (17, 7)
+    assert len(following.notices) == 1
+    assert REF in following.notices[0]
+
+
+async def test_what_this_client_placed_is_ours_even_where_another_order_was_seen_first(following: Following) -> None:
+    tracker = following.tracker
+    twin = replace(opened(limit(99), perm=901, number=4711), client_id=5)
+    mine = opened(ASKED, perm=900, number=7)
+    for record in (twin, mine):
+        tracker.take(tracker.own(record))
+    await tracker.named()
+
+    assert tracker.ids.number_of(REF) == (17, 7)
+    assert tracker.own(mine) == mine
+    assert tracker.own(twin) == replace(twin, order_ref=Safe(""))
+
+
 async def test_a_rejected_order_stays_known(following: Following) -> None:
     following.submitted().take(error(201))
 
