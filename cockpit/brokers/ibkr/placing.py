@@ -15,6 +15,7 @@ from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.books import Shown
 from cockpit.brokers.ibkr.brackets import left_of
 from cockpit.brokers.ibkr.contracts import Contracts
+from cockpit.brokers.ibkr.errors import Follow, row_of
 from cockpit.brokers.ibkr.identities import OURS, Links
 from cockpit.brokers.ibkr.life import Life, OrderRecord
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
@@ -34,7 +35,7 @@ from cockpit.model.orders import (
     Rejected,
 )
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
@@ -150,7 +151,21 @@ class Placing:
         heard = self._tracker.next_record(reference)
         # Over this line alone: to another client number, the same number may be the order of somebody else.
         await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
-        await self._until(reference, heard, _answers_a_cancel, "the cancel")
+        answer = await self._until(reference, heard, _answers_a_cancel, "the cancel")
+        if isinstance(answer, WireError) and row_of(answer.code).follow not in {Follow.CANCELLED, Follow.NOTE}:
+            self._start(self._not_cancelled(reference, answer))
+
+    async def _not_cancelled(self, reference: OrderRef, answer: WireError) -> None:
+        """Tell the operator that a cancel was refused, unless the books say that the order has ended anyway."""
+        self._tracker.in_doubt.add(reference)
+        try:
+            await self._look()
+        except (BrokerUnavailable, Refused) as problem:
+            _LOG.warning("whether a refused cancel matters could not be seen: %s", problem)
+        life = self._tracker.life(reference)
+        if life is not None and not life.over:
+            says = f"{life.symbol}: a cancel was refused, and the order may still work ({reference})."
+            self._say(safe(f"{says} {answer.code}: {answer.text}", 300))
 
     def told(self, fact: BrokerFact) -> None:
         """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
@@ -247,15 +262,16 @@ class Placing:
         heard: asyncio.Future[OrderRecord],
         answered: Callable[[OrderRecord], bool],
         what: str,
-    ) -> None:
-        """Wait until a record answers what was sent. Raises BrokerUnavailable where none does in time."""
+    ) -> OrderRecord:
+        """Return the record that answers what was sent, or ends it. Raises BrokerUnavailable where none does in time."""
         try:
             async with asyncio.timeout(self._patience):
-                while not answered(await heard):
+                while not answered(record := await heard):
                     life = self._tracker.life(reference)
                     if life is not None and life.over:
-                        return
+                        return record
                     heard = self._tracker.next_record(reference)
+                return record
         except TimeoutError:
             raise BrokerUnavailable(f"no answer to {what} within {self._patience:g} s") from None
 

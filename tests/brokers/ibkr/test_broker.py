@@ -592,6 +592,43 @@ async def test_a_stop_that_was_cancelled_from_here_or_by_its_target_is_not_misse
     assert trading.notices == []
 
 
+async def test_a_cancel_that_is_refused_is_told_in_the_brokers_words(trading: Trading) -> None:
+    reference = await trading.rest()
+    trading.gateway.always("cancelOrder", faults.not_found)
+
+    for _ in range(2):
+        await trading.broker.cancel(reference)
+        await trading.until(lambda: trading.notices)
+
+    (notice,) = trading.notices
+    assert "ALFA: a cancel was refused, and the order may still work" in notice
+    assert "10147" in notice
+
+
+async def test_a_cancel_that_read_only_refuses_is_told(trading: Trading) -> None:
+    reference = await trading.rest()
+    trading.gateway.read_only = True
+
+    await trading.broker.cancel(reference)
+
+    await trading.until(lambda: any("a cancel was refused" in one and "321" in one for one in trading.notices))
+
+
+async def test_a_refused_cancel_of_what_has_ended_meanwhile_is_nothing_to_tell(trading: Trading) -> None:
+    reference = await trading.rest()
+    trading.gateway.always("cancelOrder", faults.not_found)
+    trading.gateway.once("orderStatus", faults.lose)
+    trading.gateway.once("openOrder", faults.lose)
+    trading.gateway.book.fill(trading.gateway.book.order(reference))
+
+    await trading.broker.cancel(reference)
+    await trading.broker.orders()
+    await asyncio.sleep(0.2)
+
+    assert sent(trading, "cancelOrder") == 1
+    assert trading.notices == []
+
+
 async def test_a_group_of_another_size_is_refused(trading: Trading) -> None:
     code = await refusal(trading, linked(trading, Linkage.BRACKET, bracket()[:2]))
     assert code == "BAD_ARGUMENTS"
