@@ -52,6 +52,8 @@ class BrokerStatus:
     latency_ms: float | None
     note: str
     since: datetime
+    whole: bool = True
+    """Whether all that stands behind the line is known to answer; else what the broker doesn't show proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)

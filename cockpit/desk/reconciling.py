@@ -19,7 +19,17 @@ from cockpit.desk.sent import SELECT_SENT, Sent, sent_of
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, LinkChanged, Notice
 from cockpit.model.money import ZERO, plain
-from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, LinkLost, Order, OrderId, OrderRef, OrderState
+from cockpit.model.orders import (
+    AT_BROKER,
+    DONE,
+    BrokerOrder,
+    FoundWorking,
+    LinkLost,
+    Order,
+    OrderId,
+    OrderRef,
+    OrderState,
+)
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link, Mode
@@ -234,6 +244,8 @@ class Reconciler:
                 facts = missed(order, seen, shown, believed, self._clock.now())
                 if facts and not await self._sender.learn(order, facts):
                     moved.add(order.order_id)
+                elif any(isinstance(one, FoundWorking) for one in facts):
+                    self._tell_revived(connection, order)
             if left is None:
                 await self._tell_foreign(connection, line, theirs)
             if not moved:
@@ -251,17 +263,19 @@ class Reconciler:
     ) -> bool:
         """Whether the books' silence about an order may be believed.
 
-        It may where they are complete. Else the line must be ready, a second look at least five seconds after the
-        first must miss the order too, on the trading day on which it was sent, and the account must hold what it
-        held before it was sent and what our other fills since then explain. An order that the broker once
-        acknowledged was taken, whatever is shown.
+        It may where they are complete. Else the line must be ready and all behind it known to answer, a second look at
+        least five seconds after the first must miss the order too, on the trading day on which it was sent, and the
+        account must hold what it held before it was sent and what our other fills since then explain. An order that
+        the broker once acknowledged was taken, whatever is shown.
         """
         sent = await self._sent(order)
         if order.filled > ZERO or (sent is not None and sent.acknowledged):
             return False
         if connection.broker.books_complete:
             return True
-        if connection.broker.status().link is not Link.READY:
+        status = connection.broker.status()
+        if status.link is not Link.READY or not status.whole:
+            line.absent_since.pop(order.order_id, None)
             return False
         now = self._clock.monotonic()
         first = line.absent_since.setdefault(order.order_id, now)
@@ -303,6 +317,16 @@ class Reconciler:
             if order.state is OrderState.SENDING and not self._sender.is_under_way(order):
                 lost = LinkLost(order.reference, self._clock.now(), Safe("The broker's books could not be read."))
                 await self._sender.learn(order, [lost])
+
+    def _tell_revived(self, connection: Connection, order: Order) -> None:
+        now = self._book.get(order.order_id) or order
+        if now.state in DONE and now.state is not OrderState.FILLED:
+            return
+        says = safe(
+            f"{connection.name}: {order.request.words()} ({order.order_id}), which was taken for {order.state}, is at "
+            f"the broker after all and {now.state} now. Cancel it unless it is wanted."
+        )
+        self._publish(Notice(self._clock.now(), says, True))
 
     def _tell_beyond(self, connection: Connection, line: _Line, order: Order) -> None:
         """Tell once of an order that filled beyond its quantity: either is wrong, the broker or what is known here."""

@@ -148,6 +148,7 @@ class IbkrBroker(MarketData):
             latency_ms=line.latency_ms,
             note=line.note,
             since=line.since,
+            whole=not line.farms_down,
         )
 
     async def balances(self) -> Balances:
