@@ -150,8 +150,11 @@ class Account:
         if margin is None or fee is None:
             return None
         base, _ = self._values()
+        charged = self.converted(fee, state.commissionCurrency or base, base)
+        if charged is None:
+            return None
         return Estimate(
-            fee=self.converted(fee, state.commissionCurrency or base, base),
+            fee=charged,
             margin=max(ZERO, margin),
             currency=base,
             source=f"{SOURCE} what-if",
@@ -165,18 +168,18 @@ class Account:
         except BrokerUnavailable:
             return None
 
-    def converted(self, amount: Decimal, currency: str, into: str) -> Decimal:
-        """Return an amount in another currency by TWS's own rates; as it is where a rate is missing."""
+    def converted(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
+        """Return an amount in another currency by TWS's own rates; None where a rate is missing."""
         if currency == into or amount == ZERO:
             return amount
         try:
             rates = self._rates()
         except BrokerUnavailable:
-            return amount
+            return None
         here, there = rates.get(currency), rates.get(into)
         if here is None or there is None:
-            _LOG.warning("TWS told no rate from %s to %s: an amount stands as it was told", currency, into)
-            return amount
+            _LOG.warning("TWS told no rate from %s to %s", currency, into)
+            return None
         return amount * here / there
 
     async def _refresh(self) -> None:
@@ -225,7 +228,10 @@ class Account:
         whole = next((number(one.value) for one in told if one.currency == "BASE"), None)
         if whole is not None:
             return whole
-        return sum((self.converted(number(one.value) or ZERO, one.currency or base, base) for one in told), ZERO)
+        found = [self.converted(number(one.value) or ZERO, one.currency or base, base) for one in told]
+        if None in found:
+            raise BrokerUnavailable("TWS has not told the rates of all the account's currencies")
+        return sum((one for one in found if one is not None), ZERO)
 
 
 class Recording:

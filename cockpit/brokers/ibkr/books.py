@@ -71,7 +71,7 @@ class Books:
         line: Line,
         name_of: Callable[[int], Awaitable[str]],
         symbol_of: Callable[[OrderRef], str | None],
-        converted: Callable[[Decimal, str, str], Decimal],
+        converted: Callable[[Decimal, str, str], Decimal | None],
     ) -> None:
         self._line = line
         self._name_of = name_of
@@ -232,7 +232,9 @@ class Books:
         told = self._fees.get(one.exec_id)
         if told is None or told.fee is None:
             return ZERO
-        return self._converted(told.fee, told.currency or one.contract.currency, one.contract.currency)
+        fee = self._converted(told.fee, told.currency or one.contract.currency, one.contract.currency)
+        # As one that is not told yet; whoever follows the order says that it can't be told.
+        return ZERO if fee is None else fee
 
     async def _fills_of_all(self, pages: _Pages) -> None:
         """Wait for fills that are said to have been made while the books were read: TWS may tell them behind that."""

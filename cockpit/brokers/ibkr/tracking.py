@@ -54,7 +54,7 @@ class Tracker:
         doubt: Callable[[], None],
         notice: Callable[[Safe], None],
         name_of: Callable[[int], Awaitable[str]],
-        converted: Callable[[Decimal, str, str], Decimal],
+        converted: Callable[[Decimal, str, str], Decimal | None],
     ) -> None:
         self.ids: Final = Identities(client_id, self._doubted)
         self._clock = clock
@@ -178,7 +178,9 @@ class Tracker:
             self._claim(reference, record)
             return
         if isinstance(record, WireCommission):
-            record = self._in_currency(record)
+            told, record = record, self._in_currency(record)
+            if told.fee is not None and record.fee is None:
+                self._say(_without_rate(life.symbol, reference, told))
         self._took(lives.learn(life, record, self._clock.now()))
         if isinstance(record, WireExecution) and record.exec_id in self._early_fees:
             self._about(reference, self._early_fees.pop(record.exec_id))
@@ -263,3 +265,10 @@ class Tracker:
         if len(self._lives) > _MOST_KEPT:
             gone = self._lives.pop(next((one for one in self._lives if self._lives[one].over), next(iter(self._lives))))
             self.ids.forget(gone.reference, tuple(fill.execution_id for fill in gone.executions.values()))
+
+
+def _without_rate(symbol: str, reference: OrderRef, told: WireCommission) -> Safe:
+    return safe(
+        f"A fill of {symbol} ({reference}) cost {told.fee} {told.currency}, for which TWS has told no rate. "
+        "The books here leave that fee out."
+    )

@@ -8,13 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from ib_async import Contract
+from ib_async.order import Order, OrderState
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.model.orders import Executed, OrderRequest, Side
+from cockpit.model.orders import Executed, FeeTold, OrderRequest, Side
 from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.trading import Trading, far, market, trading_at
 from tests.brokers.ibkr.trading import trading as trading
 from tests.gateway import FakeGateway, faults
+from tests.gateway.planned import Proceed
+from tests.gateway.session import Session
 
 
 async def filled(trading: Trading, request: OrderRequest) -> None:
@@ -105,6 +109,33 @@ async def test_a_fee_taken_in_another_currency_is_told_in_that_of_the_trade(trad
     (fill,) = await trading.broker.executions(datetime(2000, 1, 1, tzinfo=UTC))
 
     assert fill.fee > 100
+
+
+async def test_a_fee_in_a_currency_without_a_rate_is_left_out_and_told(trading: Trading) -> None:
+    def in_yen(_: Session, fields: list[str], proceed: Proceed) -> None:
+        fields[:] = ["JPY" if one == "USD" else one for one in fields]
+        proceed()
+
+    reference = trading.reference()
+    trading.gateway.always("commissionReport", in_yen)
+    await trading.broker.submit(reference, market(2))
+    await trading.until(lambda: "no rate" in " ".join(trading.notices))
+    (fill,) = await trading.broker.executions(datetime(2000, 1, 1, tzinfo=UTC))
+
+    assert trading.told(reference, FeeTold) == []
+    assert fill.fee == 0
+
+
+async def test_an_estimate_whose_fee_has_no_rate_is_none(trading: Trading, monkeypatch: pytest.MonkeyPatch) -> None:
+    whatif = trading.broker._line.ib.whatIfOrderAsync
+
+    async def in_yen(contract: Contract, order: Order) -> OrderState:
+        state = await whatif(contract, order)
+        state.commissionCurrency = "JPY"
+        return state
+
+    monkeypatch.setattr(trading.broker._line.ib, "whatIfOrderAsync", in_yen)
+    assert await trading.broker.estimate(far(10)) is None
 
 
 async def test_an_estimate_is_what_tws_says(trading: Trading) -> None:
