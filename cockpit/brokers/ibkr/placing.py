@@ -23,7 +23,7 @@ from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.session import not_ready
 from cockpit.brokers.ibkr.statuses import LIVE
 from cockpit.brokers.ibkr.tracking import Tracker
-from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireStatus
+from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireRecord, WireStatus
 from cockpit.model.orders import (
     BrokerFact,
     Cancelled,
@@ -72,6 +72,9 @@ class Placing:
         self._judged: set[tuple[OrderRef, ...]] = set()
         """Brackets that are about to be judged."""
         self._said: dict[Safe, None] = {}
+        self._beyond: dict[OrderRef, Safe] = {}
+        """What orders of ours bear, as TWS shows them, that nothing here can say."""
+        line.listen(self._see)
 
     async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
         """Place one order, and return once TWS has said something about it."""
@@ -109,6 +112,12 @@ class Placing:
             raise Refused(refuse("ORDER_DONE"))
         if life.replacing:
             raise Refused(refuse("ORDER_BUSY"))
+        if reference in self._beyond:
+            # A change repeats all of the order, and would take back what somebody set in TWS.
+            says = (
+                f"It was changed in TWS to what can't be repeated here: {self._beyond[reference]}. Cancel it instead."
+            )
+            raise Refused(refuse("ORDER_TYPE_NOT_ALLOWED", says))
         listed = await self._listed(request)
         life = self._tracker.life(reference) or life
         if life.over or life.replacing or self._tracker.ids.number_of(reference) is None:
@@ -204,6 +213,16 @@ class Placing:
             self._say(left.says)
         for one in left.withdraw:
             self._start(self._withdraw(one, 0.0))
+
+    def _see(self, record: WireRecord) -> None:
+        if not isinstance(record, WireOpen) or not OURS.fullmatch(record.order_ref):
+            return
+        reference = OrderRef(record.order_ref)
+        self._beyond.pop(reference, None)
+        if beyond := terms.read("", record.terms).beyond:
+            self._beyond[reference] = beyond
+            while len(self._beyond) > _MOST_GROUPS:
+                self._beyond.pop(next(iter(self._beyond)))
 
     def _say(self, text: Safe) -> None:
         """Tell the operator, once."""

@@ -629,6 +629,23 @@ async def test_a_refused_cancel_of_what_has_ended_meanwhile_is_nothing_to_tell(t
     assert trading.notices == []
 
 
+async def test_what_somebody_set_in_tws_and_cant_be_repeated_is_not_taken_back_by_a_change(trading: Trading) -> None:
+    reference = await trading.rest()
+    order = trading.gateway.book.order(reference)
+    order.terms |= {"tif": "GTD", "goodTillDate": "20301122 10:00:00 US/Eastern"}
+    trading.gateway.book.tell(order)
+    await trading.broker.orders()
+
+    assert await refusal(trading, trading.broker.replace(reference, far(price="301"))) == "ORDER_TYPE_NOT_ALLOWED"
+    assert order.terms["tif"] == "GTD"
+
+    order.terms |= {"tif": "GTC", "goodTillDate": ""}
+    trading.gateway.book.tell(order)
+    await trading.broker.orders()
+    await trading.broker.replace(reference, far(price="301"))
+    assert order.limit == 301
+
+
 async def test_a_group_of_another_size_is_refused(trading: Trading) -> None:
     code = await refusal(trading, linked(trading, Linkage.BRACKET, bracket()[:2]))
     assert code == "BAD_ARGUMENTS"
