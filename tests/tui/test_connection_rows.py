@@ -59,6 +59,19 @@ def test_until_when_it_is_armed_stays_in_the_status_at_every_width_and_beside_ev
     assert "17:03" in span.text
 
 
+@pytest.mark.parametrize("width", range(60, 161, 4))
+@pytest.mark.parametrize("others", [0, 3])
+def test_every_armed_connection_is_shown_or_counted_with_the_latest_end(width: int, others: int) -> None:
+    ends = {"first": timedelta(hours=1), "second": timedelta(hours=5), "third": timedelta(hours=3)}
+    armed = [connection(name, Mode.LIVE, armed_until=NOW + lasts) for name, lasts in ends.items()]
+    paper = [connection(f"paper-{place}") for place in range(others)]
+    line = status_row(replace(busy_snapshot(), connections=(*paper, *armed)), [], NOW, width, UTC)
+    said = "".join(span.text for span in line.spans)
+    assert "19:02" in said, said
+    assert "3 ARMED" in said or said.count("ARMED until") == 3, said
+    assert "+" in said or all(name in said for name in ends), said
+
+
 @pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.KILLED])
 def test_where_trading_is_stopped_real_money_keeps_its_own_colour(state: TradingState) -> None:
     stopped = TradingSwitch(state, NOW, safe("test"))

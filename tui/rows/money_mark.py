@@ -28,13 +28,19 @@ def armed_mark(seen: ConnectionView, zone: tzinfo | None) -> list[Span]:
     return [Span(f" ARMED until {until} ", "live")] if until else [Span("not armed", "wait")]
 
 
-def money_in_status(seen: ConnectionView, zone: tzinfo | None) -> tuple[list[Span], list[Span], list[Span]]:
-    """Say both in the status row: in full, shorter, and in as few cells as ever are there."""
+def money_in_status(
+    seen: ConnectionView, zone: tzinfo | None, armed: int = 1
+) -> tuple[list[Span], list[Span], list[Span]]:
+    """Say both in the status row: in full, shorter, and in as few cells as ever are there.
+
+    ``armed``: how many armed connections this one stands for, as that which stays armed the longest.
+    """
     until, mark = armed_until(seen, zone), [money_mark(seen)]
     if until:
+        word = "ARMED" if armed == 1 else f"{armed} ARMED"
         return (
-            [Span(f" ● LIVE MONEY · ARMED until {until} ", "live")],
-            [Span(f" ● LIVE ARMED until {until} ", "live")],
-            [Span(f" ● LIVE ARMED {until} ", "live")],
+            [Span(f" ● LIVE MONEY · {word} until {until} ", "live")],
+            [Span(f" ● LIVE {word} until {until} ", "live")],
+            [Span(f" ● LIVE {word} {until} ", "live")],
         )
     return ([*mark, Span(" not armed", "dim")], mark, mark) if seen.mode is Mode.LIVE else (mark, mark, mark)

@@ -75,7 +75,8 @@ def status_row(
     clients = len({view.client for view in snapshot.clients if not view.suspended})
     start = [Span(f" {switch.text} ", switch.role), Span(" ")]
     lines = sorted(snapshot.connections, key=_danger)
-    least = max([_LEAST_MIDDLE, *(width_of(money_in_status(seen, zone)[2]) + 4 for seen in lines[:1])])
+    few = [*money_in_status(lines[0], zone, _armed(lines))[2], *_more(lines, 1)] if lines else []
+    least = max(_LEAST_MIDDLE, width_of(few) + 4)
     end = [*_fitting(marks, width - width_of(start) - width_of(ending) - least), *ending]
     room = width - width_of(start) - width_of(end) - 2
     middle = _middle(lines, clients, room, zone)
@@ -90,9 +91,19 @@ def status_row(
     return Line(spans)
 
 
-def _danger(seen: ConnectionView) -> tuple[bool, bool, bool]:
-    """Sort by what must be seen first: armed, then live, then lines that are down."""
-    return seen.armed_until is None, seen.mode is not Mode.LIVE, seen.link is Link.READY
+def _danger(seen: ConnectionView) -> tuple[float, bool, bool]:
+    """Sort by what must be seen first: what is armed the longest, then live, then lines that are down."""
+    armed = 0.0 if seen.armed_until is None else -seen.armed_until.timestamp()
+    return armed, seen.mode is not Mode.LIVE, seen.link is Link.READY
+
+
+def _armed(lines: Sequence[ConnectionView]) -> int:
+    return max(1, sum(seen.armed_until is not None for seen in lines))
+
+
+def _more(lines: Sequence[ConnectionView], shown: int) -> list[Span]:
+    """Say how many connections are not shown."""
+    return [Span(f" +{len(lines) - shown}", "dim")] if shown < len(lines) else []
 
 
 def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzinfo | None) -> list[Span]:
@@ -100,25 +111,29 @@ def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzin
     people = [_GAP, Span(counted(clients, "client"), "")]
     for shown in range(len(lines), 0, -1):
         for shorter, full in ((0, True), (1, True), (1, False)):
-            spans = [span for seen in lines[:shown] for span in (*_connection(seen, shorter, full, zone), _GAP)][:-1]
-            if shown < len(lines):
-                spans.append(Span(f" +{len(lines) - shown}", "dim"))
+            stands_for = [1 if shown >= _armed(lines) else _armed(lines), *[1] * (shown - 1)]
+            spans = [
+                span
+                for seen, armed in zip(lines[:shown], stands_for, strict=True)
+                for span in (*_connection(seen, shorter, full, zone, armed), _GAP)
+            ][:-1]
+            spans += _more(lines, shown)
             if width_of(spans) + width_of(people) <= room:
                 return [*spans, *people]
     if lines:
         link = LINK[_worst(lines)]
-        _, shorter, shortest = money_in_status(lines[0], zone)
+        _, shorter, shortest = money_in_status(lines[0], zone, _armed(lines))
         for money, beside in ((shorter, people), (shorter, []), (shortest, people)):
-            spans = [*money, Span(" "), link, *beside]
+            spans = [*money, Span(" "), link, *_more(lines, 1), *beside]
             if width_of(spans) <= room:
                 return spans
-        return [*shortest, Span(" "), link]
+        return [*shortest, Span(" "), link, *(Span(one.text.strip(), one.role) for one in _more(lines, 1)), Span(" ")]
     return people[1:]
 
 
-def _connection(seen: ConnectionView, shorter: int, full: bool, zone: tzinfo | None) -> list[Span]:
+def _connection(seen: ConnectionView, shorter: int, full: bool, zone: tzinfo | None, armed: int) -> list[Span]:
     link = LINK[seen.link]
-    spans = [*money_in_status(seen, zone)[shorter], Span(" ")]
+    spans = [*money_in_status(seen, zone, armed)[shorter], Span(" ")]
     if full and seen.account:
         spans += [Span(masked(seen.account), "strong"), Span("  ")]
     spans += [Span(f"{seen.name} "), link]
