@@ -39,6 +39,7 @@ DEBOUNCE: Final = 1.0
 _LOOK_AGAIN: Final = 5.0
 _RECORD_EVERY: Final = 3600.0
 _MOST_UNHEARD: Final = 10_000
+_MOST_NAMED: Final = 4
 
 _LOG: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -249,12 +250,19 @@ class IbkrBroker(MarketData):
         if self._line.read_only:
             return
         shown, ids = await self._read_books(), self._tracker.ids
-        numbers = {ids.number_of(one.reference) for one in shown.orders.values() if one.state not in DONE}
-        if others := {number[0] for number in numbers if number is not None} - {ids.client_id}:
+        others: dict[int, list[BrokerOrder]] = {}
+        for one in shown.orders.values():
+            number = ids.number_of(one.reference)
+            if one.state not in DONE and number is not None and number[0] != ids.client_id:
+                others.setdefault(number[0], []).append(one)
+        for client_id, orders in sorted(others.items()):
+            named = ", ".join(f"{one.request.symbol} {one.reference}" for one in orders[:_MOST_NAMED])
+            more = len(orders) - _MOST_NAMED
             self._notice(
                 safe(
-                    f"Orders sent from here work under other client numbers ({', '.join(map(str, sorted(others)))}): TWS "
-                    "tells nothing of them by itself and lets none be cancelled. Set client_id to that number."
+                    f"Not even a kill takes off what was sent under client number {client_id}; set client_id to that, or "
+                    f"cancel in TWS: {named}{f' and {more} more' if more > 0 else ''}.",
+                    300,
                 )
             )
 

@@ -370,7 +370,8 @@ async def test_the_operator_is_told_of_orders_under_another_client_number(tradin
     await trading.start()
 
     assert len(trading.notices) == 1
-    assert "(99)" in trading.notices[0]
+    assert "sent under client number 99" in trading.notices[0]
+    assert f"ALFA {other}" in trading.notices[0]
 
 
 # -- told twice, late, in another order
