@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 0.2
 _SAID_BEFORE: Final = 600.0
 """Seconds before its end at which an arming says so; where it lasts less than four times that, at its last quarter."""
+_TO_THE_MINUTE: Final = timedelta(minutes=10)
+"""Shortest arming that ends on the minute as it is shown, up to a minute earlier than asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,15 @@ class Arming:
         if refusal is not None:
             self._note(self._entry("disarm", name, "disarmed", by=by, why="called off", code=refusal.code))
             return refusal
-        now, steady, seconds = self._clock.now(), self._clock.monotonic(), lasts.total_seconds()
-        armed = Armed(name, now, now + lasts, by)
+        now, steady = self._clock.now(), self._clock.monotonic()
+        armed = Armed(name, now, _shown_to_the_minute(now, lasts), by)
+        seconds = (armed.until - now).total_seconds()
         before = min(_SAID_BEFORE, seconds / 4)
         account, ends = connection.broker.status().account, steady + seconds
         self._held[name] = _Held(armed, account, armed.until, ends, ends - before)
-        self._say(f"{name} is ARMED: orders may open positions with real money for {_long(seconds)}.", loud=True)
+        self._say(
+            f"{name} is ARMED: orders may open positions with real money for {_long(lasts.total_seconds())}.", loud=True
+        )
         return armed
 
     def disarm(self, connection: str, by: str, why: str = "by the operator") -> bool:
@@ -216,6 +221,12 @@ _STOPPED: Final = {
     TradingState.HALTED: refuse("HALTED"),
     TradingState.REDUCE_ONLY: refuse("REDUCE_ONLY"),
 }
+
+
+def _shown_to_the_minute(now: datetime, lasts: timedelta) -> datetime:
+    """Return when it ends: on the minute, as its end is shown; to the second where it is to last but minutes."""
+    until = now + lasts
+    return until if lasts < _TO_THE_MINUTE else until.replace(second=0, microsecond=0)
 
 
 def _long(seconds: float) -> Safe:

@@ -20,7 +20,7 @@ from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.settings.approval import Do, OperatorLost, RuleSettings, WhenSettings
 from cockpit.settings.model import ApprovalSettings
 from cockpit.store.writes import StoreUnavailable
-from tests.desk.desks import Desk, limit, market, open_desk, place
+from tests.desk.desks import NOON, Desk, limit, market, open_desk, place
 from tests.desk.live_broker import LiveBroker, live_settings
 
 HOURS = timedelta(hours=8)
@@ -195,6 +195,17 @@ async def test_it_ends_by_whichever_clock_comes_first(real: Desk, client: Caller
         real.clock.at += timedelta(seconds=1)
     assert real.arming.armed("paper") is None
     assert await code_of(real, client, market()) == "LIVE_DISABLED"
+
+
+async def test_it_ends_on_the_minute_that_is_shown(real: Desk) -> None:
+    real.clock.pass_time(30.5)
+    armed = await arm(real, timedelta(hours=1))
+    assert armed.until == NOON + timedelta(hours=1)
+    real.clock.pass_time(3569)
+    assert real.arming.armed("paper") is not None
+    real.clock.pass_time(0.5)
+    assert real.arming.armed("paper") is None
+    assert (await arm(real, timedelta(seconds=90))).until == NOON + timedelta(hours=1, seconds=90)
 
 
 async def test_its_end_is_told_some_minutes_before_and_when_it_comes(real: Desk) -> None:
