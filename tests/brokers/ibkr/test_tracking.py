@@ -22,6 +22,7 @@ from cockpit.model.orders import (
     Cancelled,
     Executed,
     FeeTold,
+    FoundWorking,
     LinkLost,
     OrderRef,
     OrderState,
@@ -193,6 +194,21 @@ async def test_the_books_are_asked_about_what_is_in_doubt_and_believed(following
 
     assert following.of(REF) == [Acknowledged, Cancelled]
     assert tracker.in_doubt == set()
+
+
+async def test_books_that_were_read_before_an_end_say_nothing_against_it(following: Following) -> None:
+    tracker = following.submitted()
+    tracker.take(opened(ASKED))
+    before = tracker.ended()
+    tracker.take(status("Cancelled"))
+    tracker.take(error(202))
+    open_ = {REF: BrokerOrder(REF, ASKED, OrderState.WORKING, (), Safe(""))}
+    tracker.compare(open_, {REF}, before)
+    assert following.of(REF) == [Acknowledged, Cancelled]
+
+    tracker.compare(open_, (), tracker.ended())
+    assert following.of(REF) == [Acknowledged, Cancelled, FoundWorking]
+    assert REF in following.notices[0]
 
 
 async def test_what_the_books_do_not_show_is_not_known(following: Following) -> None:
