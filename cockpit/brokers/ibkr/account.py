@@ -29,6 +29,7 @@ from cockpit.brokers.ibkr.wire import number
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.money import ZERO, plain
+from cockpit.model.quotes import FxRate
 from cockpit.model.text import safe
 from cockpit.model.trading import Link
 from cockpit.store.database import Store
@@ -60,6 +61,8 @@ class Account:
         self._clock = clock
         self._watched = 0
         self._fills = 0
+        self.market_rate: Callable[[str, str], Awaitable[FxRate | None]] = _no_rate
+        """Returns what one unit of a currency costs in another on the market."""
         self._told: tuple[int, float] | None = None
         """On which line the account was told last, and when."""
 
@@ -150,9 +153,14 @@ class Account:
         if margin is None or fee is None:
             return None
         base, _ = self._values()
-        charged = self.converted(fee, state.commissionCurrency or base, base)
+        currency = state.commissionCurrency or base
+        charged = self.converted(fee, currency, base)
         if charged is None:
-            return None
+            # An account has no rate of a currency in which nothing is held yet; the market has.
+            rate = await self.market_rate(currency, base)
+            if rate is None:
+                return None
+            charged = fee * rate.ask
         return Estimate(
             fee=charged,
             margin=max(ZERO, margin),
@@ -260,6 +268,10 @@ class Recording:
         except (StoreUnavailable, StoreBusy) as error:
             raise BrokerUnavailable(f"the account's recording can't be read: {error}") from error
         return [(from_micros(row["at"]), Decimal(row["equity"])) for row in reversed(rows)]
+
+
+async def _no_rate(base: str, counter: str) -> FxRate | None:
+    return None
 
 
 def _told(value: float) -> Decimal | None:

@@ -81,6 +81,7 @@ class IbkrBroker(MarketData):
         self._looking: asyncio.Task[None] | None = None
         self._epoch = 0
         self._account = Account(line, self._listed_of, clock)
+        self._account.market_rate = self.fx_rate
         self._tracker = Tracker(
             settings.ibkr.client_id,
             clock,

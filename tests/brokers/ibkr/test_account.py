@@ -134,7 +134,11 @@ async def test_an_estimate_whose_fee_has_no_rate_is_none(trading: Trading, monke
         state.commissionCurrency = "JPY"
         return state
 
+    async def none(base: str, counter: str) -> None:
+        return None
+
     monkeypatch.setattr(trading.broker._line.ib, "whatIfOrderAsync", in_yen)
+    monkeypatch.setattr(trading.broker._account, "market_rate", none)
     assert await trading.broker.estimate(far(10)) is None
 
 
