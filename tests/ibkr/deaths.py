@@ -95,7 +95,8 @@ def happen(gateway: FakeGateway, outcome: str, order: Order) -> None:
 
 async def die_and_rise(death: Death, folder: Path, *, really: bool = False) -> None:
     """Have a cockpit die, start another one over what it left on the disk, and look whether all is true."""
-    async with FakeGateway() as gateway:
+    # Two lives of a cockpit within one second are two budgets; no process begins anew as fast as that.
+    async with FakeGateway(messages_per_second=100) as gateway:
         gateway.world.open_always()
         gateway.book.matching = False
         stranger = truth.Stranger(gateway)
