@@ -120,11 +120,20 @@ async def test_an_order_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: W
 
 
 async def test_a_cancel_of_a_client_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: Within) -> None:
-    key = await cockpit.key()
+    key, times = await cockpit.key(), list[tuple[float, int]]()
     placed = await cockpit.place(key)
+    turns = cockpit.broker._line._turns
+
+    def timed(_: Session, __: list[str], proceed: Proceed) -> Any:
+        times.append((time.process_time(), turns.waiting(Lane.READ)))
+        return proceed()
+
     async with _reading(gateway, cockpit, key):
-        began = time.monotonic()
+        gateway.always("cancelOrder", timed)
+        began, began_here = time.monotonic(), time.process_time()
         cancelled = await cockpit.call(key, "cancel_order", order_id=placed["order_id"])
         (cancel,) = gateway.named("cancelOrder")
-        assert cancel.at - began < KILL_WITHIN
+        arrived_here, behind = times[0]
+        assert behind > READS // 2, "it waited behind the reads"
+        assert min(cancel.at - began, arrived_here - began_here) < KILL_WITHIN
     assert cancelled["state"] == OrderState.CANCELLED, cancelled
