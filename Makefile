@@ -43,7 +43,7 @@ run: $(DONE)
 	@$(BIN)/cockpit demo
 
 test: $(DONE)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: $(DONE)
 	@$(BIN)/python -m tests.ibkr.soak & beside=$$!; failed=0; \

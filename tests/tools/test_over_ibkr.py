@@ -135,8 +135,8 @@ async def test_what_is_not_subscribed_to_is_refused_with_the_brokers_words(seat:
     rights = seat.gateway.world.rights
     rights.feed, rights.fundamentals, rights.news = Feed.NONE, False, False
     for tool, code, words in (
-        ("get_quote", "MARKET_DATA_MISSING", "not subscribed"),
-        ("get_depth", "MARKET_DATA_MISSING", "not subscribed"),
+        ("get_quote", "CAPABILITY_UNAVAILABLE", "not subscribed"),
+        ("get_depth", "CAPABILITY_UNAVAILABLE", "not subscribed"),
         ("get_fundamentals", "CAPABILITY_UNAVAILABLE", "not available"),
     ):
         refused, details = await seat.refused(tool, symbol="ALFA")
