@@ -121,12 +121,12 @@ class History:
         count = max(1, min(count, MOST_BARS))
         found = sessions(listed.liquid_hours if _regular(listed) else listed.trading_hours, listed.zone)
         ask = ask_for(listed, found, interval, count, None if before == now else before, now)
-        # The same bars are the newest until the next one can be over.
-        key = ask, int(before.timestamp()) // min(interval.seconds, 3600)
+        # Up to now, the same bars are the newest until the next one can be over; what lies behind stays as it is.
+        key = ask, 0 if ask.end else int(now.timestamp()) // min(interval.seconds, 3600)
         kept = self._kept.get(key)
         if kept is None:
             raw, asked_at = await self._ask(ask, listed)
-            kept = finished(raw, listed, found, interval, before, asked_at)
+            kept = finished(raw, listed, found, interval, asked_at, asked_at)
             self._kept.put(key, kept, 60.0)
         fitting = tuple(bar for bar in kept if bar.opens_at < before)[-count:]
         return Bars(listed.instrument.symbol, interval, fitting, SOURCE, self._type_of(listed.con_id))

@@ -140,6 +140,16 @@ async def test_the_same_question_is_answered_from_memory_and_not_asked_twice() -
         assert h.asked("reqHistoricalData") == 1
 
 
+async def test_what_lies_before_the_newest_bars_is_taken_from_the_same_answer() -> None:
+    async with house() as h:
+        (alfa,) = await h.market.find("ALFA")
+        every = (await h.market.bars(alfa, Interval.DAY_1, 5, None)).bars
+        end = h.clock.now() - timedelta(hours=2)
+        before = (await h.market.bars(alfa, Interval.DAY_1, 5, end)).bars
+        assert set(before) >= {one for one in every if one.opens_at < end}
+        assert h.asked("reqHistoricalData") == 1
+
+
 async def test_a_question_that_must_not_be_repeated_yet_is_refused_and_not_sent() -> None:
     async with house() as h:
         (alfa,) = await h.market.find("ALFA")
