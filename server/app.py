@@ -9,18 +9,17 @@ from typing import Final
 from aiohttp import web
 
 from cockpit.model.identity import ClientName
-from cockpit.model.refusals import refuse
+from cockpit.model.refusals import refusal_json, refuse
 from server.connections import Connection
 from server.door import Door
 from server.guard import Guard, Policy
 from server.shortcut import Shortcut
-from server.transport.results import refusal_answer
 from server.transport.transport import Transport
 from server.transport.wire import dumps, json_response
 
 _TOO_MANY: Final = {
     "error": "too_many_requests",
-    **refusal_answer(refuse("BUSY", "Too many of your requests are open; wait for one to end.")).structured,
+    **refusal_json(refuse("BUSY", "Too many of your requests are open; wait for one to end.")),
 }
 
 

@@ -10,10 +10,9 @@ from aiohttp import web
 
 from cockpit.model.identity import READ_SCOPES, Caller, scope_text
 from cockpit.model.networks import Networks
-from cockpit.model.refusals import refuse
+from cockpit.model.refusals import refusal_json, refuse
 from server.addresses import Addresses
 from server.limits import Kind, Limits
-from server.transport.results import refusal_answer
 from server.transport.wire import dumps
 
 CHALLENGE_HEADER: Final = "WWW-Authenticate"
@@ -98,7 +97,7 @@ class Door:
             again = self._limits.refuse(Kind.BAD_TOKENS, address)
             if again is not None:
                 refusal = refuse("RATE_LIMITED", "Too many bad tokens come from there.", seconds=again)
-                said = {"error": "too_many_requests", **refusal_answer(refusal).structured}
+                said = {"error": "too_many_requests", **refusal_json(refusal)}
                 return _json(429, said, {"Retry-After": str(again)})
         challenge = {CHALLENGE_HEADER: self._challenge.unauthorized(error)}
         return _json(401, {"error": error or "unauthorized"}, challenge)

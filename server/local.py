@@ -15,9 +15,8 @@ from typing import Final
 from aiohttp import web
 
 from cockpit.model.identity import Caller
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.refusals import Refusal, refusal_json, refuse
 from server.own_user import inode_of, is_same_user, listen, take_away
-from server.transport.results import refusal_answer
 from server.transport.transport import Transport
 from server.transport.wire import dumps, json_response
 
@@ -77,4 +76,4 @@ async def serve_local(app: web.Application, path: Path) -> AsyncIterator[None]:
 
 
 def _refused(refusal: Refusal, status: int) -> web.Response:
-    return json_response(dumps(dict(refusal_answer(refusal).structured)), status)
+    return json_response(dumps(refusal_json(refusal)), status)

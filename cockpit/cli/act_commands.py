@@ -15,12 +15,12 @@ from cockpit.cli.processes import DONE, REFUSED, has_terminal, say_mistakes
 from cockpit.cli.show import in_words
 from cockpit.cli.socket_client import LostContact, NotRunning, ask
 from cockpit.cli.typed_codes import ask_unseen, ask_with_code, finish, may_take_code
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.refusals import Refusal, refusal_json, refuse
 from cockpit.model.text import safe
 from cockpit.operator.act import Act, Answer, Argument, Command, Danger, Done, Kind, danger_of
 from cockpit.operator.acts import ACTS, AUDIT_VERIFY
 from cockpit.operator.looks import bound, look_before
-from cockpit.operator.wire import argument_text, arguments_of, refusal_json
+from cockpit.operator.wire import argument_text, arguments_of
 from cockpit.settings.mistakes import BadSettings
 from cockpit.settings.where import SOCKET_NAME, Given, data_folder
 

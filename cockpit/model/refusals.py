@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Mender(StrEnum):
@@ -39,6 +39,31 @@ class Refusal:
     retryable: bool
     who_can_fix: Mender
     details: Mapping[str, str] = field(default_factory=dict)
+
+
+def refusal_json(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal in the one shape in which it leaves the process, whoever refused and whoever reads it."""
+    return {
+        "code": refusal.code,
+        "message": refusal.message,
+        "retryable": refusal.retryable,
+        "who_can_fix": refusal.who_can_fix.value,
+        "details": dict(refusal.details),
+    }
+
+
+def read_refusal(said: Mapping[str, Any]) -> Refusal:
+    """Read what ``refusal_json`` wrote; ValueError where it is none."""
+    try:
+        return Refusal(
+            str(said["code"]),
+            str(said["message"]),
+            bool(said["retryable"]),
+            Mender(said["who_can_fix"]),
+            {str(name): str(value) for name, value in said["details"].items()},
+        )
+    except (KeyError, AttributeError) as error:
+        raise ValueError("not a refusal") from error
 
 
 class Refused(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -13,7 +12,7 @@ import orjson
 
 from cockpit.model.identity import Scope, scope_text, scopes_of
 from cockpit.model.money import plain
-from cockpit.model.refusals import Mender, Refusal, refuse
+from cockpit.model.refusals import Refusal, read_refusal, refusal_json, refuse
 from cockpit.model.text import safe
 from cockpit.operator.act import Act, Answer, Argument, Command, Done, Kind
 from cockpit.operator.acts import ACTS
@@ -188,21 +187,7 @@ def decode_answer(line: bytes) -> tuple[str, Answer]:
         return said["id"], Done(done["says"], done.get("data"))
     if not isinstance(refusal, dict):
         raise ValueError("not an answer")
-    try:
-        return said["id"], Refusal(
-            str(refusal["code"]),
-            str(refusal["message"]),
-            bool(refusal["retryable"]),
-            Mender(refusal["who_can_fix"]),
-            {str(name): str(value) for name, value in refusal["details"].items()},
-        )
-    except (KeyError, AttributeError) as error:
-        raise ValueError("not a refusal") from error
-
-
-def refusal_json(refusal: Refusal) -> dict[str, Any]:
-    """Return a refusal as every face of the cockpit writes it."""
-    return asdict(refusal)
+    return said["id"], read_refusal(refusal)
 
 
 def _look(subject: object, key: object) -> Look | Refusal:

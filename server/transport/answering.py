@@ -14,9 +14,8 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ErrorData
 from pydantic import ValidationError
 
 from cockpit.model.identity import Caller, Via, effective, scope_text
-from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.refusals import Refusal, refusal_json, refuse
 from server.door import CHALLENGE_HEADER, Challenge
-from server.transport.results import refusal_answer
 from server.transport.running import Answer, Ended, Exchange, Running
 from server.transport.wire import REQUEST_CANCELLED, error_body, error_status
 
@@ -235,7 +234,7 @@ class Answering:
         if denial is not None:
             return denial
         code = INVALID_PARAMS if refusal.code == "BAD_ARGUMENTS" else INVALID_REQUEST
-        data = dict(refusal_answer(refusal).structured)
+        data = refusal_json(refusal)
         return _error(exchange, ErrorData(code=code, message=refusal.message, data=data))
 
     def failed(self, exchange: Exchange, problem: Exception) -> Answer:
@@ -248,7 +247,7 @@ class Answering:
         return _error(exchange, ErrorData(code=INTERNAL_ERROR, message="Internal server error"))
 
     def _challenged(self, exchange: Exchange, refusal: Refusal, status: int, challenge: str) -> Answer:
-        data = dict(refusal_answer(refusal).structured)
+        data = refusal_json(refusal)
         error = ErrorData(code=INVALID_REQUEST, message=refusal.message, data=data)
         return Answer(
             error_body(exchange.message.request_id, error), status, {CHALLENGE_HEADER: challenge}, refusal.code

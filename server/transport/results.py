@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -10,7 +9,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import SERVER_INFO_META_KEY, RequestId
 
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refusal_json
 from server.host import ToolAnswer
 from server.transport.wire import dumps
 
@@ -64,16 +63,9 @@ def stamped(server: Server[Any], result: dict[str, Any]) -> dict[str, Any]:
 
 def protocol_error(code: int, refusal: Refusal, **data: str) -> MCPError:
     """Return a refusal as an error of the protocol, for which the specification has a code; ``data`` is added to it."""
-    return MCPError(code, refusal.message, {**refusal_answer(refusal).structured, **data})
+    return MCPError(code, refusal.message, {**refusal_json(refusal), **data})
 
 
 def refusal_answer(refusal: Refusal) -> ToolAnswer:
     """Return a refusal as clients read it, whoever refused."""
-    structured: Mapping[str, Any] = {
-        "code": refusal.code,
-        "message": refusal.message,
-        "retryable": refusal.retryable,
-        "who_can_fix": refusal.who_can_fix.value,
-        "details": dict(refusal.details),
-    }
-    return ToolAnswer(structured, refusal)
+    return ToolAnswer(refusal_json(refusal), refusal)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli.stdio.messages import refusal_line
-from cockpit.model.refusals import REFUSALS, refuse
-from cockpit.operator.wire import refusal_json
+from cockpit.model.refusals import REFUSALS, refusal_json, refuse
 from server.transport.results import refusal_answer
 
 ROOT = Path(__file__).parent.parent.parent

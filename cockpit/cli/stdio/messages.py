@@ -10,7 +10,7 @@ from typing import Any, Final, TypeGuard
 
 import orjson
 
-from cockpit.model.refusals import Refusal
+from cockpit.model.refusals import Refusal, refusal_json
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -100,15 +100,8 @@ def error_line(request_id: Id | float | None, code: int, message: str, data: obj
 
 
 def refusal_line(request_id: Id, refusal: Refusal) -> bytes:
-    """Write a refusal in the one shape that all have."""
-    data = {
-        "code": refusal.code,
-        "message": refusal.message,
-        "retryable": refusal.retryable,
-        "who_can_fix": refusal.who_can_fix.value,
-        "details": dict(refusal.details),
-    }
-    return error_line(request_id, INTERNAL_ERROR, refusal.message, data)
+    """Write a refusal as an error of the protocol."""
+    return error_line(request_id, INTERNAL_ERROR, refusal.message, refusal_json(refusal))
 
 
 def _header(value: str) -> str:
