@@ -14,8 +14,10 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from multidict import CIMultiDictProxy
 
+from cockpit.model.identity import Caller
 from server.transport.running import Exchange
-from server.transport.wire import SESSION_HEADER, VERSION_HEADER, accepts
+from server.transport.sessions import Session
+from server.transport.wire import SESSION_HEADER, VERSION_HEADER, Message, accepts
 
 PLAIN_CALL: web.RequestKey[bool] = web.RequestKey("plain_call", bool)
 """Marks a request whose head passed every check that a call of a tool has to."""
@@ -48,4 +50,27 @@ class CallHead:
             decode_header_value(headers.get(MCP_NAME_HEADER)),
             headers.get(SESSION_HEADER, ""),
             accepts(headers.get("Accept", "")).stream,
+        )
+
+    def exchange(
+        self,
+        caller: Caller,
+        message: Message,
+        version: str,
+        now: float,
+        make_request: MakeRequest,
+        session: Session | None = None,
+    ) -> Exchange:
+        """Return another call with this head on its way to its answer."""
+        return Exchange(
+            None,
+            caller,
+            message,
+            version,
+            now=now,
+            may_stream=self.may_stream,
+            modern=self.is_modern,
+            is_call=True,
+            session=session,
+            make_request=make_request,
         )

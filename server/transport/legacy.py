@@ -142,18 +142,7 @@ class LegacyEra:
         version = (head.version or DEFAULT_NEGOTIATED_VERSION) if session is None else _agreed(session)
         if not self._answering.has_room(caller) or self._calls.bad_params(caller, message, version) is not None:
             return None
-        exchange = Exchange(
-            None,
-            caller,
-            message,
-            version,
-            now=self._clock.monotonic(),
-            may_stream=head.may_stream,
-            modern=False,
-            is_call=True,
-            session=session,
-            make_request=make_request,
-        )
+        exchange = head.exchange(caller, message, version, self._clock.monotonic(), make_request, session)
         return exchange if session is None or session.begin(exchange) else None
 
     async def _initialize(self, exchange: Exchange) -> web.StreamResponse:

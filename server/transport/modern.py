@@ -104,17 +104,7 @@ class ModernEra:
             or self._calls.bad_param_headers(params["name"], params.get("arguments") or {}, head.headers) is not None
         ):
             return None
-        return Exchange(
-            None,
-            caller,
-            message,
-            version,
-            now=self._clock.monotonic(),
-            may_stream=head.may_stream,
-            modern=True,
-            is_call=True,
-            make_request=make_request,
-        )
+        return head.exchange(caller, message, version, self._clock.monotonic(), make_request)
 
 
 def _rejected(request_id: RequestId | None, rejection: InboundLadderRejection) -> web.Response:
