@@ -30,7 +30,7 @@ from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event
 from cockpit.model.identity import GrantId
-from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderRequest, OrderState
+from cockpit.model.orders import AT_BROKER, DONE, RESTING, Execution, Order, OrderId, OrderRequest, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 _TOLD_WITHIN: Final = 0.5
 """Seconds that the record beside a cancel may take; the audit has it in any case."""
-_CHANGEABLE: Final = frozenset({OrderState.WORKING, OrderState.PARTLY_FILLED})
 _EXPIRY_STEP: Final = 0.2
 """Seconds by which an expiry may be late; a decision after its time is refused all the same."""
 
@@ -334,7 +333,7 @@ class Decisions:
             return refuse("ALREADY_DECIDED", state=order.state)
         if version is not None and version != order.version:
             return refuse("VERSION_CHANGED", looked_at=version, now=order.version)
-        if order.proposed is not None and order.state not in _CHANGEABLE:
+        if order.proposed is not None and order.state not in RESTING:
             return refuse("ORDER_BUSY", "What became of the order isn't known; its change waits.", state=order.state)
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
 
 from cockpit.desk.gate import Admitted
 from cockpit.desk.observer import Judged
@@ -15,13 +14,11 @@ from cockpit.desk.together import JudgedTogether
 from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.ids import ulid
 from cockpit.model.money import ZERO
-from cockpit.model.orders import DONE, OPEN, GroupId, Order, OrderId, OrderRef, OrderRequest, OrderState
+from cockpit.model.orders import DONE, RESTING, GroupId, Order, OrderId, OrderRef, OrderRequest, OrderState
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.settings.approval import Do
 from cockpit.store.audit import AuditEntry
-
-_ON_THE_WAY: Final = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def need_changeable(order: Order) -> None:
     if order.state is OrderState.PENDING and order.group_id is not None:
         says = "Its group waits for the operator as it is; withdraw it with cancel_order and ask anew."
         raise Refused(refuse("ORDER_BUSY", says, group_id=order.group_id))
-    if order.state not in OPEN or order.state in _ON_THE_WAY or order.proposed is not None:
+    if order.state not in {OrderState.PENDING, *RESTING} or order.proposed is not None:
         raise Refused(refuse("ORDER_BUSY", state=order.state))
 
 

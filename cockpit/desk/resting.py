@@ -17,7 +17,7 @@ from cockpit.desk.groups import EXITS
 from cockpit.desk.observer import Observer
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
-from cockpit.model.orders import AT_BROKER, Order, OrderId, OrderState, Role, TimeInForce
+from cockpit.model.orders import AT_BROKER, RESTING, Order, OrderId, Role, TimeInForce
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable
@@ -25,7 +25,6 @@ from cockpit.store.writes import StoreBusy, StoreUnavailable
 _LOOK_EVERY: Final = 30.0
 _ASK_AGAIN: Final = 600.0
 """Seconds after which an order that still rests is cancelled once more: its cancel may have been lost."""
-_RESTS: Final = frozenset({OrderState.WORKING, OrderState.PARTLY_FILLED})
 
 
 class Resting:
@@ -57,7 +56,7 @@ class Resting:
         resting = [
             one
             for one in self._book.open()
-            if one.request.time_in_force is TimeInForce.GTC and one.state in _RESTS and not self._goes_with_entry(one)
+            if one.request.time_in_force is TimeInForce.GTC and one.state in RESTING and not self._goes_with_entry(one)
         ]
         ended: list[OrderId] = []
         for order in resting:

@@ -117,6 +117,8 @@ DONE: Final = frozenset(
 )
 AT_BROKER: Final = frozenset({OrderState.SENDING, OrderState.WORKING, OrderState.PARTLY_FILLED, OrderState.UNKNOWN})
 """States in which the broker may still fill it."""
+RESTING: Final = frozenset({OrderState.WORKING, OrderState.PARTLY_FILLED})
+"""States in which the broker is known to have it, so that a change can be sent."""
 OPEN: Final = frozenset(OrderState) - DONE - {OrderState.PREVIEWED}
 
 
@@ -260,6 +262,13 @@ class Execution:
     price: Decimal
     fee: Decimal
     at: datetime
+    revision: int = 0
+    """Counts the broker's corrections of it, where it does."""
+
+    def corrects(self, known: Execution) -> bool:
+        """Whether it is the broker's newer word on that fill, and says something else of it."""
+        same = (self.quantity, self.price, self.side) == (known.quantity, known.price, known.side)
+        return self.revision > known.revision and not same
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +286,7 @@ class Acknowledged(BrokerFact):
 
 @dataclass(frozen=True, slots=True)
 class Executed(BrokerFact):
-    """A fill. The same ``execution_id`` twice is one fill."""
+    """A fill. The same ``execution_id`` twice is one fill, which the later one may correct."""
 
     execution: Execution
 
