@@ -203,7 +203,7 @@ class Observer:
             linked=linked,
             session=session,
             halted=None if quote is None else quote.halted,
-            average_volume=await self._average_volume(connection, market, instrument),
+            average_volume=await self._average_volume(connection, instrument),
             to_account=None if rate is None else rate.most,
             to_account_least=None if rate is None else rate.least,
             elsewhere=None
@@ -347,19 +347,20 @@ class Observer:
             self._instruments[key] = found
         return found
 
-    async def _average_volume(self, connection: Connection, market: Market, instrument: Instrument) -> Decimal | None:
+    async def _average_volume(self, connection: Connection, instrument: Instrument) -> Decimal | None:
         """Return the average of the last days' volumes, asked for once a day: zero where the broker has none.
 
-        None, and asked for again the next time, where it doesn't answer.
+        An account that may not read them has none, too. None, and asked for again the next time, for all other trouble.
         """
         key, today = (connection.name, instrument.symbol), self._clock.now().date()
         kept = self._volumes.get(key)
         if kept is not None and kept[0] == today:
             return kept[1]
         try:
-            bars = (await market.bars(instrument, Interval.DAY_1, _VOLUME_DAYS, None)).bars
+            asked = connection.broker.bars(instrument, Interval.DAY_1, _VOLUME_DAYS, None)
+            bars = (await connection.ask(asked)).bars
         except Refused as refused:
-            if refused.refusal.code != "MARKET_DATA_MISSING":
+            if refused.refusal.code != "CAPABILITY_UNAVAILABLE":
                 return None
             bars = ()
         volumes = [bar.volume for bar in bars if bar.volume > ZERO]

@@ -35,7 +35,7 @@ from cockpit.model.orders import (
     TimeInForce,
 )  # fmt: skip
 from cockpit.model.quotes import Bars, DataType, Interval
-from cockpit.model.refusals import Refusal, Refused
+from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
@@ -353,10 +353,14 @@ async def test_an_order_of_others_whose_value_nobody_knows_refuses_what_opens(
     assert refused == {"MAX_GROSS", "MAX_NET"}
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [BrokerUnavailable("for a second"), *(Refused(refuse(code)) for code in ("MARKET_DATA_MISSING", "RATE_LIMITED"))],
+)
 async def test_volumes_that_could_not_be_asked_for_refuse_and_are_asked_for_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    broker, trouble = desk.connections.need("paper").broker, [BrokerUnavailable("for a second")]
+    broker, trouble = desk.connections.need("paper").broker, [fault]
     bars, asked = broker.bars, 0
 
     async def once(*of: Any) -> Any:
@@ -375,8 +379,13 @@ async def test_volumes_that_could_not_be_asked_for_refuse_and_are_asked_for_agai
         assert (refused, asked) == (set(), 2)
 
 
-async def test_a_broker_without_volumes_has_none_to_share(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_broker_without_volumes_has_none_to_share(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
     async def none(*of: Any) -> Bars:
+        if not allowed:
+            raise Refused(refuse("CAPABILITY_UNAVAILABLE"))
         return Bars("ALFA", Interval.DAY_1, (), "test", DataType.SIMULATED)
 
     monkeypatch.setattr(desk.connections.need("paper").broker, "bars", none)

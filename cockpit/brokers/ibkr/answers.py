@@ -13,8 +13,6 @@ NO_CONTRACT: Final = 200
 HISTORY: Final = 162
 """Bars and scans alike: asked too fast, none there, or not allowed; the text says which."""
 NOTHING_SCANNED: Final = 165
-NOT_SUBSCRIBED: Final = frozenset({354, 10089, 10090, 10091, 10168, 10186, 10187, 10276, 430})
-"""The account lacks what it asks for, whatever else holds."""
 RETRY_SECONDS: Final = 15
 """After which a request for history that came too fast may come again."""
 _TOO_FAST: Final = ("pacing violation", "pacing limit")
@@ -29,11 +27,16 @@ _DENIED: Final = ("no market data permissions", "not subscribed", "permission")
 
 
 def refused(told: Told, default: str = "MARKET_DATA_MISSING", message: str | None = None) -> Refused:
-    """Return the refusal that an error comes to, with the code and the words of the broker."""
+    """Return the refusal that an error comes to, with the code and the words of the broker.
+
+    What the account may not read is CAPABILITY_UNAVAILABLE, whatever was asked for.
+    """
     row = row_of(told.code)
     code = row.refusal or default
     if row.kind is ErrorKind.ORDER:
         code = default
+    if is_denied(told):
+        code = "CAPABILITY_UNAVAILABLE"
     return Refused(refuse(code, message, broker=safe(told.text), broker_code=told.code))
 
 
@@ -54,7 +57,14 @@ def is_nothing(told: Told) -> bool:
     """Whether there is simply nothing of what was asked."""
     if told.code in (NOTHING_SCANNED, 166, 366):
         return True
-    return told.code == HISTORY and _says(told, _NOTHING) and not _says(told, _DENIED)
+    return told.code == HISTORY and _says(told, _NOTHING) and not is_denied(told)
+
+
+def is_denied(told: Told) -> bool:
+    """Whether the account lacks a subscription or permission for what it asks."""
+    if row_of(told.code).kind is ErrorKind.ENTITLEMENT:
+        return True
+    return told.code == HISTORY and _says(told, _DENIED)
 
 
 def _says(told: Told, words: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ib_async import DOMLevel
 
-from cockpit.brokers.ibkr.answers import NOT_SUBSCRIBED, refused
+from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.feeds import Feeds, Watch, changes, check
 from cockpit.brokers.ibkr.floats import exact, on_step, price, size
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
@@ -117,8 +117,6 @@ class Books:
         assert told is not None
         if told.code == _TOO_MANY:
             raise Refused(refuse("BUSY", "As many order books are open as may be.", broker=told.text))
-        if told.code in NOT_SUBSCRIBED:
-            raise refused(told)
         if told.code in _NO_BOOK:
             raise refused(told, message="The broker has no book of it.")
         raise refused(told)

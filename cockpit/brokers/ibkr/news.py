@@ -11,7 +11,7 @@ from typing import Final, cast
 from ib_async import HistoricalNews, NewsArticle, NewsProvider
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.brokers.ibkr.answers import NOT_SUBSCRIBED, refused
+from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.documents import paragraphs
 from cockpit.brokers.ibkr.kept import Kept
 from cockpit.brokers.ibkr.line import Line, Told
@@ -72,7 +72,7 @@ class News:
                 "", lambda ib: ib.reqHistoricalNewsAsync(listed.con_id, codes, since, "", most)
             )
         except Told as told:
-            raise _refused(told) from told
+            raise refused(told) from told
         answer = cast("Sequence[HistoricalNews] | None", told_of)
         if answer is None:
             raise BrokerUnavailable("the headlines did not come in time")
@@ -97,7 +97,7 @@ class News:
         except Told as told:
             if told.code in _NO_ARTICLE:
                 return None
-            raise _refused(told) from told
+            raise refused(told) from told
         if answer.articleType != _TEXT:
             raise Refused(refuse("CAPABILITY_UNAVAILABLE", "The article is a document, not a text."))
         text = answer.articleText
@@ -113,7 +113,7 @@ class News:
                     "newsProviders", lambda ib: ib.reqNewsProvidersAsync(), shared=True
                 )
             except Told as told:
-                raise _refused(told) from told
+                raise refused(told) from told
             kept = {one.code: one.name for one in answer if _CODE.fullmatch(one.code)}
             self._providers.put("", kept, None if kept else 60)
         if not kept:
@@ -132,8 +132,3 @@ class News:
             symbols=(listed.instrument.symbol,),
             source=SOURCE,
         )
-
-
-def _refused(told: Told) -> Refused:
-    code = "CAPABILITY_UNAVAILABLE" if told.code in NOT_SUBSCRIBED else "MARKET_DATA_MISSING"
-    return refused(told, code)

@@ -18,6 +18,7 @@ from cockpit.model.trading import Link
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.database import Store
 from tests.gateway import FakeGateway
+from tests.gateway.rights import Feed
 from tests.gateway.world import Price
 from tests.ibkr.cockpits import Within, settings_of, settings_of_another, within
 from tests.outside.adapter import OutsideBroker
@@ -51,6 +52,8 @@ class Site:
     key: str
     lose_line: Callable[[], Awaitable[None]] | None
     """None where there is no line."""
+    unsubscribe: Callable[[], None] | None = None
+    """Takes prices and history from the account; None where nobody subscribes to anything."""
 
     async def code(self, tool: str, **arguments: Any) -> str:
         return (await self.cockpit.call(self.key, tool, **arguments)).get("code", "")
@@ -99,7 +102,10 @@ async def ibkr_site(tmp_path: Path) -> AsyncIterator[Site]:
             await gateway.down()
             await cockpit.until(lambda: cockpit.broker.status().link is not Link.READY)
 
-        yield Site(cockpit, await cockpit.key(), lose_line)
+        def unsubscribe() -> None:
+            gateway.world.rights.feed, gateway.world.rights.history = Feed.NONE, False
+
+        yield Site(cockpit, await cockpit.key(), lose_line, unsubscribe)
 
 
 @pytest.fixture(params=["paper_site", "ibkr_site", "outside_site"])
@@ -154,6 +160,26 @@ async def test_what_has_ended_can_be_neither_changed_nor_cancelled_by_one_code(s
     await site.cockpit.until(lambda: all(one.state == "cancelled" for one in site.cockpit.known().values()))
     assert await site.code("modify_order", order_id=placed["order_id"], quantity=1) == "ORDER_DONE"
     assert await site.code("cancel_order", order_id=placed["order_id"]) in {"", "ORDER_DONE"}
+
+
+async def test_what_the_account_has_not_subscribed_to_has_one_code_and_the_brokers_words(site: Site) -> None:
+    if site.unsubscribe is None:
+        return
+    site.unsubscribe()
+    asked = {"get_quote": {}, "get_depth": {}, "get_bars": {"interval": "1d", "count": 5}}
+    told = {tool: await site.cockpit.call(site.key, tool, symbol="CHRL", **more) for tool, more in asked.items()}
+    assert {tool: one.get("code") for tool, one in told.items()} == dict.fromkeys(asked, "CAPABILITY_UNAVAILABLE")
+    assert all(
+        "subscribed" in one["details"]["broker"] or "permissions" in one["details"]["broker"] for one in told.values()
+    )
+
+
+async def test_an_account_without_history_trades_without_knowing_volumes(site: Site) -> None:
+    if site.unsubscribe is None:
+        return
+    near = f"{await site.touch() * 0.99:.2f}"
+    site.unsubscribe()
+    assert await site.place("the-order-0001", limit_price=near) == ""
 
 
 async def test_a_line_that_is_down_has_one_code(site: Site) -> None:

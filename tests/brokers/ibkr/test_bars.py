@@ -193,8 +193,9 @@ async def test_asked_too_fast_nothing_there_not_allowed_and_no_answer_are_told_a
         rights.history = False
         with pytest.raises(Refused) as refused:
             await h.market.bars(alfa, Interval.MIN_5, 5, None)
-        assert refused.value.refusal.code == "MARKET_DATA_MISSING"
+        assert refused.value.refusal.code == "CAPABILITY_UNAVAILABLE"
         assert refused.value.refusal.details["broker_code"] == "162"
+        assert "No market data permissions for" in refused.value.refusal.details["broker"]
         rights.history = True
         history.silent.add(h.gateway.world.one("ALFA").con_id)
         with pytest.raises(BrokerUnavailable):
