@@ -67,6 +67,10 @@ class Book:
         """Return an order from memory."""
         return self._orders.get(order_id)
 
+    def now(self, order: Order) -> Order:
+        """Return how an order stands now; one that is no longer in memory stands as it did."""
+        return self._orders.get(order.order_id, order)
+
     async def find(self, order_id: OrderId) -> Order | None:
         """Return an order from memory or from the database."""
         found = self._orders.get(order_id)

@@ -19,7 +19,7 @@ async def confirm(book: Book, clock: Clock, seconds: int, order: Order) -> Order
     One that its client doesn't have to confirm, or has confirmed, stays as it is. Refused once its time is over.
     """
     async with book.alone(order.order_id):
-        order = book.get(order.order_id) or order
+        order = book.now(order)
         orders = book.together(order)
         head = orders[0] if orders else order
         if not head.unconfirmed:
@@ -36,4 +36,4 @@ async def confirm(book: Book, clock: Clock, seconds: int, order: Order) -> Order
             confirm_by=None,
         )
         await book.move(head, after, [order_entry(after, "order.confirmed", "", rule=head.rule)])
-    return book.get(order.order_id) or order
+    return book.now(order)

@@ -204,7 +204,7 @@ class Decisions:
                 failed = error
         if failed is not None:
             raise failed
-        return self._book.get(head.order_id) or head
+        return self._book.now(head)
 
     async def deny(self, order_id: OrderId, reason: str, by: str) -> Order | Refusal:
         """Reject a waiting order, or its change, with the operator's words."""
@@ -250,7 +250,7 @@ class Decisions:
         for order, one in zip(working, ended, strict=True):
             if isinstance(one, BaseException):
                 log.error("the cancel of %s broke off", order.order_id, exc_info=one)
-        return [self._book.get(order.order_id) or order for order in working]
+        return [self._book.now(order) for order in working]
 
     async def void_waiting(self, code: str, by: str, grant_id: GrantId | None = None) -> int:
         """End every wait for the operator or the client, or those of one grant, and return how many.

@@ -158,7 +158,7 @@ class OrderDesk:
         if do is not Do.APPROVE:
             return orders
         await self.release(orders[0])
-        return tuple(self._book.get(one.order_id) or one for one in orders)
+        return tuple(self._book.now(one) for one in orders)
 
     async def _asked(
         self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
@@ -252,7 +252,7 @@ class OrderDesk:
             return await self._sender.replace(after, opens=False)
         if verdict.do is Do.APPROVE and after.waits:
             await self.release(after)
-        return self._book.get(order_id) or after
+        return self._book.now(after)
 
     def _changed(
         self, order: Order, request: OrderRequest, judged: Judged, lowers: bool, verdict: Verdict
@@ -280,7 +280,7 @@ class OrderDesk:
 
     async def _cancel(self, order: Order, by: str) -> Order:
         async with self._book.alone(order.order_id):
-            order = self._book.get(order.order_id) or order
+            order = self._book.now(order)
             if order.state in DONE:
                 return order
             if order.state is OrderState.PENDING:
@@ -302,7 +302,7 @@ class OrderDesk:
         """End a wait by whoever asked for it; the orders of a group go together."""
         moves = [(one, withdrawn(one, self._clock.now())) for one in self._book.together(order)]
         await self._book.move_all(moves, [order_entry(after, "order.withdrawn", "", by=by) for _, after in moves])
-        return self._book.get(order.order_id) or order
+        return self._book.now(order)
 
     async def cancel_all(self, admitted: Admitted) -> list[Order]:
         """Cancel or withdraw every own open order of the caller's connection, and return what became of them."""
@@ -313,7 +313,7 @@ class OrderDesk:
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
-        return [self._book.get(one.order_id) or one for one in mine]
+        return [self._book.now(one) for one in mine]
 
     async def group(self, admitted: Admitted, order: Order) -> tuple[Order, ...]:
         """Return all orders of an order's group in their order."""
