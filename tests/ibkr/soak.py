@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from cockpit.brokers.ibkr.budget import MOST, Lane
+from cockpit.brokers.ibkr.budget import MOST
 from tests.gateway import FakeGateway, faults
 from tests.gateway.session import Session
 from tests.gateway.wire import In, placed_order
@@ -39,7 +39,7 @@ from tests.ibkr.cockpits import CLIENT_ID, message_of, settings_of
 MOST_GROWTH: Final = 0.05
 PER_ORDER: Final = 48 * 1024
 """Bytes that an order may take: the day's orders are kept, here and by ib_async."""
-MOST_MESSAGES: Final = MOST[Lane.CANCEL]
+MOST_MESSAGES: Final = MOST
 _READERS: Final = 40
 _TRADERS: Final = 2
 _ANSWERED_WITHIN: Final = 30.0

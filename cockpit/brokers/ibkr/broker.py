@@ -91,6 +91,7 @@ class IbkrBroker(MarketData):
             self._name_of,
             self._account.converted,
         )
+        line.keep_places(self._tracker.resting)
         self._order_books = Books(line, self._name_of, self._symbol_of, self._account.converted)
         self._placing = Placing(
             line,

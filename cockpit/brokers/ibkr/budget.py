@@ -15,40 +15,48 @@ class Lane(IntEnum):
     READ = 2
 
 
-MOST: Final[dict[Lane, int]] = {Lane.CANCEL: 49, Lane.ORDER: 35, Lane.READ: 30}
-"""Messages of all lanes within a window, up to which a lane may add its own: what is above belongs to those before it.
-
-A kill so has places that nothing else may take, on the only line on which a number means our order and no other's.
+MOST: Final = 49
+"""Messages of all lanes within a window; they are there for cancels.
 
 Interactive Brokers ends a connection that sends more than 50 in a second (error 100).
 """
+RESERVE: Final = 14
+"""Places that are kept for cancels besides one for each order that rests: for what is cancelled twice, and for probes."""
+_FOR_ORDERS: Final = 5
+"""Places that reads leave to orders."""
+FLOOR: Final[dict[Lane, int]] = {Lane.CANCEL: MOST, Lane.ORDER: 14, Lane.READ: 9}
+"""Messages up to which a lane may always fill a window, however many orders rest."""
 SLACK: Final = 0.1
 """Seconds between the moment at which a message was allowed and the moment at which it left, at most."""
 WINDOW: Final = 1.0 + SLACK
 """Longer than a second by the slack, so that no sliding second sees more than was allowed."""
 
 
+def most(lane: Lane, resting: int) -> int:
+    """Return up to how many messages of all lanes within a window a lane may add its own: the rest is kept for others.
+
+    A kill so finds a place for each order that rests, on the only line on which a number means our order and no other's.
+    """
+    kept = {Lane.CANCEL: 0, Lane.ORDER: RESERVE + resting, Lane.READ: RESERVE + resting + _FOR_ORDERS}
+    return max(FLOOR[lane], MOST - kept[lane])
+
+
 class Budget:
     """Counts what left within the window. Pure: the time comes in, in seconds that never go back."""
 
-    def __init__(self, most: dict[Lane, int] | None = None) -> None:
-        self._most = most or MOST
+    def __init__(self) -> None:
         self._left: deque[float] = deque()
 
-    def most(self, lane: Lane) -> int:
-        """Return how many messages a lane may ever take at once."""
-        return self._most[lane]
-
-    def wait(self, lane: Lane, count: int, now: float) -> float:
+    def wait(self, lane: Lane, count: int, now: float, resting: int = 0) -> float:
         """Return the seconds until that many messages of a lane may leave together; 0 means now.
 
-        Raises ValueError for more than may ever leave together.
+        ``resting`` orders may have to be cancelled at any moment, those that would leave now among them. Raises
+        ValueError for more than may always leave together.
         """
-        most = self._most[lane]
-        if count > most:
-            raise ValueError(f"{count} messages at once, and at most {most} may be")
+        if count > FLOOR[lane]:
+            raise ValueError(f"{count} messages at once, and at most {FLOOR[lane]} may be")
         self._forget(now)
-        too_many = len(self._left) + count - most
+        too_many = len(self._left) + count - most(lane, resting)
         return 0.0 if too_many <= 0 else max(0.0, self._left[too_many - 1] + WINDOW - now)
 
     def take(self, count: int, now: float) -> None:

@@ -169,6 +169,10 @@ class Line:
         """
         self._upkeep.works.append(work)
 
+    def keep_places(self, resting: Callable[[], int]) -> None:
+        """Set who counts the orders that may have to be cancelled over this line: each has a place kept for its cancel."""
+        self._turns.resting = resting
+
     async def wait_for(self, *links: Link) -> None:
         """Wait until the line is in one of these states."""
         await self._standing.wait_for(*links)

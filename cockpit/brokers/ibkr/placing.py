@@ -248,7 +248,7 @@ class Placing:
         tie: Callable[[tuple[Order, ...]], None],
     ) -> None:
         for reference, request, _ in legs:
-            self._tracker.follow(lives.sent(reference, request))
+            self._tracker.placing(lives.sent(reference, request))
 
         def place(ib: CockpitIB) -> None:
             account = self._line.account

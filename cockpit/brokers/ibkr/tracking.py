@@ -64,6 +64,10 @@ class Tracker:
         self._name_of = name_of
         self._converted = converted
         self._lives: OrderedDict[OrderRef, Life] = OrderedDict()
+        self._alive: set[OrderRef] = set()
+        """Orders that may work."""
+        self._placed: set[OrderRef] = set()
+        """Those of them that were placed over this line, or are about to be."""
         self._early_fees: OrderedDict[str, WireCommission] = OrderedDict()
         self._noticed: OrderedDict[Safe, None] = OrderedDict()
         """What the operator was told: he is told it once."""
@@ -82,9 +86,21 @@ class Tracker:
         """Know an order from now on, or know it otherwise."""
         self._keep(life)
 
+    def placing(self, life: Life) -> None:
+        """Know an order that is about to be placed."""
+        self._placed.add(life.reference)
+        self._keep(life)
+
+    def resting(self) -> int:
+        """Count the orders that may have to be cancelled over this line, also those that are about to be placed."""
+        numbers = ((one, self.ids.number_of(one)) for one in self._alive)
+        here = self.ids.client_id
+        return sum(one in self._placed or (number is not None and number[0] == here) for one, number in numbers)
+
     def forget(self, reference: OrderRef) -> None:
         """Forget an order of which nothing has left."""
         self._lives.pop(reference, None)
+        self._over(reference)
         self.ids.forget(reference)
 
     def give_up(self, reference: OrderRef) -> None:
@@ -130,6 +146,7 @@ class Tracker:
     def line_broke(self, why: str) -> None:
         """Forget the numbers of the line, and fail those who wait for an answer over it."""
         self.ids.line_broke()
+        self._placed.clear()
         waits, self._waits = self._waits, {}
         for future in (one for futures in waits.values() for one in futures if not one.done()):
             future.set_exception(BrokerUnavailable(why))
@@ -262,9 +279,18 @@ class Tracker:
     def _keep(self, life: Life) -> None:
         self._lives[life.reference] = life
         self._lives.move_to_end(life.reference)
+        if life.over and not life.revived:
+            self._over(life.reference)
+        else:
+            self._alive.add(life.reference)
         if len(self._lives) > _MOST_KEPT:
             gone = self._lives.pop(next((one for one in self._lives if self._lives[one].over), next(iter(self._lives))))
+            self._over(gone.reference)
             self.ids.forget(gone.reference, tuple(fill.execution_id for fill in gone.executions.values()))
+
+    def _over(self, reference: OrderRef) -> None:
+        self._alive.discard(reference)
+        self._placed.discard(reference)
 
 
 def _without_rate(symbol: str, reference: OrderRef, told: WireCommission) -> Safe:

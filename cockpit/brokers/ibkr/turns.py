@@ -38,6 +38,8 @@ class Turns:
     def __init__(self, budget: Budget, now: Callable[[], float]) -> None:
         self._budget = budget
         self._now = now
+        self.resting: Callable[[], int] = lambda: 0
+        """Returns how many orders may have to be cancelled over this line, those that wait for their turn among them."""
         self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[float], object]]] = {lane: deque() for lane in Lane}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,7 +87,7 @@ class Turns:
             permit.left -= 1
             return
         lane = Lane.READ if permit is None else permit.lane
-        if self._budget.wait(lane, 1, now) > 0:
+        if self._budget.wait(lane, 1, now, self.resting()) > 0:
             raise NotSent("the message budget is used up")
         self._budget.take(1, now)
 
@@ -101,11 +103,11 @@ class Turns:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = self._now()
+        now, resting = self._now(), self.resting()
         for lane, waiting in self._waiting.items():
             while waiting:
                 count, turn, _ = waiting[0]
-                pause = self._budget.wait(lane, count, now)
+                pause = self._budget.wait(lane, count, now, resting)
                 if pause > 0:
                     # Whoever is in a lane behind this one waits too, or a crowd of small ones would starve a large one.
                     self._timer = asyncio.get_running_loop().call_later(pause, self._serve)

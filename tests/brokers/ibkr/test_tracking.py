@@ -48,7 +48,7 @@ class Following:
         )
 
     def submitted(self, reference: OrderRef = REF, number: int = 7) -> Tracker:
-        self.tracker.follow(lives.sent(reference, ASKED))
+        self.tracker.placing(lives.sent(reference, ASKED))
         self.tracker.ids.sending(reference, number, Links())
         return self.tracker
 
@@ -123,6 +123,36 @@ async def test_whoever_waits_for_an_answer_is_told_that_the_line_broke(following
 
     with pytest.raises(BrokerUnavailable, match="the line broke"):
         await waiting
+
+
+async def test_an_order_may_have_to_be_cancelled_from_before_it_is_placed_until_it_has_ended(
+    following: Following,
+) -> None:
+    tracker = following.tracker
+    tracker.placing(lives.sent(REF, ASKED))
+    tracker.placing(lives.sent(OTHER, ASKED))
+    assert tracker.resting() == 2
+    tracker.forget(OTHER)
+    tracker.ids.sending(REF, 7, Links())
+    tracker.take(status("Submitted"))
+    assert tracker.resting() == 1
+    tracker.take(error(202))
+    tracker.take(status("Cancelled"))
+    assert tracker.resting() == 0
+    tracker.take(status("Submitted"))
+    assert tracker.resting() == 1, "it is said to work again"
+
+
+async def test_an_order_is_counted_over_the_line_that_can_cancel_it(following: Following) -> None:
+    tracker = following.submitted()
+    tracker.take(opened(ASKED))
+    tracker.line_broke("the line broke")
+    assert tracker.resting() == 0
+    tracker.take(replace(opened(ASKED, number=9), client_id=99))
+    assert tracker.resting() == 0, "another client placed it"
+    tracker.line_broke("the line broke")
+    tracker.take(opened(ASKED, number=9))
+    assert tracker.resting() == 1
 
 
 async def test_a_fee_that_comes_before_its_fill_is_told_with_it(following: Following) -> None:

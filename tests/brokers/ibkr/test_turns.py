@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.brokers.ibkr.budget import MOST, SLACK, Budget, Lane
+from cockpit.brokers.ibkr.budget import SLACK, Budget, Lane, most
 from cockpit.brokers.ibkr.turns import MOST_WAITING, PERMIT, NotSent, Permit, Turns
 
 
@@ -41,6 +41,11 @@ def turns() -> Turns:
     return Turns(Budget(), lambda: asyncio.get_running_loop().time())
 
 
+async def took(gate: Turns, lane: Lane, count: int) -> None:
+    for _ in range(count):
+        await gate.take(lane, 1)
+
+
 async def queue_of(gate: Turns, went: list[tuple[str, float]], name: str, lane: Lane, count: int = 1) -> None:
     await gate.take(lane, count)
     went.append((name, asyncio.get_running_loop().time()))
@@ -49,8 +54,7 @@ async def queue_of(gate: Turns, went: list[tuple[str, float]], name: str, lane: 
 def test_a_cancel_goes_before_orders_and_reads_that_wait_longer() -> None:
     async def work() -> None:
         gate, went = turns(), list[tuple[str, float]]()
-        for _ in range(40):
-            await gate.take(Lane.CANCEL, 1)
+        await took(gate, Lane.CANCEL, 40)
         reads = [asyncio.create_task(queue_of(gate, went, "read", Lane.READ)) for _ in range(150)]
         await asyncio.sleep(0)
         orders = [asyncio.create_task(queue_of(gate, went, "order", Lane.ORDER)) for _ in range(3)]
@@ -67,7 +71,7 @@ def test_a_cancel_does_not_wait_at_all_behind_a_hundred_and_fifty_reads() -> Non
         gate, went = turns(), list[tuple[str, float]]()
         reads = [asyncio.create_task(queue_of(gate, went, "read", Lane.READ)) for _ in range(150)]
         await asyncio.sleep(0)
-        assert gate.waiting(Lane.READ) == 150 - MOST[Lane.READ]
+        assert gate.waiting(Lane.READ) == 150 - most(Lane.READ, 0)
         before = asyncio.get_running_loop().time()
         await queue_of(gate, went, "order", Lane.ORDER)
         await queue_of(gate, went, "cancel", Lane.CANCEL)
@@ -77,11 +81,27 @@ def test_a_cancel_does_not_wait_at_all_behind_a_hundred_and_fifty_reads() -> Non
     in_made_up_time(work())
 
 
+def test_a_kill_goes_at_once_whatever_left_before_it_and_however_many_orders_rest() -> None:
+    async def work() -> None:
+        gate, went = turns(), list[tuple[str, float]]()
+        gate.resting = lambda: 20
+        others = [asyncio.create_task(queue_of(gate, went, "other", lane)) for lane in (Lane.READ, Lane.ORDER) * 50]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        begun = asyncio.get_running_loop().time()
+        assert went != []
+        await took(gate, Lane.CANCEL, 20)
+        assert asyncio.get_running_loop().time() == begun
+        await asyncio.gather(*others)
+
+    in_made_up_time(work())
+
+
 def test_a_large_request_is_not_starved_by_small_ones_of_its_lane() -> None:
     async def work() -> None:
         gate, went = turns(), list[tuple[str, float]]()
-        await gate.take(Lane.READ, 20)
-        waiting = [asyncio.create_task(queue_of(gate, went, "large", Lane.READ, 25))]
+        await took(gate, Lane.READ, 25)
+        waiting = [asyncio.create_task(queue_of(gate, went, "large", Lane.READ, 9))]
         await asyncio.sleep(0)
         waiting += [asyncio.create_task(queue_of(gate, went, "small", Lane.READ)) for _ in range(50)]
         await asyncio.gather(*waiting)
@@ -94,14 +114,14 @@ def test_whoever_gives_up_waiting_takes_nothing_from_the_budget() -> None:
     async def work() -> None:
         gate, went = turns(), list[tuple[str, float]]()
         begun = asyncio.get_running_loop().time()
-        await gate.take(Lane.READ, 20)
-        given_up = asyncio.create_task(queue_of(gate, went, "given up", Lane.READ, 25))
+        await took(gate, Lane.READ, 25)
+        given_up = asyncio.create_task(queue_of(gate, went, "given up", Lane.READ, 9))
         await asyncio.sleep(0)
-        behind = asyncio.create_task(queue_of(gate, went, "behind", Lane.READ, 5))
+        behind = asyncio.create_task(queue_of(gate, went, "behind", Lane.READ, 3))
         await asyncio.sleep(0)
         given_up.cancel()
         await behind
-        await queue_of(gate, went, "next", Lane.READ, 5)
+        await queue_of(gate, went, "next", Lane.READ, 2)
         assert went == [("behind", begun), ("next", begun)]
 
     in_made_up_time(work())
@@ -109,7 +129,7 @@ def test_whoever_gives_up_waiting_takes_nothing_from_the_budget() -> None:
 
 async def test_all_who_wait_are_turned_away_when_the_line_breaks() -> None:
     gate = turns()
-    await gate.take(Lane.READ, 30)
+    await took(gate, Lane.READ, 30)
     waiting = [asyncio.create_task(gate.take(Lane.READ, 1)) for _ in range(3)]
     await asyncio.sleep(0)
     gate.abandon("the line broke")
@@ -120,7 +140,7 @@ async def test_all_who_wait_are_turned_away_when_the_line_breaks() -> None:
 
 async def test_a_crowd_that_is_too_large_is_turned_away_at_once() -> None:
     gate = turns()
-    await gate.take(Lane.READ, 30)
+    await took(gate, Lane.READ, 30)
     waiting = [asyncio.create_task(gate.take(Lane.READ, 1)) for _ in range(MOST_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(NotSent, match="too many requests"):
@@ -136,7 +156,7 @@ def test_a_permit_that_grew_old_counts_anew_at_the_socket() -> None:
     for _ in range(50):
         gate.at_socket()
     now[0] += SLACK * 1.01
-    for _ in range(MOST[Lane.READ]):
+    for _ in range(most(Lane.READ, 0)):
         gate.at_socket()
     with pytest.raises(NotSent, match="used up"):
         gate.at_socket()
@@ -145,7 +165,7 @@ def test_a_permit_that_grew_old_counts_anew_at_the_socket() -> None:
 async def test_a_turn_that_comes_while_the_loop_stands_still_is_taken_anew() -> None:
     now = [0.0]
     gate = Turns(Budget(), lambda: now[0])
-    await gate.take(Lane.READ, 30)
+    await took(gate, Lane.READ, 30)
     waiting = asyncio.create_task(gate.take(Lane.READ, 1))
     await asyncio.sleep(0)
     now[0] = 1.2
