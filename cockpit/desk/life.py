@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from cockpit.model.money import ZERO
+from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import (
     AT_BROKER,
     DONE,
@@ -26,8 +26,10 @@ from cockpit.model.orders import (
     Replaced,
     ReplaceRefused,
 )
+from cockpit.model.text import Safe, safe
 
 _S = OrderState
+_LESS: Final = Safe("The broker corrected a fill: less of the order was filled than it had said.")
 
 NEXT: Final[Mapping[tuple[OrderState, type[BrokerFact]], OrderState]] = {
     (_S.SENDING, Acknowledged): _S.WORKING,
@@ -89,6 +91,38 @@ def applied(order: Order, fact: BrokerFact, at: datetime) -> Order:
 def charged(order: Order, more: Decimal, at: datetime) -> Order:
     """Return the order after a fee that was told late, or corrected: by how much its fees grow, or shrink."""
     return _changed(order, at, fees=order.fees + more)
+
+
+def corrected(order: Order, before: Execution, after: Execution, at: datetime) -> Order:
+    """Return the order after a correction of one of its fills.
+
+    What was filled and isn't any more is unknown: the rest may have ended, or work again.
+    """
+    filled = order.filled - before.quantity + after.quantity
+    paid = (order.average_price or ZERO) * order.filled - before.price * before.quantity + after.price * after.quantity
+    state, reason = order.state, order.reason
+    if filled >= order.request.quantity and state in AT_BROKER:
+        state = _S.FILLED
+    elif filled < order.request.quantity and state is _S.FILLED:
+        state, reason = _S.UNKNOWN, _LESS
+    return _changed(
+        order,
+        at,
+        filled=filled,
+        average_price=paid / filled,
+        fees=order.fees - before.fee + after.fee,
+        state=state,
+        reason=reason,
+    )
+
+
+def correction(order: Order, before: Execution, after: Execution) -> Safe:
+    """Say what the broker corrected, with both figures."""
+    return safe(
+        f"{order.connection}: the broker corrected a fill of {order.request.words()} ({order.order_id}): "
+        f"{plain(after.quantity)} at {plain(after.price)}, not {plain(before.quantity)} at {plain(before.price)}.",
+        300,
+    )
 
 
 def _filled(order: Order, execution: Execution, at: datetime) -> Order:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from cockpit.model.money import ZERO
@@ -14,6 +15,7 @@ from cockpit.model.orders import (
     BrokerOrder,
     Cancelled,
     Executed,
+    Execution,
     Expired,
     FoundWorking,
     LinkLost,
@@ -33,13 +35,14 @@ _NO_FILLS = Safe("The broker shows more of the order as filled than it shows fil
 
 
 def missed(
-    order: Order, seen_executions: Collection[str], theirs: BrokerOrder | None, believed: bool, at: datetime
+    order: Order, seen: Mapping[str, Execution], theirs: BrokerOrder | None, believed: bool, at: datetime
 ) -> list[BrokerFact]:
     """Return the facts that bring ``order`` to what the broker's books say, fills before ends.
 
     An order that the books don't show was never taken where ``believed`` says that their silence may be believed.
     Else its absence proves nothing: an open order becomes unknown, an ended one stays as it is. So does one of which
-    more was filled than all fills that are known add up to: no state is right as long as what is held isn't.
+    more was filled than all fills that are known add up to: no state is right as long as what is held isn't. What is
+    known already is no fact.
     """
     if theirs is None:
         if order.state in DONE:
@@ -47,9 +50,8 @@ def missed(
         if order.state in _UNSURE and believed:
             return [Rejected(order.reference, at, _NEVER_THERE)]
         return [LinkLost(order.reference, at, _NOT_SHOWN)]
-    fills = [one for one in theirs.executions if one.execution_id not in seen_executions]
-    filled = theirs.request.quantity if theirs.state is OrderState.FILLED else theirs.filled or ZERO
-    lacks_fills = sum((one.quantity for one in fills), order.filled) < filled
+    fills = _new(theirs, seen)
+    lacks_fills = shown_fills(order, seen, theirs) < said_filled(theirs)
     facts: list[BrokerFact] = []
     if order.state in _UNSURE and theirs.state is not OrderState.REJECTED:
         facts.append(Acknowledged(order.reference, at))
@@ -61,6 +63,9 @@ def missed(
         facts.append(ReplaceRefused(order.reference, at, Safe("The broker doesn't show the change.")))
     facts.extend(Executed(order.reference, one.at, one) for one in fills)
     if lacks_fills:
+        known = order.state is OrderState.UNKNOWN and order.reason == _NO_FILLS
+        if known and all(isinstance(one, Acknowledged) for one in facts):
+            return []
         return [*facts, LinkLost(order.reference, at, _NO_FILLS)]
     match theirs.state:
         case OrderState.CANCELLED:
@@ -72,3 +77,19 @@ def missed(
         case _:
             pass
     return facts
+
+
+def said_filled(theirs: BrokerOrder) -> Decimal:
+    """Return how much of an order the broker says was filled."""
+    return theirs.request.quantity if theirs.state is OrderState.FILLED else theirs.filled or ZERO
+
+
+def shown_fills(order: Order, seen: Mapping[str, Execution], theirs: BrokerOrder) -> Decimal:
+    """Return what all fills of an order add up to that are known here or that the books show."""
+    corrected = (seen[one.execution_id].quantity for one in _new(theirs, seen) if one.execution_id in seen)
+    return order.filled + sum((one.quantity for one in _new(theirs, seen)), ZERO) - sum(corrected, ZERO)
+
+
+def _new(theirs: BrokerOrder, seen: Mapping[str, Execution]) -> list[Execution]:
+    """Return the fills that the books show and nobody told yet, and those that they show otherwise."""
+    return [one for one in theirs.executions if (fill := seen.get(one.execution_id)) is None or one.corrects(fill)]

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from cockpit.brokers.base import HasOpenOrders, LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
-from cockpit.desk.reconcile import missed
+from cockpit.desk.reconcile import missed, said_filled, shown_fills
 from cockpit.desk.sending import OURS, Sender
 from cockpit.desk.sent import SELECT_SENT, Sent, sent_of
 from cockpit.model.clock import Clock
@@ -23,6 +23,7 @@ from cockpit.model.orders import (
     AT_BROKER,
     DONE,
     BrokerOrder,
+    Execution,
     FoundWorking,
     LinkLost,
     Order,
@@ -50,6 +51,7 @@ _ANSWER_WITHIN: Final = 15.0
 _LOOKS: Final = 3
 """How often the books are read again because orders moved meanwhile."""
 _DEBOUNCE: Final = 0.2
+_LONG: Final = 300
 _PAUSES: Final = (APART + 0.1, 10.0, 20.0, 40.0, 60.0)
 """Seconds to the next look while orders are unsure; the last one repeats."""
 
@@ -73,7 +75,8 @@ class _Line:
 
     absent_since: dict[OrderId, float] = field(default_factory=dict)
     """When the books first lacked an order, by the clock that never jumps."""
-    told: frozenset[OrderId] = frozenset()
+    told: dict[OrderId, Safe] = field(default_factory=dict)
+    """What was said of orders that are unknown."""
     foreign: tuple[BrokerOrder, ...] = ()
     unplaced: tuple[BrokerOrder, ...] = ()
     """Open orders with references like ours of which the database knows nothing: another cockpit's, or a lost one's."""
@@ -82,8 +85,8 @@ class _Line:
     looks: int = 0
     regular: float | None = None
     """When it is compared next for its own sake; None for a broker without a line, which nobody else can reach."""
-    short: dict[OrderId, Decimal] = field(default_factory=dict)
-    """Ended orders of which the broker has filled more than all fills that it ever told, and how much."""
+    short: dict[OrderId, Safe] = field(default_factory=dict)
+    """What there is to say of orders of which the broker has filled more than all fills that it ever told."""
     beyond: dict[OrderId, Decimal] = field(default_factory=dict)
     """Orders that filled more than they asked for, and how much."""
     begun: float | None = None
@@ -340,30 +343,46 @@ class Reconciler:
         self._publish(Notice(self._clock.now(), says, True))
 
     def _tell_short(
-        self, connection: Connection, line: _Line, order: Order, seen: Collection[str], shown: BrokerOrder
+        self, connection: Connection, line: _Line, order: Order, seen: Mapping[str, Execution], shown: BrokerOrder
     ) -> None:
-        """Tell once of an ended order whose fills nobody told: nothing of it moves any more, but what is held did."""
-        new = (one.quantity for one in shown.executions if one.execution_id not in seen)
-        known, filled = sum(new, order.filled), shown.filled or ZERO
-        if order.state not in DONE or filled <= known or line.short.get(order.order_id) == filled:
+        """Have it said once that the broker filled more of an order than it shows fills, and what can be done.
+
+        Of an order that has ended here nothing moves any more, but what is held did. Any other becomes unknown.
+        """
+        known, filled = shown_fills(order, seen, shown), max(said_filled(shown), shown.filled or ZERO)
+        if filled <= known:
+            line.short.pop(order.order_id, None)
             return
-        line.short[order.order_id] = filled
+        if order.state in DONE:
+            what = f"It is {order.state} here. Look at the broker for what is held."
+        elif shown.state in DONE:
+            what = f"It is {shown.state} there. Look at the broker for what is held, then resolve it."
+        else:
+            what = "It works on there; cancel it unless it is wanted."
         says = safe(
-            f"{connection.name}: {order.request.words()} ({order.order_id}) is {order.state} here with {plain(known)} "
-            f"filled; the broker filled {plain(filled)} of it and doesn't show those fills. Look at the broker."
+            f"{connection.name}: the broker filled {plain(filled)} of {order.request.words()} ({order.order_id}) and "
+            f"shows fills of {plain(known)}. {what}",
+            _LONG,
         )
-        self._publish(Notice(self._clock.now(), says, True))
+        if order.state in DONE and line.short.get(order.order_id) != says:
+            self._publish(Notice(self._clock.now(), says, True))
+        line.short[order.order_id] = says
 
     def _tell_unknown(self, connection: Connection, line: _Line) -> tuple[OrderId, ...]:
+        """Tell once of each order that is unknown, and again where there is something else to say of it."""
         unknown = [order for order in self._book.at_broker(connection.name) if order.state is OrderState.UNKNOWN]
-        for order in unknown:
-            if order.order_id not in line.told:
-                says = safe(
-                    f"{connection.name}: nobody can say what became of {order.request.words()} ({order.order_id}). "
-                    "Nothing is sent again; look at the broker, then reconcile or resolve it."
-                )
-                self._publish(Notice(self._clock.now(), says, True))
-        line.told = frozenset(order.order_id for order in unknown)
+        says = {
+            order.order_id: line.short.get(order.order_id)
+            or safe(
+                f"{connection.name}: nobody can say what became of {order.request.words()} ({order.order_id}). "
+                "Nothing is sent again; look at the broker, then reconcile or resolve it."
+            )
+            for order in unknown
+        }
+        for order_id, text in says.items():
+            if line.told.get(order_id) != text:
+                self._publish(Notice(self._clock.now(), text, True))
+        line.told = says
         return tuple(order.order_id for order in unknown)
 
     async def _tell_foreign(self, connection: Connection, line: _Line, theirs: Mapping[OrderRef, BrokerOrder]) -> None:

@@ -102,10 +102,11 @@ def update_order(order: Order, version: int) -> Write:
 
 
 def insert_execution(connection: str, execution: Execution) -> Write:
-    """Write a fill; the same one again changes nothing but its fee, which may be told later than the fill."""
+    """Write a fill, or what is known of it now: its fee may be told later, and the broker may correct it."""
     return Write(
-        "INSERT INTO executions (connection, execution_id, reference, symbol, side, quantity, price, fee, at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (connection, execution_id) DO UPDATE SET fee = excluded.fee",
+        "INSERT INTO executions (connection, execution_id, reference, symbol, side, quantity, price, fee, at, revision) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (connection, execution_id) DO UPDATE SET side = excluded.side, "
+        "quantity = excluded.quantity, price = excluded.price, fee = excluded.fee, revision = excluded.revision",
         (
             connection,
             execution.execution_id,
@@ -116,6 +117,7 @@ def insert_execution(connection: str, execution: Execution) -> Write:
             plain(execution.price),
             plain(execution.fee),
             to_micros(execution.at),
+            execution.revision,
         ),
     )
 
@@ -186,6 +188,7 @@ def execution_of(row: sqlite3.Row) -> Execution:
         Decimal(row["price"]),
         Decimal(row["fee"]),
         from_micros(row["at"]),
+        row["revision"],
     )
 
 

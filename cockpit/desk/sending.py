@@ -15,7 +15,7 @@ from cockpit.brokers.base import BrokerUnavailable, FactSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.gate import Grants
-from cockpit.desk.life import applied, charged
+from cockpit.desk.life import applied, charged, corrected, correction
 from cockpit.desk.sent import mark_acknowledged
 from cockpit.desk.switch import Switch
 from cockpit.desk.unsettled import SETTLED_AFTER
@@ -31,6 +31,7 @@ from cockpit.model.orders import (
     Executed,
     Execution,
     FeeTold,
+    FoundWorking,
     LinkLost,
     Order,
     OrderId,
@@ -440,26 +441,37 @@ class Sender:
         executions: dict[str, Execution] = {}
         entries: list[AuditEntry] = []
         writes: list[Write] = []
+        corrections: list[Safe] = []
         for fact in facts:
-            if isinstance(fact, Executed):
-                execution = fact.execution
-                if execution.execution_id in {*executions, *await self._book.executions(before)}:
-                    continue
-                executions[execution.execution_id] = execution
-            if isinstance(fact, FeeTold):
-                fill = {**await self._book.executions(before), **executions}.get(fact.execution_id)
-                if fill is None or fill.fee == fact.fee:
-                    continue
-                executions[fact.execution_id] = replace(fill, fee=fact.fee)
-                moved = charged(after, fact.fee - fill.fee, self._clock.now())
-            else:
-                moved = applied(after, fact, self._clock.now())
+            event, at, detail = f"order.{type(fact).__name__.lower()}", self._clock.now(), dict[str, object]()
+            match fact:
+                case Executed(execution=told):
+                    fill = {**await self._book.executions(before), **executions}.get(told.execution_id)
+                    if fill is not None and not told.corrects(fill):
+                        continue
+                    if fill is None:
+                        moved = applied(after, fact, at)
+                    else:
+                        # What a correction costs is told behind it; until then it costs what the fill did.
+                        told = replace(told, fee=told.fee or fill.fee)
+                        event, moved = "order.corrected", corrected(after, fill, told, at)
+                        corrections.append(correction(after, fill, told))
+                        detail["correction"] = corrections[-1]
+                    executions[told.execution_id] = told
+                case FeeTold():
+                    fill = {**await self._book.executions(before), **executions}.get(fact.execution_id)
+                    if fill is None or fill.fee == fact.fee:
+                        continue
+                    executions[fact.execution_id] = replace(fill, fee=fact.fee)
+                    moved = charged(after, fact.fee - fill.fee, at)
+                case _:
+                    moved = applied(after, fact, at)
             if moved is after:
                 continue
             odd = odd or (after.state in DONE and not isinstance(fact, FeeTold))
             after = moved
-            entries.append(order_entry(after, f"order.{type(fact).__name__.lower()}", ""))
-            if isinstance(fact, Acknowledged):
+            entries.append(order_entry(after, event, "", **detail))
+            if isinstance(fact, Acknowledged | FoundWorking):
                 writes.append(mark_acknowledged(after.order_id))
         if after is before:
             return
@@ -473,6 +485,8 @@ class Sender:
             )
         except (StoreUnavailable, StoreBusy):
             says = safe(f"{after.request.words()} is {after.state}, but the database can't be written.")
+            self._publish(Notice(self._clock.now(), says, True))
+        for says in corrections:
             self._publish(Notice(self._clock.now(), says, True))
         if after.state in DONE:
             self._handed.discard(after.order_id)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.desk.life import NEXT, applied
+from cockpit.desk.life import NEXT, applied, corrected
 from cockpit.desk.reconcile import missed
 from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.money import ZERO
@@ -81,7 +81,7 @@ def test_the_rest_of_a_partly_filled_order_may_be_rejected() -> None:
 def test_an_order_that_the_books_call_filled_without_its_fills_is_unknown() -> None:
     theirs = BrokerOrder(REF, REQUEST, OrderState.FILLED, (fill(1, 4).execution,), Safe(""))
     now = order(OrderState.WORKING)
-    for fact in missed(now, (), theirs, False, NOON):
+    for fact in missed(now, {}, theirs, False, NOON):
         now = applied(now, fact, NOON)
     assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(4))
 
@@ -90,7 +90,7 @@ def test_an_order_that_the_books_call_filled_without_its_fills_is_unknown() -> N
 def test_an_order_of_which_more_filled_than_its_fills_is_unknown(state: OrderState) -> None:
     theirs = BrokerOrder(REF, REQUEST, state, (fill(1, 4).execution,), Safe(""), Decimal(7))
     now = order(OrderState.WORKING)
-    for fact in missed(now, (), theirs, False, NOON):
+    for fact in missed(now, {}, theirs, False, NOON):
         now = applied(now, fact, NOON)
     assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(4))
 
@@ -98,7 +98,7 @@ def test_an_order_of_which_more_filled_than_its_fills_is_unknown(state: OrderSta
 def test_fills_that_the_desk_kept_explain_what_the_books_forgot() -> None:
     half = applied(order(OrderState.WORKING), fill(1, 4), NOON)
     theirs = BrokerOrder(REF, REQUEST, OrderState.CANCELLED, (), Safe("gone"), Decimal(4))
-    for fact in missed(half, {fill(1, 4).execution.execution_id}, theirs, False, NOON):
+    for fact in missed(half, {"e1": fill(1, 4).execution}, theirs, False, NOON):
         half = applied(half, fact, NOON)
     assert (half.state, half.filled) == (OrderState.CANCELLED, Decimal(4))
 
@@ -170,15 +170,61 @@ def test_under_any_order_of_facts_the_books_stay_true(facts: list[BrokerFact]) -
 def test_reconcile_brings_an_order_to_the_brokers_books(state: OrderState) -> None:
     theirs = BrokerOrder(REF, REQUEST, OrderState.CANCELLED, (fill(1, 4).execution,), Safe("gone"))
     now = order(state)
-    for fact in missed(now, (), theirs, False, NOON):
+    for fact in missed(now, {}, theirs, False, NOON):
         now = applied(now, fact, NOON)
     assert (now.state, now.filled) == (OrderState.CANCELLED, Decimal(4))
 
 
+def test_what_is_known_to_lack_fills_is_no_news() -> None:
+    theirs = BrokerOrder(REF, REQUEST, OrderState.CANCELLED, (), Safe("gone"), Decimal(4))
+    now = order(OrderState.WORKING)
+    for fact in missed(now, {}, theirs, False, NOON):
+        now = applied(now, fact, NOON)
+    assert missed(now, {}, theirs, False, NOON) == []
+    told = replace(theirs, executions=(fill(1, 2).execution,))
+    for fact in missed(now, {}, told, False, NOON):
+        now = applied(now, fact, NOON)
+    assert (now.state, now.filled) == (OrderState.UNKNOWN, Decimal(2))
+
+
+def test_a_correction_that_the_books_show_is_a_fact_and_what_it_corrected_is_none() -> None:
+    first, newer = fill(1, 4).execution, replace(fill(1, 3, "6").execution, revision=2)
+    half = applied(order(OrderState.WORKING), fill(1, 4), NOON)
+    facts = missed(half, {"e1": first}, books(OrderState.PARTLY_FILLED, Executed(REF, NOON, newer)), False, NOON)
+    assert facts == [Executed(REF, NOON, newer)]
+    half = corrected(half, first, newer, NOON)
+    assert (half.filled, half.average_price) == (Decimal(3), Decimal(6))
+    assert missed(half, {"e1": newer}, books(OrderState.PARTLY_FILLED, fill(1, 4)), False, NOON) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 99)), min_size=1, max_size=6),
+    st.tuples(st.integers(1, 9), st.integers(1, 99)),
+    st.sampled_from(sorted(OrderState)),
+)
+def test_a_corrected_order_is_as_if_only_the_correction_had_been_told(
+    told: list[tuple[int, int]], right: tuple[int, int], state: OrderState
+) -> None:
+    fills = [fill(number, quantity, str(price)).execution for number, (quantity, price) in enumerate(told)]
+    newer = replace(fills[0], quantity=Decimal(right[0]), price=Decimal(right[1]), revision=2, fee=Decimal(2))
+    wrong, truth = order(state), order(state)
+    for one in fills:
+        wrong = applied(wrong, Executed(REF, NOON, one), NOON)
+    for one in (newer, *fills[1:]):
+        truth = applied(truth, Executed(REF, NOON, one), NOON)
+    now = corrected(wrong, fills[0], newer, NOON)
+    assert (now.filled, now.fees) == (truth.filled, truth.fees)
+    assert now.average_price is not None
+    assert truth.average_price is not None
+    assert abs(now.average_price - truth.average_price) < Decimal("1e-20")
+    if wrong.state is OrderState.FILLED and now.filled < REQUEST.quantity:
+        assert now.state is OrderState.UNKNOWN
+
+
 def test_reconcile_believes_an_absence_only_from_complete_books() -> None:
-    (fact,) = missed(order(), (), None, False, NOON)
+    (fact,) = missed(order(), {}, None, False, NOON)
     assert applied(order(), fact, NOON).state is OrderState.UNKNOWN
-    (fact,) = missed(order(), (), None, True, NOON)
+    (fact,) = missed(order(), {}, None, True, NOON)
     assert applied(order(), fact, NOON).state is OrderState.REJECTED
 
 
@@ -188,7 +234,7 @@ def test_reconcile_finds_a_change_that_arrived_and_one_that_did_not() -> None:
     moved = BrokerOrder(REF, replace(REQUEST, quantity=Decimal(8)), OrderState.WORKING, (), Safe(""))
     for theirs, quantity in ((kept, 10), (moved, 8)):
         now = asked
-        for fact in missed(now, (), theirs, True, NOON):
+        for fact in missed(now, {}, theirs, True, NOON):
             now = applied(now, fact, NOON)
         assert now.proposed is None
         assert now.request.quantity == Decimal(quantity)
@@ -342,25 +388,25 @@ def books(state: OrderState, *fills: Executed) -> BrokerOrder:
 
 
 def test_books_that_show_every_fill_of_a_filled_order_are_believed() -> None:
-    facts = missed(order(OrderState.WORKING), (), books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
+    facts = missed(order(OrderState.WORKING), {}, books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
     assert [type(fact) for fact in facts] == [Executed, Executed]
     half = applied(order(OrderState.WORKING), fill(1, 4), NOON)
-    facts = missed(half, {"e1"}, books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
+    facts = missed(half, {"e1": fill(1, 4).execution}, books(OrderState.FILLED, fill(1, 4), fill(2, 6)), False, NOON)
     assert [type(fact) for fact in facts] == [Executed]
 
 
 def test_books_that_lack_fills_matter_only_where_they_say_filled() -> None:
-    facts = missed(order(OrderState.WORKING), (), books(OrderState.WORKING), False, NOON)
+    facts = missed(order(OrderState.WORKING), {}, books(OrderState.WORKING), False, NOON)
     assert facts == []
-    facts = missed(order(OrderState.WORKING), (), books(OrderState.FILLED, fill(1, 4)), False, NOON)
+    facts = missed(order(OrderState.WORKING), {}, books(OrderState.FILLED, fill(1, 4)), False, NOON)
     assert [type(fact) for fact in facts] == [Executed, LinkLost]
 
 
 def test_only_an_order_that_we_ended_wrongly_is_found_working() -> None:
     gone = order(OrderState.CANCELLED)
-    assert [type(fact) for fact in missed(gone, (), books(OrderState.WORKING), False, NOON)] == [FoundWorking]
-    same = missed(gone, (), books(OrderState.CANCELLED), False, NOON)
+    assert [type(fact) for fact in missed(gone, {}, books(OrderState.WORKING), False, NOON)] == [FoundWorking]
+    same = missed(gone, {}, books(OrderState.CANCELLED), False, NOON)
     assert FoundWorking not in {type(fact) for fact in same}
-    assert missed(order(OrderState.WORKING), (), books(OrderState.WORKING), False, NOON) == []
-    lacking = missed(gone, (), books(OrderState.FILLED, fill(1, 4)), False, NOON)
+    assert missed(order(OrderState.WORKING), {}, books(OrderState.WORKING), False, NOON) == []
+    lacking = missed(gone, {}, books(OrderState.FILLED, fill(1, 4)), False, NOON)
     assert FoundWorking not in {type(fact) for fact in lacking}

@@ -43,7 +43,7 @@ async def test_fills_of_an_ended_order_that_the_broker_does_not_show_are_told_on
         monkeypatch.setattr(broker, "orders", more)
         await _compared_twice(desk)
 
-        assert len(_about(desk, order, "doesn't show those fills")) == 1
+        assert len(_about(desk, order, "shows fills of")) == 1
 
 
 async def _compared_twice(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.identities import reference_of
 from cockpit.brokers.ibkr.line import COMPLETED_ORDERS, OPEN_ORDERS, Lane, Line
-from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, stem_of
+from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, revision_of, stem_of
 from cockpit.brokers.ibkr.wire import (
     WireCommission,
     WireCompleted,
@@ -93,7 +93,10 @@ class Books:
         """Note what the books are made of; never blocks."""
         match record:
             case WireExecution() if self._is_ours(record.account):
-                self._fills.setdefault(stem_of(record.exec_id), record)
+                stem = stem_of(record.exec_id)
+                known = self._fills.get(stem)
+                if known is None or revision_of(known.exec_id) < revision_of(record.exec_id):
+                    self._fills[stem] = record
                 self._fill_told.set()
                 while len(self._fills) > MOST_FILLS:
                     gone = self._fills.pop(next(iter(self._fills)))

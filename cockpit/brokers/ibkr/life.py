@@ -25,6 +25,7 @@ from cockpit.brokers.ibkr.statuses import (
     execution_of,
     expired,
     is_alive,
+    revision_of,
     stem_of,
 )
 from cockpit.brokers.ibkr.terms import tidy
@@ -291,16 +292,14 @@ def _completed(life: Life, record: WireCompleted) -> Life:
 def _executed(life: Life, record: WireExecution, at: datetime) -> Step:
     execution = execution_of(record, life.reference, life.symbol, life.fees.get(record.exec_id, ZERO))
     if execution is None:
-        return Step(life, look=True)
-    known = life.executions.get(execution.execution_id)
-    if known is not None:
-        if (known.quantity, known.price, known.side) == (execution.quantity, execution.price, execution.side):
-            return Step(life)
         says = safe(
-            f"The broker corrected a fill of {life.symbol} ({life.reference}): {execution.quantity} at "
-            f"{execution.price} instead of {known.quantity} at {known.price}. The books here keep the first."
+            f"The broker told a fill of {life.symbol} ({life.reference}) that can't be booked: {record.side} "
+            f"{record.quantity} at {record.price}. Look at the broker."
         )
-        return Step(life, notice=says)
+        return Step(life, look=True, notice=says)
+    known = life.executions.get(execution.execution_id)
+    if known is not None and not execution.corrects(known):
+        return Step(life)
     after = replace(life, executions={**life.executions, execution.execution_id: execution}, accepted=True)
     return _more(life, after, at, (Executed(life.reference, execution.at, execution),))
 
@@ -310,7 +309,7 @@ def _charged(life: Life, record: WireCommission, at: datetime) -> Step:
         return Step(life)
     after = replace(life, fees={**life.fees, record.exec_id: record.fee})
     told = life.executions.get(stem_of(record.exec_id))
-    if told is None:
+    if told is None or told.revision > revision_of(record.exec_id):
         return Step(after)
     return Step(after, (FeeTold(life.reference, at, told.execution_id, tidy(record.fee)),))
 

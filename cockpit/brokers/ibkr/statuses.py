@@ -50,11 +50,19 @@ def execution_of(record: WireExecution, reference: OrderRef, symbol: str, fee: D
     if record.quantity is None or record.quantity <= ZERO or record.price is None:
         return None
     side = Side.BUY if record.side == "BOT" else Side.SELL
-    stem = stem_of(record.exec_id)
-    return Execution(stem, reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee), record.at)
+    return Execution(
+        stem_of(record.exec_id), reference, symbol, side, tidy(record.quantity), tidy(record.price), tidy(fee),
+        record.at, revision_of(record.exec_id),
+    )  # fmt: skip
 
 
 def stem_of(execution_id: str) -> str:
     """Return an execution's id without its last part, by which IB tells corrections apart."""
     stem, dot, last = execution_id.rpartition(".")
     return stem if dot and last.isdigit() and stem.count(".") >= 2 else execution_id
+
+
+def revision_of(execution_id: str) -> int:
+    """Return the last part of an execution's id as a number: the highest is IB's last word on the fill; 0 for none."""
+    last = execution_id[len(stem_of(execution_id)) + 1 :]
+    return int(last) if last else 0

@@ -279,15 +279,26 @@ def test_the_end_of_its_time_is_told_as_that() -> None:
     assert kinds(facts) == [Acknowledged, Expired]
 
 
-def test_a_correction_of_a_fill_is_no_second_fill() -> None:
+def test_a_correction_of_a_fill_is_told_as_the_same_fill_and_not_taken_back_by_what_it_corrects() -> None:
     life, _ = heard(lives.sent(REF, ASKED), [fill(1, 4)])
     same = lives.learn(life, fill(1, 4, part="02"), NOON)
     other = lives.learn(life, fill(1, 3, part="02"), NOON)
+    again = lives.learn(other.life, fill(1, 4), NOON)
 
-    assert (same.facts, same.notice) == ((), None)
-    assert other.facts == ()
-    assert other.notice is not None
-    assert "corrected" in other.notice
+    assert same.facts == ()
+    (told,) = other.facts
+    assert isinstance(told, Executed)
+    assert (told.execution.quantity, told.execution.revision) == (3, 2)
+    assert told.execution.execution_id == life.executions[told.execution.execution_id].execution_id
+    assert other.life.filled == 3
+    assert (again.life.filled, again.facts) == (3, ())
+
+
+def test_a_fill_of_nothing_is_told_to_the_operator() -> None:
+    step = lives.learn(lives.sent(REF, ASKED), replace(fill(1, 4), quantity=Decimal(0)), NOON)
+    assert (step.facts, step.look) == ((), True)
+    assert step.notice is not None
+    assert "can't be booked" in step.notice
 
 
 def test_the_books_bring_back_what_was_taken_for_ended() -> None:
