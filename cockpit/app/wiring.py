@@ -17,7 +17,7 @@ from cockpit.app.local_client import local_client
 from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.web import web_access
-from cockpit.brokers.base import Broker, BrokerUnavailable, HasLine, HasNotices, LinkSink
+from cockpit.brokers.base import Broker, BrokerUnavailable, HasGroups, HasLine, HasNotices, LinkSink
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
@@ -29,6 +29,7 @@ from cockpit.desk.decisions import Decisions
 from cockpit.desk.gate import Gate
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.journal import Journal
+from cockpit.desk.linked import linked_at_broker
 from cockpit.desk.messages import Messages
 from cockpit.desk.observer import Observer
 from cockpit.desk.orders import OrderDesk
@@ -158,6 +159,8 @@ async def running(
         tasks = await stack.enter_async_context(_Services(stopping))
         tasks.start("facts", sender.run())
         for connection in connections:
+            if isinstance(connection.broker, HasGroups):
+                connection.broker.know_groups(*await linked_at_broker(book, connection.name))
             await stack.enter_async_context(_listening(connection, sender))
         oversight = Oversight(
             store, clock, feed.publish, {name: client.policy for name, client in settings.clients.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +19,7 @@ from cockpit.model.orders import (
     BrokerOrder,
     Execution,
     Linkage,
+    Order,
     OrderRef,
     OrderRequest,
     OrderType,
@@ -130,6 +131,19 @@ class HasOpenOrders(Protocol):
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Return the open orders, whoever placed them, as they are after this was called."""
+        ...
+
+
+@runtime_checkable
+class HasGroups(Protocol):
+    """A broker that itself sees to it that orders which hang together don't go on without one another."""
+
+    def know_groups(self, groups: Sequence[Sequence[Order]], cancel_asked: Collection[OrderRef]) -> None:
+        """Take over what an earlier run sent: whole groups of which something may still work, as they were left.
+
+        ``cancel_asked`` are those of their orders whose cancel somebody asked for. Called once, before the broker is
+        entered.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -27,7 +27,7 @@ from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
-from cockpit.model.orders import DONE, BrokerFact, BrokerOrder, Execution, Linkage, OrderRef, OrderRequest
+from cockpit.model.orders import DONE, BrokerFact, BrokerOrder, Execution, Linkage, Order, OrderRef, OrderRequest
 from cockpit.model.refusals import Refused
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link
@@ -140,6 +140,10 @@ class IbkrBroker(MarketData):
         for text in unheard:
             sink(text)
 
+    def know_groups(self, groups: Sequence[Sequence[Order]], cancel_asked: Collection[OrderRef]) -> None:
+        """Take over the groups of an earlier run: they are judged as soon as the books have been read."""
+        self._placing.groups.know(groups, cancel_asked)
+
     def status(self) -> BrokerStatus:
         """Say which account answers, whether its money is real by its own number, and how the line is."""
         line = self._line
@@ -218,7 +222,7 @@ class IbkrBroker(MarketData):
         self._tracker.take(record)
 
     def _tell(self, fact: BrokerFact) -> None:
-        self._placing.told(fact)
+        self._placing.groups.told(fact)
         if self._sink is not None:
             self._sink(fact)
         elif len(self._unheard) < _MOST_UNHEARD:
@@ -252,6 +256,7 @@ class IbkrBroker(MarketData):
         if self._line.read_only:
             return
         shown, ids = await self._read_books(), self._tracker.ids
+        self._placing.groups.look_at_found()
         others: dict[int, list[BrokerOrder]] = {}
         for one in shown.orders.values():
             number = ids.number_of(one.reference)

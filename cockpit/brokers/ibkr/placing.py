@@ -13,9 +13,9 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.books import Shown
-from cockpit.brokers.ibkr.brackets import left_of
 from cockpit.brokers.ibkr.contracts import Contracts
 from cockpit.brokers.ibkr.errors import Follow, row_of
+from cockpit.brokers.ibkr.groups import LEGS, Groups
 from cockpit.brokers.ibkr.identities import OURS, Links
 from cockpit.brokers.ibkr.life import Life, OrderRecord
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
@@ -24,24 +24,12 @@ from cockpit.brokers.ibkr.session import not_ready
 from cockpit.brokers.ibkr.statuses import LIVE
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireRecord, WireStatus
-from cockpit.model.orders import (
-    BrokerFact,
-    Cancelled,
-    Executed,
-    Expired,
-    Linkage,
-    OrderRef,
-    OrderRequest,
-    Rejected,
-)
+from cockpit.model.orders import Linkage, OrderRef, OrderRequest
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Link
 
-LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
-_MOST_GROUPS: Final = 2000
-_TWS_FIRST: Final = 0.5
-"""Seconds that TWS has to cancel the other order of a pair by itself."""
+_MOST_KEPT: Final = 2000
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -66,11 +54,7 @@ class Placing:
         self._look = look
         self._start = start
         self._notice = notice
-        self._groups: dict[OrderRef, tuple[Linkage, tuple[OrderRef, ...]]] = {}
-        self._meant: dict[OrderRef, None] = {}
-        """Orders whose cancel was asked for, newest last."""
-        self._judged: set[tuple[OrderRef, ...]] = set()
-        """Brackets that are about to be judged."""
+        self.groups: Final = Groups(tracker, start, self._say, self.cancel)
         self._said: dict[Safe, None] = {}
         self._beyond: dict[OrderRef, Safe] = {}
         """What orders of ours bear, as TWS shows them, that nothing here can say."""
@@ -98,10 +82,7 @@ class Placing:
                 return
             raise Refused(refuse("IDEMPOTENCY_CONFLICT", reference=references[0]))
         placed = [(reference, request, await self._listed(request)) for reference, request in legs]
-        for reference in references:
-            self._groups[reference] = linkage, references
-        while len(self._groups) > _MOST_GROUPS:
-            self._groups.pop(next(iter(self._groups)))
+        self.groups.tie(linkage, references)
         group = f"{references[0]}:oca"[:64]
         await self._place(placed, _bracket if linkage is Linkage.BRACKET else lambda orders: _pair(orders, group))
 
@@ -154,9 +135,7 @@ class Placing:
         if known is not None and (known.complete or (known.ended and not known.revived)):
             return
         _, number = await self._working(reference)
-        self._meant[reference] = None
-        while len(self._meant) > _MOST_GROUPS:
-            self._meant.pop(next(iter(self._meant)))
+        self.groups.mean(reference)
         heard = self._tracker.next_record(reference)
         # Over this line alone: to another client number, the same number may be the order of somebody else.
         await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
@@ -176,44 +155,6 @@ class Placing:
             says = f"{life.symbol}: a cancel was refused, and the order may still work ({reference})."
             self._say(safe(f"{says} {answer.code}: {answer.text}", 300))
 
-    def told(self, fact: BrokerFact) -> None:
-        """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
-
-        A bracket that loses an exit later is judged anew.
-
-        Of a pair, TWS itself cancels the one when the other fills, unless that filled before the first had arrived.
-        """
-        linkage, group = self._groups.get(fact.reference, (None, ()))
-        found = {one: life for one in group if (life := self._tracker.life(one)) is not None}
-        others = [one for one in found if one != fact.reference]
-        match fact:
-            case Rejected() if fact.reference in found:
-                if not found[fact.reference].accepted and not any(life.executions for life in found.values()):
-                    for one in others:
-                        self._start(self._withdraw(one, 0.0))
-            case Executed() if linkage is Linkage.OCO:
-                for one in others:
-                    self._start(self._withdraw(one, _TWS_FIRST))
-            case _:
-                pass
-        ends = isinstance(fact, Rejected | Cancelled | Expired | Executed) and any(one.ended for one in found.values())
-        if ends and linkage is Linkage.BRACKET and group not in self._judged:
-            self._judged.add(group)
-            self._start(self._judge(group))
-
-    async def _judge(self, group: tuple[OrderRef, ...]) -> None:
-        """See to it that no bracket goes on without one of its exits, once what belongs together had time to come."""
-        await asyncio.sleep(_TWS_FIRST)
-        self._judged.discard(group)
-        entry, target, stop = (self._tracker.life(one) for one in group)
-        if entry is None or target is None or stop is None:
-            return
-        left = left_of(entry, target, stop, self._meant)
-        if left.says is not None:
-            self._say(left.says)
-        for one in left.withdraw:
-            self._start(self._withdraw(one, 0.0))
-
     def _see(self, record: WireRecord) -> None:
         if not isinstance(record, WireOpen) or not OURS.fullmatch(record.order_ref):
             return
@@ -221,26 +162,16 @@ class Placing:
         self._beyond.pop(reference, None)
         if beyond := terms.read("", record.terms).beyond:
             self._beyond[reference] = beyond
-            while len(self._beyond) > _MOST_GROUPS:
+            while len(self._beyond) > _MOST_KEPT:
                 self._beyond.pop(next(iter(self._beyond)))
 
     def _say(self, text: Safe) -> None:
         """Tell the operator, once."""
         if text not in self._said:
             self._said[text] = None
-            while len(self._said) > _MOST_GROUPS:
+            while len(self._said) > _MOST_KEPT:
                 self._said.pop(next(iter(self._said)))
             self._notice(text)
-
-    async def _withdraw(self, reference: OrderRef, after: float) -> None:
-        await asyncio.sleep(after)
-        life = self._tracker.life(reference)
-        if life is None or life.over:
-            return
-        try:
-            await self.cancel(reference)
-        except (Refused, BrokerUnavailable) as problem:
-            _LOG.warning("what belonged to a rejected order could not be cancelled: %s", problem)
 
     async def _place(
         self,
