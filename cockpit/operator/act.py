@@ -80,6 +80,16 @@ class Argument:
     required: bool = False
 
 
+def need(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
+    """Declare an argument that must be given."""
+    return Argument(name, kind, help, required=True)
+
+
+def may(name: str, help: str, kind: Kind = Kind.TEXT) -> Argument:
+    """Declare an argument that may be given."""
+    return Argument(name, kind, help)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One thing that the operator can do or ask."""
