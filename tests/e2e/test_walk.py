@@ -166,6 +166,7 @@ async def close_and_flatten(walk: Walk, claude: Assistant) -> None:
     await held(walk, {"ALFA": "3", "CHRL": "2"})
     await walk.keys("y")
     await held(walk, {"CHRL": "2"})
+    await walk.tmux.wait("POSITIONS 1")
     await walk.main()
     await walk.line(":flatten")
     await walk.tmux.wait("TYPE FLATTEN to close 1 position on paper")
