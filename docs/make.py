@@ -27,7 +27,7 @@ from mcp_types import (
 )
 
 from cockpit.desk.risk import CHECKS
-from cockpit.desk.risk.verdicts import Check
+from cockpit.desk.risk.verdicts import Check, OnClose
 from cockpit.model.refusals import REFUSALS, Mender
 from cockpit.operator.act import Act, Argument, Danger, TotpDue
 from cockpit.operator.acts import ACTS
@@ -48,6 +48,12 @@ MENDERS: Final[Mapping[Mender, str]] = {
     Mender.BROKER: "The broker or its data has to change; ask again later where `retryable` says so.",
     Mender.HOST: "The computer that the cockpit runs on; ask again where `retryable` says so, else tell your user.",
     Mender.NOBODY: "Nothing changes it.",
+}
+_ON_CLOSE: Final[Mapping[OnClose, str]] = {
+    OnClose.REFUSES: "",
+    OnClose.REFUSES_KNOWN: "what is unknown warns",
+    OnClose.WARNS: "warns",
+    OnClose.SKIPPED: "skipped",
 }
 PROTOCOL: Final[Mapping[int, str]] = {
     PARSE_ERROR: "The body is no JSON.",
@@ -134,10 +140,17 @@ def settings() -> str:
 def checks() -> str:
     """Every check of an order, in the order in which they run."""
     rows = [
-        (one.row, f"`{one.code}`", _sentence(one), ", ".join(f"`{name}`" for name in one.parameters), one.source)
+        (
+            one.row,
+            f"`{one.code}`",
+            _sentence(one),
+            ", ".join(f"`{name}`" for name in one.parameters),
+            _ON_CLOSE[one.on_close],
+            one.source,
+        )
         for one in CHECKS
     ]
-    return table(("row", "code", "what must hold", "limits", "after"), rows)
+    return table(("row", "code", "what must hold", "limits", "closing by hand", "after"), rows)
 
 
 def limits() -> str:

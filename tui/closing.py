@@ -46,6 +46,8 @@ class Closing:
     """Why nothing would be sent; empty where it would."""
     seen: Safe
     """What the close is bound to."""
+    warning: Safe = Safe("")
+    """What would hold a client from it and leaves the decision to the operator."""
 
 
 def closing_of(data: object) -> Closing | None:
@@ -75,6 +77,7 @@ def closing_of(data: object) -> Closing | None:
         _decimal(text.get("age_ms")),
         text.get("refused", nothing),
         text.get("seen", nothing),
+        text.get("warning", nothing),
     )
 
 
@@ -94,6 +97,7 @@ def close_question(state: ScreenState, closing: Closing, command: Command, now: 
     how = "at market" if closing.limit is None else f"limit {price(closing.limit)}"
     worth = "at no known price" if closing.about is None else f"about {money(closing.about, closing.currency)}"
     spans = [
+        *([Span(f"{closing.warning} ", "bad")] if closing.warning else []),
         Span(f"{closing.side} {amount(closing.quantity)} {closing.symbol} {how}", closing.side),
         Span(f" on {closing.connection}, {worth}; "),
         Span(f"{amount(closing.held)} → {amount(closing.held_after)}"),

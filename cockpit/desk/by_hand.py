@@ -12,19 +12,21 @@ from typing import Final
 
 from cockpit.desk.approvals import drift, drift_limit
 from cockpit.desk.book import Book
-from cockpit.desk.closing import Closing, How, closes, name_of
+from cockpit.desk.closing import Closing, How, closes
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.drafts import Asker, new_orders
 from cockpit.desk.groups import lacking
 from cockpit.desk.market import Market
 from cockpit.desk.observer import Observer
+from cockpit.desk.risk import is_priced, warnings_of
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.sent import insert_sent
 from cockpit.desk.switch import Switch
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.accounts import Position
+from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.identity import OPERATOR, OPERATORS_GRANT
 from cockpit.model.money import ZERO, plain
@@ -66,9 +68,23 @@ class Closure:
 
     @property
     def seen(self) -> str:
-        """What a close is bound to: what is held, what others may close of it, and the price at which it trades."""
+        """What a close is bound to: what is held, what others may close of it, and the price at which it trades.
+
+        A price that can't be trusted stands behind a ``~`` instead of an ``@``.
+        """
         held = f"{plain(self.position.quantity)}/{plain(self.others)}"
-        return held if self.touch is None else f"{held}@{plain(self.touch)}"
+        return held if self.touch is None else f"{held}{'@' if self.is_priced else '~'}{plain(self.touch)}"
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the price at which it would trade is young, and live where the money is real."""
+        head = self.together.head
+        return is_priced(self.request, head.seen, head.policy)
+
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """Return what would hold a client from this and leaves the decision to the operator."""
+        head = self.together.head
+        return warnings_of(self.request, head.seen, head.policy)
 
     @property
     def touch(self) -> Decimal | None:
@@ -108,6 +124,8 @@ class _LookedAt:
     others: str
     touch: Decimal | None
     """None where no price was known."""
+    priced: bool
+    """Whether that price was one to trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +140,8 @@ class Flattened:
     """Symbols of what is not flat though nothing was sent for it, and why."""
     open: tuple[Order, ...] = ()
     """Other orders that may fill still: their cancel came to nothing, or somebody sent them meanwhile."""
+    unpriced: tuple[str, ...] = ()
+    """Symbols of what was sent though no price of it could be trusted."""
 
     @property
     def is_flat(self) -> bool:
@@ -166,11 +186,17 @@ class ByHand:
         ``seen`` is that of the look that was confirmed, or empty; where the position, or what open orders may close of
         it, isn't as it was then, nothing is sent. So two of one confirmation never both leave. A limit at the touch is
         at the one that was shown; at market nothing is sent where it has moved too far against the order since.
+
+        Without a price that can be trusted it goes too, where the look said so, or a limit that is named bounds it.
         """
-        return await self._undisturbed.do(self._close(wanted, seen, by))
+        order, _ = await self._undisturbed.do(self._close(wanted, seen, by))
+        return order
 
     async def flatten(self, connection: str, by: str) -> Flattened:
-        """Cancel every open order of a connection, then close each of its positions at market. Raises Refused."""
+        """Cancel every open order of a connection, then close each of its positions at market. Raises Refused.
+
+        At whatever price: also where none is known that can be trusted.
+        """
         return await self._undisturbed.do(self._flatten(connection, by))
 
     async def _closure(self, wanted: Close) -> Closure:
@@ -186,7 +212,8 @@ class ByHand:
         if wanted.at_touch:
             price = (await market.quote(instrument)).touch(closes(position.quantity))
             if price is None:
-                raise Refused(refuse("MARKET_DATA_MISSING", symbol=instrument.symbol))
+                says = "There is no price to take as the limit: name one, or close at market."
+                raise Refused(refuse("MARKET_DATA_MISSING", says, symbol=instrument.symbol))
         how = How(OrderType.MARKET if price is None else OrderType.LIMIT, price, TimeInForce.DAY)
         symbol, held = instrument.symbol, position.quantity
         asked = self._closing.of_held(connection, symbol, held, wanted.quantity, how, by_operator=True)
@@ -197,27 +224,32 @@ class ByHand:
         together = await judge_together(self._observer, connection, asked, by_operator=True)
         return Closure(together.head.request, position, others, together)
 
-    async def _close(self, wanted: Close, seen: str, by: str) -> Order:
+    async def _close(self, wanted: Close, seen: str, by: str, *, whatever_price: bool = False) -> tuple[Order, bool]:
+        """Send it, and return it with whether its price could be trusted."""
         connection = self._connections.need(wanted.connection)
         looked_at, killed = _looked_at(seen) if seen else None, self._killed
+        bounded = wanted.limit is not None or whatever_price
         if wanted.at_touch and looked_at is not None and looked_at.touch is not None:
             wanted = replace(wanted, limit=looked_at.touch, at_touch=False)
         async with self._observer.turn(connection, OPERATOR):
             closure = await self.look(wanted)
             refusal = None if looked_at is None else _changed(closure, looked_at)
             refusal = refusal or closure.together.refusal()
+            if looked_at is None and not bounded:
+                refusal = refusal or _unpriced(closure)
             if refusal is not None:
                 raise Refused(refusal)
             order = self._made(connection, closure)
             held_before = insert_sent(order.order_id, closure.together.head.seen.now, closure.position.quantity)
             entry = order_entry(
-                order, "order.closed_by_hand", "", by=by, seen=seen, held=str(closure.position.quantity)
-            )
+                order, "order.closed_by_hand", "", by=by, seen=seen, held=str(closure.position.quantity),
+                priced=closure.is_priced,
+            )  # fmt: skip
             await self._book.add(order, [held_before], [entry])
         if self._killed and not killed:
             # The kill came while it was written: whoever pressed it saw no such order.
             await self._sender.cancel(order)
-        return await self._sender.submit(order, opens=any(closure.together.opens()))
+        return await self._sender.submit(order, opens=any(closure.together.opens())), closure.is_priced
 
     def _made(self, connection: Connection, closure: Closure) -> Order:
         asker = Asker(OPERATOR, OPERATORS_GRANT, connection.name)
@@ -227,6 +259,7 @@ class ByHand:
     async def _flatten(self, name: str, by: str) -> Flattened:
         connection = self._connections.need(name)
         killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
+        unpriced = list[str]()
         ended = await self._cancel_open(name, by)
         try:
             positions, _ = await connection.positions()
@@ -239,7 +272,9 @@ class ByHand:
                     left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
                     continue
                 try:
-                    sent.append(await self._close(Close(name, symbol), "", by))
+                    order, priced = await self._close(Close(name, symbol), "", by, whatever_price=True)
+                    sent.append(order)
+                    unpriced += [] if priced else [symbol]
                 except Refused as refused:
                     left.append((symbol, refused.refusal))
                 except (StoreUnavailable, StoreBusy):
@@ -249,7 +284,7 @@ class ByHand:
         now = tuple(self._book.now(one) for one in sent)
         names = {one.order_id for one in sent}
         still = tuple(one for one in self._book.at_broker(name) if one.order_id not in names)
-        return Flattened(ended, now, tuple(left), still)
+        return Flattened(ended, now, tuple(left), still, tuple(unpriced))
 
     async def _cancel_open(self, connection: str, by: str) -> int:
         """Cancel what is open, wait a little until it has gone, and return how many have."""
@@ -281,7 +316,8 @@ class ByHand:
 
 def _looked_at(seen: str) -> _LookedAt:
     """Read what a look was told as ``seen``. Raises Refused."""
-    quantities, _, price = seen.partition("@")
+    priced = "@" in seen
+    quantities, _, price = seen.partition("@" if priced else "~")
     held, _, others = quantities.partition("/")
     try:
         touch = Decimal(price) if price else None
@@ -289,7 +325,7 @@ def _looked_at(seen: str) -> _LookedAt:
         touch = ZERO
     if touch is not None and (not touch.is_finite() or touch <= ZERO):
         raise Refused(refuse("POSITION_CHANGED", "No look ever said that; nothing was sent.", looked_at=seen))
-    return _LookedAt(held, others, touch)
+    return _LookedAt(held, others, touch, priced)
 
 
 def _changed(closure: Closure, looked_at: _LookedAt) -> Refusal | None:
@@ -301,15 +337,28 @@ def _changed(closure: Closure, looked_at: _LookedAt) -> Refusal | None:
     if closed != looked_at.others:
         says = f"Open orders may close {closed} of it now, not {looked_at.others}; nothing was sent."
         return refuse("POSITION_CHANGED", says, now=closure.seen)
+    if closure.request.limit_price is not None or not looked_at.priced:
+        return None
+    if not closure.is_priced:
+        return refuse("PRICE_MOVED", "No price can be trusted now, as one could then; nothing was sent. Look again.")
     head = closure.together.head
     limit = drift_limit(head.seen.instrument, head.policy)
     moved = drift(closure.request.side, looked_at.touch, closure.touch)
-    if closure.request.limit_price is not None or moved is None or moved <= limit:
+    if moved is None or moved <= limit:
         return None
     says = f"It trades at {plain(closure.touch or ZERO)} now, not {plain(looked_at.touch or ZERO)}; nothing was sent."
     return refuse("PRICE_MOVED", f"{says} Look again.", moved=f"{moved * 100:.2f} %", limit=f"{limit * 100:.2f} %")
 
 
+def _unpriced(closure: Closure) -> Refusal | None:
+    """Refuse what nobody has looked at where its price can't be trusted."""
+    if closure.is_priced:
+        return None
+    first = closure.warnings()[0]
+    says = f"{first.message} Look at it first: what you confirm then is sent without a price to trust."
+    return refuse(first.code, says, look="position")
+
+
 def _not_ours(order: Order) -> Refusal:
-    says = f"{order.request.words()}, {name_of(order)}, works on; only its broker's own programs can cancel it."
+    says = f"{order.request.words()}, {order.name}, works on; only its broker's own programs can cancel it."
     return refuse("ORDERS_IN_THE_WAY", says)

@@ -15,7 +15,6 @@ from cockpit.desk.unsettled import is_fill
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import safe
 
 _NOT_SHOWN: Final = "The broker's positions don't show the newest fills yet; ask again in a moment."
 MOST_CLOSED: Final = 50
@@ -195,9 +194,4 @@ def _order(symbol: str, side: Side, quantity: Decimal, how: How) -> OrderRequest
 
 
 def _names(orders: list[Order]) -> str:
-    return ", ".join(name_of(one) for one in [one for one in orders if not is_fill(one)][:10]) or "none"
-
-
-def name_of(order: Order) -> str:
-    """Name an order to people, also one that only its broker can cancel."""
-    return order.order_id if order.client else f"{safe(order.reference, 40)} (not sent from here)"
+    return ", ".join(one.name for one in [one for one in orders if not is_fill(one)][:10]) or "none"

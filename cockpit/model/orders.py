@@ -12,7 +12,7 @@ from typing import Final, NewType
 from cockpit.model.checks import CheckResult
 from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.money import plain
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 
 OrderId = NewType("OrderId", str)
 """Ours, as clients and the operator see it: ``o-`` and a ULID."""
@@ -216,6 +216,11 @@ class Order:
     """Worst-case value of one as it was judged last, in the account's currency; None where nobody judged it."""
     raised_at: datetime | None = None
     """When a change that raises its risk was sent last: on that day it counts like a new one."""
+
+    @property
+    def name(self) -> str:
+        """Name it to people, also one that only its broker can cancel."""
+        return self.order_id if self.client else f"{safe(self.reference, 40)} (not sent from here)"
 
     @property
     def counts_from(self) -> datetime:

@@ -141,7 +141,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("STOP_WRONG_SIDE", "The stop would trigger at once: it must lie beyond the market.", False, _C),
     ("MARKETABLE_THROUGH", "The limit reaches too far through the market.", False, _C),
     ("PRICE_COLLAR", "The price is too far from the market.", False, _C),
-    ("SHORT_NOT_ALLOWED", "The instrument can't be sold short.", False, _B),
+    ("SHORT_NOT_ALLOWED", "The instrument can't be sold short.", False, _C),
     ("NO_LOCATE", "No shares are found to borrow for the short sale.", True, _B),
     ("MAX_POSITION", "The position could grow beyond its limit.", False, _O),
     ("MAX_GROSS", "All positions together could grow beyond their limit.", False, _O),

@@ -65,6 +65,7 @@ class ClosingActs:
             return name
         done = await self._by_hand.flatten(name, by)
         ended = f"{done.ended} open orders ended. " if done.ended else ""
+        blind = f" {_untrusted(done.unpriced)}." if done.unpriced else ""
         closed = [listing.order_says(order) for order in done.orders if order.state is OrderState.FILLED]
         if not done.is_flat:
             return _not_flat(name, done, [*closed, *([f"{done.ended} open orders ended"] if done.ended else ())])
@@ -72,8 +73,9 @@ class ClosingActs:
             "connection": name,
             "ended": done.ended,
             "orders": [listing.order_json(order) for order in done.orders],
+            "unpriced": list(done.unpriced),
         }
-        return Done(f"{name}: {ended}{'; '.join(closed) or 'Nothing was held'}.", data)
+        return Done(f"{name}: {ended}{'; '.join(closed) or 'Nothing was held'}.{blind}", data)
 
     async def _wanted(self, given: dict[str, str]) -> Close | Refusal:
         text = given.get("limit", "").lower()
@@ -115,6 +117,7 @@ def _not_flat(name: str, done: Flattened, went_well: Sequence[str]) -> Refusal:
     parts = [f"{safe(symbol, 40)}: {why.code}: {why.message.rstrip('.')}" for symbol, why in done.left]
     parts += [f"{listing.order_says(order)} [{order.order_id}]" for order in unfilled]
     parts += [f"still open: {listing.order_says(order)} [{order.order_id}]" for order in done.open]
+    parts += [_untrusted(done.unpriced)] if done.unpriced else []
     says = f"{name} is not flat. {'; '.join((*parts, *went_well))}."
     return refuse(
         "NOT_FLAT",
@@ -127,12 +130,25 @@ def _not_flat(name: str, done: Flattened, went_well: Sequence[str]) -> Refusal:
     )
 
 
+def _untrusted(symbols: Sequence[str]) -> str:
+    return f"Sent without a price to trust: {', '.join(safe(symbol, 40) for symbol in symbols)}"
+
+
+def _warning(closure: Closure) -> str:
+    """Say loudly what leaves the decision to the operator; empty where there is nothing."""
+    told = "; ".join(f"{one.code}: {one.message.rstrip('.')}" for one in closure.warnings())
+    if not told:
+        return ""
+    return f"{'WARNING' if closure.is_priced else 'NO PRICE TO TRUST'}: {told}."
+
+
 def _sentence(wanted: Close, closure: Closure) -> str:
     refusal = closure.together.refusal()
     sends = f"{closure.request.words()} on {wanted.connection}"
     if refusal is not None:
         return f"Closing would be refused, {refusal.code}: {refusal.message} It would send {sends}."
-    return f"Closing sends {sends} and leaves {plain(closure.held_after)}."
+    warning = _warning(closure)
+    return f"{f'{warning} ' if warning else ''}Closing sends {sends} and leaves {plain(closure.held_after)}."
 
 
 def _facts(wanted: Close, closure: Closure, clock: Clock) -> dict[str, object]:
@@ -161,6 +177,7 @@ def _facts(wanted: Close, closure: Closure, clock: Clock) -> dict[str, object]:
         "source": None if quote is None else safe(quote.source, 40),
         "age_ms": None if quote is None else round(quote.age_ms(clock.now())),
         "passed": sum(1 for one in checks if one.ok and one.applies is Applies.YES),
+        "warning": _warning(closure),
         "refused": "" if refusal is None else f"{refusal.code}: {refusal.message}",
         "seen": closure.seen,
     }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk.by_hand import ByHand, Close, Closure
 from cockpit.desk.groups import bracket
 from cockpit.model.accounts import Position
@@ -19,6 +22,7 @@ from cockpit.model.identity import OPERATOR, OPERATORS_GRANT, Caller
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import plain
 from cockpit.model.orders import Order, OrderState, OrderType, Side
+from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused
 from cockpit.model.trading import TradingState
 from cockpit.settings.model import ConnectionSettings, PolicySettings
@@ -318,13 +322,117 @@ async def test_flatten_says_for_which_positions_nothing_was_sent(
     broker = desk.connections.need("paper").broker
     quote = broker.quote
 
-    async def without_brvo(instrument: object) -> object:
-        return None if instrument.symbol == "BRVO" else await quote(instrument)  # type: ignore[attr-defined,arg-type]
+    async def brvo_is_halted(instrument: Any) -> Quote | None:
+        found = await quote(instrument)
+        return found and replace(found, halted=instrument.symbol == "BRVO")
 
-    monkeypatch.setattr(broker, "quote", without_brvo)
+    monkeypatch.setattr(broker, "quote", brvo_is_halted)
     done = await by_hand(desk).flatten("paper", "screen")
     assert [one.request.symbol for one in done.orders] == ["ALFA"]
-    assert [(symbol, refusal.code) for symbol, refusal in done.left] == [("BRVO", "MARKET_DATA_MISSING")]
+    assert [(symbol, refusal.code) for symbol, refusal in done.left] == [("BRVO", "INSTRUMENT_HALTED")]
+
+
+Distrust = Callable[[Quote], Quote | None]
+OLD: Distrust = lambda quote: replace(quote, as_of=quote.as_of - timedelta(minutes=15))  # noqa: E731
+NONE: Distrust = lambda quote: None  # noqa: E731
+CROSSED: Distrust = lambda quote: replace(quote, ask=quote.bid and quote.bid / 2)  # noqa: E731
+each_distrust = pytest.mark.parametrize("distrust", [OLD, NONE, CROSSED], ids=["old", "none", "crossed"])
+
+
+def quoted(desk: Desk, monkeypatch: pytest.MonkeyPatch, distrust: Distrust) -> None:
+    """Let the broker quote what can't be trusted."""
+    broker = desk.connections.need("paper").broker
+    quote = broker.quote
+
+    async def otherwise(instrument: Any) -> Quote | None:
+        found = await quote(instrument)
+        return found and distrust(found)
+
+    monkeypatch.setattr(broker, "quote", otherwise)
+
+
+@each_distrust
+async def test_without_a_price_to_trust_only_what_was_looked_at_is_closed_at_market(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, distrust: Distrust
+) -> None:
+    await hold(desk, claude, "20")
+    hand = by_hand(desk)
+    priced = await hand.look(wanted())
+    assert (priced.is_priced, priced.warnings()) == (True, ())
+    quoted(desk, monkeypatch, distrust)
+    look = await hand.look(wanted())
+    assert not look.is_priced
+    assert {one.code for one in look.warnings()} & {"MARKET_DATA_MISSING", "MARKET_DATA_STALE"}
+    assert "@" not in look.seen
+    with pytest.raises(Refused) as asked:
+        await place(desk, claude, market(side=Side.SELL), "key-00000009")
+    assert code(asked.value).startswith("MARKET_DATA_")
+    for seen, expected in (("", look.warnings()[0].code), (priced.seen, "PRICE_MOVED")):
+        with pytest.raises(Refused) as found:
+            await hand.close(wanted(), seen, "screen")
+        assert code(found.value) == expected
+    assert await held(desk) == {"ALFA": Decimal(20)}
+    assert (await hand.close(wanted(), look.seen, "screen")).state is OrderState.FILLED
+    assert await held(desk) == {}
+    record = next(one for one in await desk.store.audit_tail(20) if one.tool == "order.closed_by_hand")
+    assert record.detail["priced"] is False
+
+
+@each_distrust
+async def test_without_a_price_to_trust_a_limit_bounds_itself_and_everything_is_flattened(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, distrust: Distrust
+) -> None:
+    await hold(desk, claude, "20")
+    bid = await desk.touch("ALFA", Side.SELL)
+    quoted(desk, monkeypatch, distrust)
+    assert (await by_hand(desk).close(wanted("5", bid), "", "screen")).state is OrderState.FILLED
+    done = await by_hand(desk).flatten("paper", "screen")
+    assert (done.left, done.unpriced) == ((), ("ALFA",))
+    assert await held(desk) == {}
+
+
+async def test_without_a_price_to_trust_no_more_is_closed_than_is_held_and_no_line_is_passed(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hold(desk, claude, "20")
+    quoted(desk, monkeypatch, NONE)
+    look = await by_hand(desk).look(wanted())
+    with pytest.raises(Refused) as more:
+        await by_hand(desk).close(wanted("21"), look.seen, "screen")
+    assert code(more.value) == "BAD_QUANTITY"
+    broker = desk.connections.need("paper").broker
+
+    async def silent() -> Sequence[Position]:
+        raise BrokerUnavailable("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broker, "positions", silent)
+        with pytest.raises(Refused) as unknown:
+            await by_hand(desk).close(wanted(), look.seen, "screen")
+        assert code(unknown.value) == "BROKER_NOT_READY"
+    with pytest.raises(Refused) as touch:
+        await by_hand(desk).look(replace(wanted(), at_touch=True))
+    assert code(touch.value) == "MARKET_DATA_MISSING"
+    assert await held(desk) == {"ALFA": Decimal(20)}
+
+
+async def test_an_own_order_on_the_other_side_is_named_and_flattening_cancels_it(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hold(desk, claude, "20")
+    resting = limit(round(await desk.touch("ALFA", Side.BUY) * Decimal("0.99"), 2), quantity="5")
+    order = await place(desk, claude, resting)
+    await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert (await by_hand(desk).look(wanted())).together.refusal() is None, "it would not meet it at this price"
+    quoted(desk, monkeypatch, OLD)
+    look = await by_hand(desk).look(wanted())
+    refusal = look.together.refusal()
+    assert refusal is not None
+    assert refusal.code == "SELF_CROSS"
+    assert refusal.message.endswith(f"({order.order_id}): cancel that first, or flatten.")
+    done = await by_hand(desk).flatten("paper", "screen")
+    assert (done.ended, done.left) == (1, ())
+    assert await held(desk) == {}
 
 
 async def test_a_clients_order_never_has_the_operators_authority(desk: Desk, claude: Caller) -> None:

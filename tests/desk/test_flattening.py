@@ -168,7 +168,7 @@ async def cover(desk: Desk, caller: Caller) -> None:
     assert await held(desk) == {"BRVO": 100, BRVO_CALL: -1}
 
 
-@pytest.mark.parametrize("trouble", ["no price", "rejected", "rests"])
+@pytest.mark.parametrize("trouble", ["halted", "rejected", "rests"])
 async def test_shares_stay_as_long_as_the_call_that_they_cover_is_sold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -177,8 +177,9 @@ async def test_shares_stay_as_long_as_the_call_that_they_cover_is_sold(
         broker = desk.connections.need("paper").broker
         quote, submit = broker.quote, broker.submit
 
-        async def without(instrument: Instrument) -> Quote | None:
-            return None if instrument.symbol == BRVO_CALL else await quote(instrument)
+        async def halted(instrument: Instrument) -> Quote | None:
+            found = await quote(instrument)
+            return found and replace(found, halted=instrument.symbol == BRVO_CALL)
 
         async def fails(reference: OrderRef, request: OrderRequest) -> None:
             if request.symbol != BRVO_CALL:
@@ -186,8 +187,8 @@ async def test_shares_stay_as_long_as_the_call_that_they_cover_is_sold(
             elif trouble == "rejected":
                 raise Refused(refuse("BROKER_REJECTED", "the margin desk says no"))
 
-        if trouble == "no price":
-            monkeypatch.setattr(broker, "quote", without)
+        if trouble == "halted":
+            monkeypatch.setattr(broker, "quote", halted)
         else:
             monkeypatch.setattr(broker, "submit", fails)
         done = await by_hand(desk).flatten("paper", "screen")

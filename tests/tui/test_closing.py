@@ -113,6 +113,18 @@ async def test_what_would_be_refused_is_told_and_not_asked() -> None:
         assert "Open orders close it already." in seat.text
 
 
+async def test_that_no_price_can_be_trusted_is_said_first_and_asked_by_the_same_two_keys() -> None:
+    warning = "NO PRICE TO TRUST: MARKET_DATA_STALE: The price is 900 s old."
+    looked = holding(warning=warning, data_type="delayed", age_ms=900_000, seen="60/0~180.49")
+    async with seated(looked) as seat:
+        await seat.press("p", "x")
+        said = " ".join(seat.text.split())
+        assert f"CLOSE {warning} sell 60 NOVA at market" in said
+        assert "delayed from paper, 900.0 s old" in said
+        await seat.press("y")
+        assert seat.sent[1][1]["seen"] == "60/0~180.49"
+
+
 async def test_a_part_at_a_limit_is_typed_and_looked_at_before_it_is_asked() -> None:
     looked = holding(quantity="5", held_after="55", limit_price="181.00", order_type="limit", closed_by_others="10")
     async with seated(looked) as seat:

@@ -4,9 +4,10 @@ Each check is a pure sentence over the order, what was seen at one instant, and 
 told; a check that applies and doesn't know what it needs refuses.
 """
 
+from cockpit.desk.risk.data import is_priced
 from cockpit.desk.risk.pricing import worst_notional, worst_price
 from cockpit.desk.risk.seen import Activity, Exposure, Linked, Seen
-from cockpit.desk.risk.table import CHECKS, evaluate, evaluate_entry, refusal_of
+from cockpit.desk.risk.table import CHECKS, evaluate, evaluate_entry, refusal_of, warnings_of
 
 __all__ = [
     "CHECKS",
@@ -16,7 +17,9 @@ __all__ = [
     "Seen",
     "evaluate",
     "evaluate_entry",
+    "is_priced",
     "refusal_of",
+    "warnings_of",
     "worst_notional",
     "worst_price",
 ]  # fmt: skip

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, check, idle, judged, known
+from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, OnClose, Verdict, check, idle, judged, known
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import NEEDS_STOP, Order, OrderRequest, OrderType, Side
 from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
 
+_NAMED: Final = 5
+"""Orders in the way that are named."""
 _TRIGGERED_LATER = NEEDS_STOP | {OrderType.TRAILING_STOP}
 
 
-@check("X1", "SELF_CROSS", "FIA self-match prevention", inputs=("quote",))
+@check("X1", "SELF_CROSS", "FIA self-match prevention", inputs=("quote",), on_close=OnClose.REFUSES_KNOWN)
 def self_cross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The order would not trade with another one of this account."""
     against = [one for one in seen.resting if _may_meet(one, order)]
     if not against or order.order_type in _TRIGGERED_LATER:
         return idle("No order of the account is on the other side.")
-    price = order.limit_price or known(seen.touch(order.side), "the market's price")
-    crossed = next(
-        (one for one in against if any(_crosses(price, order.side, at.limit_price) for at in one.terms)), None
-    )
-    if crossed is None:
+    price = order.limit_price or seen.touch(order.side)
+    if price is None:
+        # At whatever price it trades, it may meet any of them.
+        return judged(False, "no crossing", "unknown", _cancel_first("It may trade with", against, order, seen))
+    crossed = [one for one in against if any(_crosses(price, order.side, at.limit_price) for at in one.terms)]
+    if not crossed:
         return judged(True, "no crossing", plain(price), "It crosses no order of the account.")
-    return judged(False, "no crossing", plain(price), f"It would trade with {crossed.request.words()}.")
+    return judged(False, "no crossing", plain(price), _cancel_first("It would trade with", crossed, order, seen))
+
+
+def _cancel_first(says: str, crossed: Sequence[Order], order: OrderRequest, seen: Seen) -> str:
+    """Say which orders have to go before this one, and what else the operator may do about his own."""
+    words = ", ".join(f"{one.request.words()} ({one.name})" for one in crossed[:_NAMED])
+    flatten = ", or flatten" if seen.closes_by_hand(order) and all(one.client for one in crossed) else ""
+    return f"{says} {words}: cancel that first{flatten}."
 
 
 def _may_meet(one: Order, order: OrderRequest) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import PAPER, Verdict, at_most, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import PAPER, OnClose, Verdict, at_most, check, idle, judged, known, percent
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import NEEDS_LIMIT, OrderRequest
@@ -21,7 +22,7 @@ _NARROW_TICKS: Final = 2
 _AROUND_THE_CLOCK = frozenset({InstrumentKind.CRYPTO})
 
 
-@check("D1", "MARKET_DATA_MISSING", "OpenTrading", inputs=("quote",))
+@check("D1", "MARKET_DATA_MISSING", "OpenTrading", inputs=("quote",), on_close=OnClose.WARNS)
 def market_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """There is a price on the side that the order would trade with, and the quote is one that a market can have."""
     touch = seen.touch(order.side)
@@ -37,7 +38,10 @@ def market_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verd
     return judged(True, "a quote", plain(touch), f"The market is at {plain(touch)}.")
 
 
-@check("D1", "MARKET_DATA_STALE", "OpenTrading", parameters=("max_quote_age_seconds",), inputs=("quote",))
+@check(
+    "D1", "MARKET_DATA_STALE", "OpenTrading", parameters=("max_quote_age_seconds",), inputs=("quote",),
+    on_close=OnClose.WARNS,
+)  # fmt: skip
 def fresh_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The price is young enough to trade on, and not from the future."""
     quote = known(seen.quote, "the price's age")
@@ -50,7 +54,7 @@ def fresh_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     return judged(age <= limit * 1000, f"{limit} s", f"{age / 1000:g} s", says)
 
 
-@check("D2", "MARKET_DATA_NOT_LIVE", "IBKR market data types", inputs=("quote",))
+@check("D2", "MARKET_DATA_NOT_LIVE", "IBKR market data types", inputs=("quote",), on_close=OnClose.WARNS)
 def live_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Where the money is real, the price is live."""
     if seen.mode is not Mode.LIVE:
@@ -59,7 +63,10 @@ def live_data(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdic
     return judged(kind is DataType.LIVE, DataType.LIVE, kind, f"The price is {kind}.")
 
 
-@check("D3", "SPREAD_TOO_WIDE", "OpenTrading", parameters=("max_spread", "max_spread_options"), inputs=("quote",))
+@check(
+    "D3", "SPREAD_TOO_WIDE", "OpenTrading", parameters=("max_spread", "max_spread_options"), inputs=("quote",),
+    on_close=OnClose.WARNS,
+)  # fmt: skip
 def spread(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Bid and ask are close enough for the touch to mean something; an option's may always be two ticks apart."""
     quote = known(seen.quote, "bid and ask")
@@ -72,7 +79,7 @@ def spread(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     return at_most(limit, (ask - bid) * 2 / (ask + bid), "The spread is", percent)
 
 
-@check("D4", "INSTRUMENT_HALTED", "IBKR ticks 49 and 90")
+@check("D4", "INSTRUMENT_HALTED", "IBKR ticks 49 and 90", on_close=OnClose.REFUSES_KNOWN)
 def halted(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The venue has not halted the instrument."""
     if seen.halted is None:
@@ -80,7 +87,10 @@ def halted(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     return judged(not seen.halted, "trading", "halted" if seen.halted else "trading", "What the venue says.")
 
 
-@check("D5", "SESSION_CLOSED", "trading calendar", parameters=("allow_outside_hours",), inputs=("session",))
+@check(
+    "D5", "SESSION_CLOSED", "trading calendar", parameters=("allow_outside_hours",), inputs=("session",),
+    on_close=OnClose.REFUSES_KNOWN,
+)  # fmt: skip
 def session(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The market is open; outside the regular session only a limit order that says so passes."""
     if seen.instrument.kind in _AROUND_THE_CLOCK:
@@ -90,6 +100,15 @@ def session(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
         return judged(True, "open", "open", "The market is open.")
     ok = order.outside_hours and policy.allow_outside_hours and order.order_type in NEEDS_LIMIT
     return judged(ok, "open", "closed", "The market is closed; only a limit order for outside hours may pass.")
+
+
+_PRICED: Final = (market_data, fresh_data, live_data)
+
+
+def is_priced(order: OrderRequest, seen: Seen, policy: PolicySettings) -> bool:
+    """Whether the price that an order would trade at is known, young, and live where the money is real."""
+    as_asked = replace(seen, by_operator=False)
+    return all(one(order, as_asked, policy).ok for one in _PRICED)
 
 
 CHECKS = (market_data, fresh_data, live_data, spread, halted, session)

@@ -122,8 +122,11 @@ def short_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
         return judged(False, "covered", "uncovered", f"It covers {calls}: close that first.")
     if seen.opening(order) == ZERO:
         return ONLY_REDUCES
-    ok = policy.allow_short and seen.can.short_selling
-    return judged(ok, "held", "short", "It may be sold short." if ok else "Only what is held may be sold.")
+    if not policy.allow_short:
+        return judged(False, "held", "short", "Only what is held may be sold: the limits allow no short sale.")
+    if not seen.can.short_selling:
+        return judged(False, "held", "short", "Only what is held may be sold: the broker takes no short sale.")
+    return judged(True, "held", "short", "It may be sold short.")
 
 
 @check("E4", "NO_LOCATE", "Regulation SHO Rule 203", inputs=("locate",))

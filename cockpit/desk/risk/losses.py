@@ -6,7 +6,18 @@ from decimal import Decimal
 
 from cockpit.desk.risk.pricing import adverse_price, trigger_price
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import ONLY_REDUCES, Verdict, at_most, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import (
+    ONLY_REDUCES,
+    WARNING,
+    OnClose,
+    Verdict,
+    at_most,
+    check,
+    idle,
+    judged,
+    known,
+    percent,
+)
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import ZERO, cents
 from cockpit.model.orders import OrderRequest, OrderType, Role
@@ -44,7 +55,12 @@ def daily_loss(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
 
 
 @check(
-    "L2", "DRAWDOWN", "OpenTrading", parameters=("max_drawdown",), inputs=("balances", "high_water"), holds_clients=True
+    "L2",
+    "DRAWDOWN",
+    "OpenTrading",
+    parameters=("max_drawdown",),
+    inputs=("balances", "high_water"),
+    on_close=OnClose.SKIPPED,
 )
 def drawdown(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The equity is not too far below its highest; beyond the limit the connection takes no orders at all."""
@@ -94,7 +110,7 @@ def reward_risk(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verd
     if risk <= ZERO:
         return idle("The stop is on the wrong side.")
     ratio = reward / risk
-    warning = "" if ratio >= policy.min_reward_risk else "Warning: "
+    warning = "" if ratio >= policy.min_reward_risk else WARNING
     says = f"{warning}reward is {ratio:.2f} times the risk."
     return judged(True, f"{policy.min_reward_risk:.2f}", f"{ratio:.2f}", says)
 

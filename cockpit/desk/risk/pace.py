@@ -8,7 +8,7 @@ from typing import Final
 from cockpit.desk.risk.losses import latched
 from cockpit.desk.risk.pricing import worst_notional
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import LOWERS, NOBODY, Verdict, at_most, check, idle, judged, known
+from cockpit.desk.risk.verdicts import LOWERS, NOBODY, WARNING, OnClose, Verdict, at_most, check, idle, judged, known
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import cents
 from cockpit.model.orders import OrderRequest
@@ -36,7 +36,7 @@ def order_rate(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     "ibkr-agent",
     parameters=("max_daily_orders", "connection_daily_orders"),
     inputs=("activity",),
-    holds_clients=True,
+    on_close=OnClose.SKIPPED,
 )
 def daily_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The client's and the connection's orders of the day are within their limits."""
@@ -51,7 +51,7 @@ def daily_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 @check(
     "R3", "DAILY_NOTIONAL", "ibkr-agent",
     parameters=("max_daily_notional", "connection_daily_notional", "market_margin"),
-    inputs=("activity", "quote", "to_account"), holds_clients=True,
+    inputs=("activity", "quote", "to_account"), on_close=OnClose.SKIPPED,
 )  # fmt: skip
 def daily_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The value of the client's and the connection's orders of the day is within their limits."""
@@ -72,7 +72,7 @@ def daily_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
 
 @check(
     "R4", "MAX_OPEN_ORDERS", "ibkr-agent", parameters=("max_open_orders", "max_open_orders_per_symbol"),
-    inputs=("open_orders", "open_of_symbol"), holds_clients=True,
+    inputs=("open_orders", "open_of_symbol"), on_close=OnClose.SKIPPED,
 )  # fmt: skip
 def open_orders(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Not too many orders of the connection, and of the symbol, work or wait."""
@@ -128,7 +128,7 @@ def cancel_ratio(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     if done.client_cancels + done.client_fills < RATIO_AFTER:
         return idle("Too few orders to tell.")
     ratio = Decimal(done.client_cancels) / max(1, done.client_fills)
-    warning = "Warning: " if ratio > RATIO else ""
+    warning = WARNING if ratio > RATIO else ""
     return judged(
         True, str(RATIO), f"{ratio:.1f}", f"{warning}{done.client_cancels} cancels, {done.client_fills} fills."
     )

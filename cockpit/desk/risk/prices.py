@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from cockpit.desk.risk.pricing import trigger_price
 from cockpit.desk.risk.seen import EXITS, Seen
-from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import OnClose, Verdict, check, idle, judged, known, percent
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import Linkage, OrderRequest, OrderType, Role, Side
@@ -29,6 +29,7 @@ def _is_exit(seen: Seen) -> bool:
 @check(
     "P1", "PRICE_COLLAR", "RTS 6 Art. 15(1)(a); IBKR precautions",
     parameters=("price_collar", "price_collar_options", "stop_collar"), inputs=("quote",),
+    on_close=OnClose.REFUSES_KNOWN,
 )  # fmt: skip
 def price_collar(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """A limit stays near the touch, a stop within its wider collar, and a stop's limit near its stop."""
@@ -67,7 +68,10 @@ def stop_side(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdic
     return judged(ok, f"{side} {plain(touch)}", plain(order.stop_price), f"The stop must lie {side} {plain(touch)}.")
 
 
-@check("P2", "MARKETABLE_THROUGH", "FIA price tolerance", parameters=("max_through",), inputs=("quote",))
+@check(
+    "P2", "MARKETABLE_THROUGH", "FIA price tolerance", parameters=("max_through",), inputs=("quote",),
+    on_close=OnClose.REFUSES_KNOWN,
+)  # fmt: skip
 def marketable_through(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """A limit reaches through the touch, or through its own stop, only so far."""
     if order.limit_price is None:

@@ -170,6 +170,10 @@ class Seen:
         """Return the quantity that is still to fill."""
         return order.quantity - self.filled
 
+    def closes_by_hand(self, order: OrderRequest) -> bool:
+        """Whether the operator himself asks, and no part of it can open or grow a position."""
+        return self.by_operator and self.opening(order) == ZERO
+
     def opening(self, order: OrderRequest) -> Decimal:
         """Return the part of what is left that could open or grow a position, whatever else fills.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, OnClose, Verdict, check, idle, judged, known, percent
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
@@ -14,7 +14,7 @@ from cockpit.settings.policy import PolicySettings
 _STOPPED = frozenset({TradingState.KILLED, TradingState.HALTED})
 
 
-@check("G1", "KILL_SWITCH", "RTS 6 Art. 12", holds_clients=True)
+@check("G1", "KILL_SWITCH", "RTS 6 Art. 12", on_close=OnClose.SKIPPED)
 def kill_switch(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """Nothing passes a kill, and no order passes a halt."""
     code = "HALTED" if seen.state is TradingState.HALTED else "KILL_SWITCH"
@@ -99,7 +99,7 @@ def broker_ready(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     return judged(seen.link is Link.READY, Link.READY, seen.link, f"The broker's link is {seen.link}.")
 
 
-@check("G11", "RECONCILING", "nautilus STREAM_RECONCILING", holds_clients=True)
+@check("G11", "RECONCILING", "nautilus STREAM_RECONCILING", on_close=OnClose.SKIPPED)
 def reconciled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """No order of the account is unresolved."""
     count = seen.unknown_orders

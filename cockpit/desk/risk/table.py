@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from cockpit.desk.risk import conflicts, data, exposure, losses, pace, prices, size, standing, terms
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import Check
+from cockpit.desk.risk.verdicts import Check, OnClose
 from cockpit.model.checks import CheckResult
 from cockpit.model.orders import OrderRequest
 from cockpit.model.refusals import Refusal, refuse
@@ -28,7 +29,28 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 def evaluate(order: OrderRequest, seen: Seen, policy: PolicySettings) -> tuple[CheckResult, ...]:
     """Run every check, always all of them, in the order of the table."""
-    return tuple([one(order, seen, policy) for one in CHECKS])
+    known = _as_known(order, seen, policy)
+    return tuple([one(order, known if one.on_close is OnClose.REFUSES_KNOWN else seen, policy) for one in CHECKS])
+
+
+def warnings_of(order: OrderRequest, seen: Seen, policy: PolicySettings) -> tuple[CheckResult, ...]:
+    """Return what would refuse a client's order and only warns where the operator closes by hand."""
+    if not seen.closes_by_hand(order):
+        return ()
+    as_clients, known = replace(seen, by_operator=False), _as_known(order, seen, policy)
+    found = (
+        (one(order, as_clients, policy), one(order, known, policy))
+        for one in CHECKS
+        if one.on_close in {OnClose.WARNS, OnClose.REFUSES_KNOWN}
+    )
+    return tuple(strict for strict, told in found if told.ok and not strict.ok)
+
+
+def _as_known(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Seen:
+    """Return what may refuse a closing by hand: a price that nobody may trust says neither yes nor no."""
+    if not seen.closes_by_hand(order) or data.is_priced(order, seen, policy):
+        return seen
+    return replace(seen, quote=None, halted=None)
 
 
 def evaluate_entry(entry: OrderRequest, seen: Seen, policy: PolicySettings) -> tuple[CheckResult, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.risk.seen import EXITS, Seen
-from cockpit.desk.risk.verdicts import Verdict, check, idle, judged, known, listed
+from cockpit.desk.risk.verdicts import OnClose, Verdict, check, idle, judged, known, listed
 from cockpit.model.instruments import SYMBOL_PATTERN, InstrumentKind
 from cockpit.model.money import ZERO, is_multiple, plain
 from cockpit.model.orders import NEEDS_LIMIT, NEEDS_STOP, Linkage, OrderRequest, OrderType, Role, Side, TimeInForce
@@ -30,7 +30,7 @@ def resolved(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict
     return judged(order.symbol == found, found, order.symbol, f"It is {found} on {seen.instrument.exchange}.")
 
 
-@check("V3", "SYMBOL_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("allowed_symbols",), holds_clients=True)
+@check("V3", "SYMBOL_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("allowed_symbols",), on_close=OnClose.SKIPPED)
 def symbol_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The symbol is on the list of those that may be traded."""
     if policy.allowed_symbols is None:
@@ -41,7 +41,7 @@ def symbol_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
     )
 
 
-@check("V3", "SYMBOL_RESTRICTED", "SEC 15c3-5 (c)(2)", parameters=("denied_symbols",), holds_clients=True)
+@check("V3", "SYMBOL_RESTRICTED", "SEC 15c3-5 (c)(2)", parameters=("denied_symbols",), on_close=OnClose.SKIPPED)
 def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The symbol is not on the list of those that may not be traded."""
     if not policy.denied_symbols:
@@ -53,7 +53,7 @@ def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
 
 @check(
     "V4", "ASSET_CLASS_NOT_ALLOWED", "SEC 15c3-5 (c)(2)", parameters=("asset_classes",), inputs=("kept",),
-    holds_clients=True,
+    on_close=OnClose.SKIPPED,
 )  # fmt: skip
 def asset_class(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The instrument's kind may be traded, and an option is only sold where it is held or covered."""
@@ -77,8 +77,7 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
         and trails == (1 if kind is OrderType.TRAILING_STOP else 0)
     )
     # The list of the policy holds clients back; it must not keep the operator from closing at market.
-    by_hand = seen.by_operator and seen.opening(order) == ZERO
-    types = seen.can.order_types if by_hand else policy.order_types & seen.can.order_types
+    types = seen.can.order_types if seen.closes_by_hand(order) else policy.order_types & seen.can.order_types
     allowed = listed(types)
     if not whole:
         return judged(False, allowed, kind, f"The prices don't fit a {kind} order.")
@@ -89,7 +88,8 @@ def order_type(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
 @check("V5", "TIF_NOT_ALLOWED", "broker's capabilities; ibkr-agent", parameters=("times_in_force", "gtc_days"))
 def time_in_force(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The broker and the policy take this time in force; gtc that may open a position ends after some days."""
-    allowed = policy.times_in_force & seen.can.lives(order.order_type)
+    lives = seen.can.lives(order.order_type)
+    allowed = lives if seen.closes_by_hand(order) else policy.times_in_force & lives
     ok = order.time_in_force in allowed
     says = f"{order.time_in_force.upper()} {'is' if ok else 'is not'} allowed."
     if ok and order.time_in_force is TimeInForce.GTC and seen.opening(order) > ZERO:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from cockpit.desk.risk.seen import Seen
 from cockpit.model.checks import Applies, CheckResult
-from cockpit.model.money import ZERO, plain
+from cockpit.model.money import plain
 from cockpit.model.orders import OrderRequest
 from cockpit.model.refusals import REFUSALS
 from cockpit.settings.policy import PolicySettings
@@ -24,6 +25,23 @@ class MissingInput(Exception):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+
+
+class OnClose(StrEnum):
+    """What a check is to an order by which the operator closes by hand and opens nothing.
+
+    A price that can't be trusted must never keep him in a position; what the order itself, the account or the venue
+    says still holds.
+    """
+
+    REFUSES = "refuses"
+    """The same as to a client's order."""
+    REFUSES_KNOWN = "refuses_known"
+    """It refuses by what is known, prices only where they are young and live; for what nobody knows it warns."""
+    WARNS = "warns"
+    """It says what it finds and lets him decide."""
+    SKIPPED = "skipped"
+    """It is there to hold clients back, and says nothing."""
 
 
 class Verdict(NamedTuple):
@@ -66,19 +84,24 @@ class Check:
     """Whether it only shows; such a check never refuses."""
     of_exits: bool
     """Whether it judges an entry by its exits: the entry is judged again where one of them changes."""
-    holds_clients: bool = False
-    """Whether it is there to hold clients back: it says nothing about an order by which the operator only closes."""
+    on_close: OnClose = OnClose.REFUSES
 
     def __call__(self, order: OrderRequest, seen: Seen, policy: PolicySettings) -> CheckResult:
         """Judge an order. Pure, and never raises."""
-        if self.holds_clients and seen.by_operator and seen.opening(order) == ZERO:
+        by_hand = self.on_close is not OnClose.REFUSES and seen.closes_by_hand(order)
+        if by_hand and self.on_close is OnClose.SKIPPED:
             return _result(BY_HAND, self.code)
+        warns = by_hand and self.on_close is OnClose.WARNS
         try:
             found = self.judge(order, seen, policy)
         except MissingInput as missing:
+            warns = by_hand
             found = Verdict(self.advisory, "", "unknown", f"Not known: {missing.what}.")
         except ArithmeticError:
+            warns = by_hand
             found = Verdict(self.advisory, "", "unknown", "What the broker says can't be reckoned with.")
+        if warns and not found.ok:
+            found = found._replace(ok=True, says=f"{WARNING}{found.says}")
         return _result(found, found.code or self.code)
 
 
@@ -91,13 +114,13 @@ def check(
     inputs: tuple[str, ...] = (),
     advisory: bool = False,
     of_exits: bool = False,
-    holds_clients: bool = False,
+    on_close: OnClose = OnClose.REFUSES,
 ) -> Callable[[Judge], Check]:
     """Declare a check; its sentence is the first line of the function's docstring."""
 
     def declared(judge: Judge) -> Check:
         sentence = (judge.__doc__ or "").strip().splitlines()[0]
-        return Check(row, code, sentence, source, parameters, inputs, judge, advisory, of_exits, holds_clients)
+        return Check(row, code, sentence, source, parameters, inputs, judge, advisory, of_exits, on_close)
 
     return declared
 
@@ -136,6 +159,8 @@ def percent(share: Decimal) -> str:
     return f"{share * 100:.2f} %"
 
 
+WARNING: Final = "Warning: "
+"""How the words of a check begin that has something against an order and doesn't refuse it."""
 ONLY_REDUCES: Final = idle("The order only reduces.")
 LOWERS: Final = idle("The change only lowers the risk.")
 PAPER: Final = idle("Only where the money is real.")
