@@ -119,6 +119,19 @@ def ago(then: datetime | None, now: datetime) -> str:
     return length if length == "now" else f"{length} ago"
 
 
+def remaining(length: timedelta) -> str:
+    """Say how long something still lasts, to the minute: ``1 h 29 min``, ``42 min``, and below one ``30 s``."""
+    minutes = max(0, int(length.total_seconds())) // 60
+    if minutes < 60:
+        return span_of(length)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def coded(code: str, says: str) -> str:
+    """Put a code before what it says, once: those who say it often begin with it."""
+    return f"{code} {says.removeprefix(code).lstrip(': ')}".strip()
+
+
 def duration(milliseconds: float) -> str:
     """Say how long a call took: ``<1ms``, ``12ms``, ``1.2s``, ``34s``."""
     if milliseconds < 1:

@@ -59,3 +59,9 @@ def test_what_is_near_its_limit_stands_first_and_all_else_keeps_its_order() -> N
     near = ["MAX_QUANTITY", "MIN_NOTIONAL", "DRAWDOWN"]
     assert names == [*near, "KILL_SWITCH", "RECONCILING", "MARKET_DATA_STALE", "MAX_NOTIONAL", "MAX_GROSS"]
     assert [row.spans[2].role for row in rows] == ["wait"] * 3 + [""] * 5
+
+
+def test_no_figure_loses_its_end_in_what_is_allowed_be_it_refused_or_passed() -> None:
+    assert drawn("41230", "10000.00", 46, ok=False) == ["  ✗ BUYING_POWER         41,230", "    allowed 10,000"]
+    assert drawn("412.30", "ticks of 0.01", 46)[0].endswith("412.30 / ticks of …")
+    assert drawn("412.30", "ticks of 0.01", 40)[0].endswith("412.30 / ticks…")

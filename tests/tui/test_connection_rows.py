@@ -39,7 +39,7 @@ def test_the_last_comparison_with_the_books_has_its_age() -> None:
 def test_real_money_says_whether_it_is_armed_and_paper_says_nothing_of_it() -> None:
     assert "armed        not armed: only what reduces a position passes" in text(mode=Mode.LIVE)
     armed = text(mode=Mode.LIVE, armed_until=NOW + timedelta(hours=3, minutes=1))
-    assert "ARMED until 17:03  3 h left: orders may open positions" in armed
+    assert "ARMED until 17:03  3 h 1 min left: orders may open positions" in armed
     assert "rmed" not in text()
 
 
@@ -57,6 +57,14 @@ def test_until_when_it_is_armed_stays_in_the_status_at_every_width_and_beside_ev
     assert span.role == "live"
     assert "● LIVE" in span.text
     assert "17:03" in span.text
+
+
+@pytest.mark.parametrize("width", range(72, 161, 4))
+@pytest.mark.parametrize("state", [TradingState.RUNNING, TradingState.REDUCE_ONLY])
+def test_that_real_money_is_not_armed_is_said_before_account_and_latency(width: int, state: TradingState) -> None:
+    real = connection("real", Mode.LIVE, account="U7654821", latency_ms=2)
+    seen = replace(busy_snapshot(), connections=(real,), switch=TradingSwitch(state, NOW, safe("test")))
+    assert "not armed" in "".join(span.text for span in status_row(seen, [], NOW, width, UTC).spans)
 
 
 @pytest.mark.parametrize("width", range(60, 161, 4))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from tests.tui.fake_face import LIMITS, busy_face, checks
+from tests.tui.fake_face import LIMITS, NOW, busy_face, checks
 from tests.tui.screens import seated
+from tui.calls import CallHistory
+from tui.cells import width_of
 from tui.glyphs import bar, in_ascii
+from tui.rows.side_rows import side_rows
+from tui.state import ScreenState
 
 
 async def side(width: int, height: int, many_checks: int = 1) -> list[str]:
@@ -48,6 +53,21 @@ async def test_at_120_columns_clients_positions_and_limits_are_cut_nowhere() -> 
     words = [row.split() for row in below]
     assert ["claude", "value", "today", "━━━━╸", "90%"] in words
     assert ["NOVA", "60", "$10,831", "+$558.60"] in words
+
+
+@pytest.mark.parametrize("name", ["ib", "a-connection-of-a-long-name"])
+def test_what_the_account_has_is_never_cut(name: str) -> None:
+    face = busy_face()
+    (held,) = face.seen.balances
+    rich = replace(held.balances, equity=Decimal(1_000_000), buying_power=Decimal(4_000_000))
+    face.seen = replace(
+        face.seen, pending_orders=(), pending_clients=(), balances=(replace(held, connection=name, balances=rich),)
+    )
+    drawn = side_rows(ScreenState(face.seen, CallHistory(10)), NOW, 46, 36)
+    text = "\n".join("".join(span.text for span in row.spans) for row in drawn)
+    assert "$1,000,000" in text
+    assert "$4,000,000 buying power" in text
+    assert all(width_of(row.spans) <= 46 for row in drawn)
 
 
 def test_a_bar_shows_that_something_is_not_nothing_and_is_never_longer_than_it_may() -> None:

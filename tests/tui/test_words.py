@@ -11,6 +11,7 @@ from tui.words import (
     ago,
     amount,
     clock_time,
+    coded,
     countdown,
     duration,
     gain,
@@ -19,6 +20,7 @@ from tui.words import (
     order_sentence,
     order_words,
     price,
+    remaining,
 )
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -116,3 +118,24 @@ def test_times_are_said_in_the_largest_fitting_unit() -> None:
 def test_an_account_number_is_masked_but_for_its_ends() -> None:
     assert masked("DU1234821") == "DU…821"
     assert masked("SIM-paper") == "SIM-paper"
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("LIVE_DISABLED not armed", "LIVE_DISABLED not armed"),
+        ("LIVE_DISABLED: not armed", "LIVE_DISABLED not armed"),
+        ("write:orders", "LIVE_DISABLED write:orders"),
+        ("", "LIVE_DISABLED"),
+    ],
+)
+def test_a_code_stands_once_before_what_it_says(says: str, expected: str) -> None:
+    assert coded("LIVE_DISABLED", says) == expected
+    assert coded("", says) == says
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"), [(90, "1 h 30 min"), (120, "2 h"), (59, "59 min"), (0.5, "30 s"), (-3, "now")]
+)
+def test_what_is_left_is_said_to_the_minute(minutes: float, expected: str) -> None:
+    assert remaining(timedelta(minutes=minutes)) == expected

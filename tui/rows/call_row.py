@@ -11,7 +11,7 @@ from cockpit.operator.view import Counters
 from tui.calls import CallHistory
 from tui.cells import Line, Span, heading, left, right
 from tui.glyphs import CHOSEN, OUTCOME
-from tui.words import clock_time, duration
+from tui.words import clock_time, coded, duration
 
 _LEAST_CLIENT, _LEAST_TOOL = 6, 10
 
@@ -46,7 +46,7 @@ def call_row(call: CallFinished, columns: CallColumns, zone: tzinfo | None = Non
     """Time, client, tool, outcome, how long it took, and what it was about."""
     outcome = OUTCOME[call.outcome]
     refused = call.outcome in (Outcome.DENIED, Outcome.ERROR)
-    about = " ".join(part for part in (call.code if refused else "", call.summary) if part)
+    about = coded(call.code, call.summary) if refused else call.summary
     return Line(
         (
             Span(CHOSEN if chosen else " ", "key"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.model.checks import Applies, CheckResult
-from tui.cells import Line, Span, clip, cut, heading, left, wrap
+from tui.cells import Line, Span, clip, cut, heading, left, width_of, wrap
 from tui.glyphs import FAILED, NOTHING, PASSED
 from tui.widths import cell_len
 
@@ -18,6 +18,8 @@ _LARGE = 1000
 """From here on the digits behind the point may go where room is short."""
 _NUMBER: Final = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
 _FIGURE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,10})?)( ?[%xs])?", re.ASCII)
+_CUT_FIGURE: Final = re.compile(r"[\d.,]+…$", re.ASCII)
+"""A figure that lost its end: it would be another one."""
 _NEAR: Final = Decimal("0.75")
 """From this share of its limit on a value is near it; so too on the bars of the limits."""
 
@@ -51,10 +53,14 @@ def check_rows(checks: tuple[CheckResult, ...], width: int) -> list[Line]:
 
 
 def _refused(check: CheckResult, width: int) -> list[Line]:
-    limit = f"   allowed {_grouped(check.limit)}" if check.limit else ""
-    spans = (Span(f"  {FAILED} {left(check.code, 20)} {_grouped(check.value)}", "bad"), Span(limit, "dim"))
+    limit = f"allowed {_grouped(check.limit)}" if check.limit else ""
+    spans = (Span(f"  {FAILED} {left(check.code, 20)} {_grouped(check.value)}", "bad"), Span(f"   {limit}", "dim"))
     rows = wrap(check.message, max(10, width - 6), 3) if check.message else []
-    return [Line(clip(spans, width)), *(Line((Span(f"    {row}", "bad"),)) for row in rows)]
+    said = [Line((Span(f"    {row}", "bad"),)) for row in rows]
+    if width_of(spans) <= width:
+        return [Line(spans), *said]
+    below = [Line((Span(f"    {row}", "dim"),)) for row in wrap(limit, max(10, width - 6), 3)] if limit else []
+    return [Line(clip(spans[:1], width)), *below, *said]
 
 
 def _is_near(check: CheckResult) -> bool:
@@ -75,7 +81,7 @@ def _limit(limit: str, room: int) -> str:
     """Say what is allowed in so many cells. A number that lost its end would be another number: it is left out whole."""
     said = f" / {_grouped(limit)}"
     if not _NUMBER.fullmatch(limit):
-        return cut(said, room)
+        return _CUT_FIGURE.sub("…", cut(said, room))
     shorter = said.partition(".")[0] if Decimal(limit) >= _LARGE else " / …"
     return next((text for text in (said, shorter, " / …") if cell_len(text) <= room), "")
 

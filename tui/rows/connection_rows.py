@@ -13,7 +13,7 @@ from tui.cells import Line, Span, clip, heading, wrap
 from tui.glyphs import LINK
 from tui.rows.lists import silent_notes
 from tui.rows.money_mark import armed_mark, money_mark
-from tui.words import ago, duration, gain, masked, money, span_of
+from tui.words import ago, duration, gain, masked, money, remaining
 
 _LABEL = 12
 
@@ -87,7 +87,7 @@ def _connection(seen: ConnectionView, snapshot: Snapshot, now: datetime, width: 
 def _armed(seen: ConnectionView, now: datetime, zone: tzinfo | None) -> list[Span]:
     if seen.armed_until is None:
         return [*armed_mark(seen, zone), Span(": only what reduces a position passes", "dim")]
-    left = span_of(seen.armed_until - now)
+    left = remaining(seen.armed_until - now)
     return [*armed_mark(seen, zone), Span(f" {left} left: orders may open positions", "wait")]
 
 

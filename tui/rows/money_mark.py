@@ -43,4 +43,7 @@ def money_in_status(
             [Span(f" ● LIVE {word} until {until} ", "live")],
             [Span(f" ● LIVE {word} {until} ", "live")],
         )
-    return ([*mark, Span(" not armed", "dim")], mark, mark) if seen.mode is Mode.LIVE else (mark, mark, mark)
+    if seen.mode is not Mode.LIVE:
+        return mark, mark, mark
+    unarmed = [*mark, Span(" not armed ", "wait")]
+    return unarmed, unarmed, mark

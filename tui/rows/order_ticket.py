@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
-from cockpit.model.orders import Order, OrderRequest, OrderState
+from cockpit.model.orders import DONE, Order, OrderRequest, OrderState
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.trading import Mode
 from cockpit.operator.view import ConnectionView, OrderTicket, PendingOrder
-from tui.cells import Line, Span, clip, heading, wrap
+from tui.cells import Line, Span, clip, heading, width_of, wrap
 from tui.glyphs import FAILED, ORDER, PASSED
 from tui.group_words import kind_of, part_words
 from tui.rows.check_rows import check_rows
@@ -38,23 +38,22 @@ def order_ticket_rows(
 ) -> list[Line]:
     """The whole ticket; it may be longer than the screen."""
     order = ticket.order
+    over = order.state in DONE
     lines = [_title(ticket, pending, connection, now, width)]
-    if connection is not None and connection.mode is Mode.LIVE:
-        may = " it may open a position" if connection.armed_until else ": only what reduces a position passes"
-        lines.append(_fact("live", [*armed_mark(connection, zone), Span(may, "wait")], width))
+    if connection is not None and connection.mode is Mode.LIVE and not over:
+        may = "it may open a position" if connection.armed_until else "only what reduces a position passes"
+        lines += _beside("live", armed_mark(connection, zone), Span(may, "wait"), width)
     asked = order.proposed or order.request
     if order.proposed is not None:
         lines.append(_fact("now", [Span(order_words(order.request), "dim")], width))
     role = "buy" if asked.side == "buy" else "sell"
     label = "change to" if order.proposed else _group_label(ticket)
-    words, touch = order_words(asked), _from_touch(ticket.quote, asked)
-    beside = cell_len(words) + len(touch) <= width - _LABEL - 3
-    if beside:
-        lines.append(_fact(label, [Span(words, role), Span(touch, "dim")], width))
+    words, touch = order_words(asked), "" if over else _from_touch(ticket.quote, asked)
+    if touch and cell_len(words) <= width - _LABEL - 3:
+        lines += _beside(label, [Span(words, role)], Span(touch, "dim"), width)
     else:
         lines += _wrapped(label, words, role, width)
-    if touch and not beside:
-        lines.append(_fact("", [Span(touch.strip(), "dim")], width))
+        lines += [_fact("", [Span(touch, "dim")], width)] if touch else []
     if ticket.legs:
         lines += _legs(ticket, width)
     elif part := part_words(order):
@@ -65,15 +64,8 @@ def order_ticket_rows(
         lines += _wrapped("needs you", pending.why, "wait", width)
     lines.append(Line())
     lines += _market(ticket, now, width)
-    lines.append(_fact("position", _position(ticket), width))
-    if ticket.gross_before is not None:
-        lines.append(_fact("gross", _gross(ticket.gross_before, ticket.gross_after, currency), width))
-    if ticket.bare and ticket.at_stop is None:
-        lines.append(_fact("at stop", [Span("NO STOP: nothing bounds the loss", "wait")], width))
-    if ticket.at_stop is not None:
-        role = "bad" if ticket.at_stop < 0 else "ok"
-        said = [Span(gain(ticket.at_stop, currency), role), Span(" once it is hit, before fees", "dim")]
-        lines.append(_fact("at stop", said, width))
+    if not over:
+        lines += _effect(ticket, currency, width)
     if order.filled:
         filled = f"{amount(order.filled)} of {amount(order.request.quantity)} at {price(order.average_price)}"
         lines.append(_fact("filled", [Span(filled, "ok"), Span(f"  fees {money(order.fees, currency)}", "dim")], width))
@@ -88,6 +80,20 @@ def order_ticket_rows(
     return lines
 
 
+def _effect(ticket: OrderTicket, currency: str, width: int) -> list[Line]:
+    """What it would do to the account; of an order that is over nothing."""
+    lines = [_fact("position", _position(ticket), width)]
+    if ticket.gross_before is not None:
+        lines.append(_fact("gross", _gross(ticket.gross_before, ticket.gross_after, currency), width))
+    if ticket.bare and ticket.at_stop is None:
+        lines.append(_fact("at stop", [Span("NO STOP: nothing bounds the loss", "wait")], width))
+    if ticket.at_stop is not None:
+        role = "bad" if ticket.at_stop < 0 else "ok"
+        said = [Span(gain(ticket.at_stop, currency), role), Span(" once it is hit, before fees", "dim")]
+        lines.append(_fact("at stop", said, width))
+    return lines
+
+
 def _title(
     ticket: OrderTicket, pending: PendingOrder | None, connection: ConnectionView | None, now: datetime, width: int
 ) -> Line:
@@ -97,12 +103,15 @@ def _title(
         title.append(money_mark(connection))
     whose = Span(" from " if width >= _ROOMY else " ", "dim")
     title += [whose, Span(order.client, "name"), Span(" on ", "dim"), Span(order.connection)]
-    title.append(Span(f" {short_id(order.order_id)} v{order.version}", "dim"))
+    number = Span(f" {short_id(order.order_id)} v{order.version}", "dim")
+    room = width - (2 if pending is None else 16)
+    if width_of([*title, number]) <= room:
+        title.append(number)
     if pending is None:
-        return heading(clip(title, width - 2), (), width)
+        return heading(clip(title, room), (), width)
     seconds = (pending.decide_by - now).total_seconds()
     left_over = Span(f"{countdown(seconds, fine=True)} left", "bad" if seconds < URGENT_SECONDS else "wait")
-    return heading(clip(title, width - 16), [left_over], width)
+    return heading(clip(title, room), [left_over], width)
 
 
 def _group_label(ticket: OrderTicket) -> str:
@@ -133,6 +142,13 @@ def _fact(label: str, value: list[Span], width: int) -> Line:
     return Line(clip((Span(f"  {label:<{_LABEL}} ", "dim"), *value), width))
 
 
+def _beside(label: str, value: list[Span], more: Span, width: int) -> list[Line]:
+    """One fact and what belongs to it: in one row where both fit whole, else below each other."""
+    if _LABEL + 3 + width_of(value) + 3 + cell_len(more.text) <= width:
+        return [_fact(label, [*value, Span("   "), more], width)]
+    return [_fact(label, value, width), _fact("", [more], width)]
+
+
 def _wrapped(label: str, text: str, role: str, width: int) -> list[Line]:
     rows = wrap(text, max(10, width - _LABEL - 4), 4)
     return [_fact(label if place == 0 else "", [Span(row, role)], width) for place, row in enumerate(rows)]
@@ -147,7 +163,7 @@ def _market(ticket: OrderTicket, now: datetime, width: int) -> list[Line]:
         touch = f"{price(quote.bid)} × {price(quote.ask)}  last {price(quote.last)}"
     lines = [_fact("price", [Span(touch)], width)]
     lines.append(_fact("", _source(quote, now), width))
-    if ticket.drift is not None:
+    if ticket.drift is not None and ticket.order.state not in DONE:
         lines.append(_fact("drift", _drift(ticket.drift, ticket.order.asked_at_price, width), width))
     return lines
 
@@ -158,7 +174,7 @@ def _from_touch(quote: Quote | None, asked: OrderRequest) -> str:
     if asked.limit_price is None or not touch:
         return ""
     gap = (asked.limit_price - touch) / touch * 100
-    return f"   {gap:+.2f} % from the touch" if abs(gap) >= _HUNDREDTH else "   at the touch"
+    return f"{gap:+.2f} % from the touch" if abs(gap) >= _HUNDREDTH else "at the touch"
 
 
 def _source(quote: Quote, now: datetime) -> list[Span]:
@@ -191,7 +207,8 @@ def _drift(drift: Decimal, asked_at: Decimal | None, width: int) -> list[Span]:
 
 def _since(order: Order, now: datetime) -> str:
     if order.state is OrderState.PENDING:
-        return f"{ORDER[order.state].text} for {span_of(now - order.changed_at)}"
+        waited = span_of(now - order.changed_at)
+        return ORDER[order.state].text + ("" if waited == "now" else f" for {waited}")
     return f"{ORDER[order.state].text}, {ago(order.changed_at, now)}"
 
 

@@ -12,7 +12,7 @@ from tui.glyphs import CHOSEN, OUTCOME
 from tui.records import Record
 from tui.rows.check_rows import check_rows
 from tui.stable_rows import StableRows
-from tui.words import ago, clock_time, duration
+from tui.words import ago, clock_time, coded, duration
 
 _LABEL = 13
 _DETAIL_ROWS = 4
@@ -58,7 +58,8 @@ def _row(record: Record, chosen: bool, cells: tuple[int, int], now: datetime, wi
     when = clock_time(record.at, zone) if (now - record.at).days < 1 else ago(record.at, now).removesuffix(" ago")
     facts: dict[str, str] = dict(record.facts)
     says = next((facts[name] for name in _ABOUT if name in facts), "")
-    about = " ".join(part for part in (record.code, "" if record.symbol in says else record.symbol, says) if part)
+    says = says if record.symbol in says else f"{record.symbol} {says}".strip()
+    about = coded(record.code, says)
     spans = (
         Span(f"{CHOSEN if chosen else ' '} ", "key"),
         Span(left(when, 8) + " ", "dim"),
@@ -99,9 +100,7 @@ def record_rows(
     when = f"{record.at.astimezone(zone):%Y-%m-%d} {clock_time(record.at, zone, fine=True)}"
     lines.append(_fact("at", [Span(when), Span(f"  {ago(record.at, now)}", "dim")], width))
     if record.duration_ms is not None:
-        lines.append(
-            _fact("took", [Span(duration(record.duration_ms)), Span(f"  {record.duration_ms:.3f} ms", "dim")], width)
-        )
+        lines.append(_fact("took", [Span(f"{record.duration_ms:,.3f} ms")], width))
     for label, text in (("symbol", record.symbol), ("order", record.order_id)):
         if text:
             lines.append(_fact(label, [Span(text, "strong")], width))

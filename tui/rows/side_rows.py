@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from cockpit.model.identity import WRITE_SCOPES
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
 from tui.call_rates import CELLS, bars
-from tui.cells import Line, Span, clip, heading, left, right, wrap
+from tui.cells import Line, Span, clip, heading, left, right, width_of, wrap
 from tui.glyphs import bar
 from tui.rows.limit_rows import side_limit_rows
 from tui.rows.lists import held_count, silent_notes
@@ -132,17 +132,13 @@ def _held(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
         lines.append(Line(clip((Span(f"  {note}", "bad"),), width)))
     for held in snapshot.balances:
         sums = held.balances
-        lines.append(
-            Line(
-                clip(
-                    (
-                        Span(f"  {held.connection} ", "dim"),
-                        Span(money(sums.equity, sums.currency), "strong"),
-                        Span(" equity, buying power ", "dim"),
-                        Span(money(sums.buying_power, sums.currency)),
-                    ),
-                    width,
-                )
-            )
-        )
+        name = Span(f"  {held.connection} ", "dim")
+        equity = [Span(money(sums.equity, sums.currency), "strong"), Span(" equity", "dim")]
+        power = [Span(money(sums.buying_power, sums.currency)), Span(" buying power", "dim")]
+        whole = [name, *equity, Span(", ", "dim"), *power]
+        if width_of(whole) <= width:
+            lines.append(Line(tuple(whole)))
+        else:
+            lines.append(Line(clip([name, *equity], width)))
+            lines.append(Line(clip([Span(" " * min(width_of([name]), width - width_of(power))), *power], width)))
     return lines

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.trading import TradingState
 from cockpit.operator.view import PendingClient, PendingOrder, Snapshot
-from tui.cells import Line, Span, clip, cut, heading, left, right
+from tui.cells import Line, Span, clip, cut, heading, left, right, wrap
 from tui.glyphs import CHOSEN, WAITS, bar
 from tui.group_words import group_shape
 from tui.waiting import Waiting, WaitingRows, asked_at, key_of
@@ -178,8 +178,11 @@ def _empty(snapshot: Snapshot, width: int) -> list[Line]:
     url = cut(snapshot.url, max(0, width - 24))
     lines.append(Line((Span("   Clients connect to ", "dim"), Span(url, "name"))))
     if not snapshot.clients:
-        example = f"claude mcp add --transport http cockpit {snapshot.url}"
-        lines.append(Line(clip((Span("   such as: ", "dim"), Span(example)), width)))
+        example = wrap(f"claude mcp add --transport http cockpit {snapshot.url}", max(10, width - 13))
+        lines += [
+            Line((Span("   such as: " if place == 0 else " " * 12, "dim"), Span(row)))
+            for place, row in enumerate(example)
+        ]
     return lines
 
 
