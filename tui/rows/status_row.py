@@ -22,6 +22,9 @@ _FREE = 8
 _LEAST_MIDDLE = 17
 """Cells that whose money it is takes at least, with the state of its line."""
 
+_ACCOUNT, _LATENCY = 1, 2
+"""What stands beside whose money it is: its account, and where there is room how fast its line answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -110,12 +113,12 @@ def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzin
     """Fit as much as there is room for; the mode of the most dangerous connection is always there."""
     people = [_GAP, Span(counted(clients, "client"), "")]
     for shown in range(len(lines), 0, -1):
-        for shorter, full in ((0, True), (1, True), (1, False)):
+        for shorter, beside in ((0, _LATENCY), (1, _LATENCY), (0, _ACCOUNT), (1, _ACCOUNT), (1, 0)):
             stands_for = [1 if shown >= _armed(lines) else _armed(lines), *[1] * (shown - 1)]
             spans = [
                 span
                 for seen, armed in zip(lines[:shown], stands_for, strict=True)
-                for span in (*_connection(seen, shorter, full, zone, armed), _GAP)
+                for span in (*_connection(seen, shorter, beside, zone, armed), _GAP)
             ][:-1]
             spans += _more(lines, shown)
             if width_of(spans) + width_of(people) <= room:
@@ -131,15 +134,15 @@ def _middle(lines: Sequence[ConnectionView], clients: int, room: int, zone: tzin
     return people[1:]
 
 
-def _connection(seen: ConnectionView, shorter: int, full: bool, zone: tzinfo | None, armed: int) -> list[Span]:
+def _connection(seen: ConnectionView, shorter: int, beside: int, zone: tzinfo | None, armed: int) -> list[Span]:
     link = LINK[seen.link]
     spans = [*money_in_status(seen, zone, armed)[shorter], Span(" ")]
-    if full and seen.account:
+    if beside >= _ACCOUNT and seen.account:
         spans += [Span(masked(seen.account), "strong"), Span("  ")]
     spans += [Span(f"{seen.name} "), link]
     if seen.link is not Link.READY:
         spans.append(Span(f" {seen.link}", link.role))
-    elif full and seen.latency_ms is not None:
+    elif beside >= _LATENCY and seen.latency_ms is not None:
         spans.append(Span(f" {duration(seen.latency_ms)}", "dim"))
     if not seen.trade:
         spans.append(Span(" no trading", "dim"))
