@@ -42,8 +42,12 @@ from cockpit.model.text import Safe, safe
 _LOG: Final = logging.getLogger(__name__)
 _ENDS_A_REQUEST: Final = frozenset({321, 329, 434, 492})
 """Errors that ib_async takes for warnings, and after which a request would wait for ever."""
-_ABOUT_ORDERS: Final = frozenset({-1, 3, 5, 11, 59, 101})
-"""Messages that may say something of an order; -1 is one without a number."""
+_TOLD_UNREAD: Final = frozenset({-1, 3, 5, 7, 11, 59, 61, 101})
+"""Messages that may say something of an order or of what is held; -1 is one without a number."""
+_ONE_OF_SEVERAL: Final = frozenset({10, 18, 75})
+"""Messages of which an answer has several, each with the number of its request: contracts, and series of options."""
+UNREADABLE: Final = -1
+"""Code of a request that ends because a part of its answer could not be read; IB has none such."""
 _LONG: Final = 1000
 _LAST_WORDS: Final = 1.0
 """Seconds that what was handed over last may take to leave."""
@@ -65,6 +69,12 @@ class Tap(Wrapper):
         self._publish = publish
         self._publish_market = publish_market
         self._arrived = arrived
+
+    def startReq(self, key: Any, contract: Contract | None = None, container: Any = None) -> asyncio.Future[Any]:
+        """Begin a request; its failure is taken note of even where its question could never leave, or nobody waits."""
+        future = super().startReq(key, contract, container)
+        future.add_done_callback(_seen)
+        return future
 
     def openOrder(
         self,
@@ -195,13 +205,18 @@ class Tap(Wrapper):
         self._arrived()
         super().tcpDataArrived()
 
-    def unread(self, message: int) -> None:
-        """Publish that a message could not be read."""
-        self._publish(WireUnread(self._clock.now(), message))
+    def unread(self, message: int, fields: list[str]) -> None:
+        """Publish that a message could not be read. Where it is a part of an answer, the rest proves nothing: it fails."""
+        if message in _TOLD_UNREAD:
+            self._publish(WireUnread(self._clock.now(), message))
+        request = int(fields[1]) if message in _ONE_OF_SEVERAL and fields[1:] and fields[1].isdecimal() else None
+        if request is not None and request in self._futures:
+            problem = RequestError(request, UNREADABLE, "a part of the answer could not be read")
+            self._endReq(request, problem, success=False)
 
 
 class WatchedDecoder(Decoder):
-    """The decoder of ib_async, which tells of messages about orders that it can't read."""
+    """The decoder of ib_async, which tells of messages that it can't read."""
 
     def interpret(self, fields: list[str]) -> None:
         """Read one message. One that can't be read is told and passed over; the next may be good."""
@@ -211,8 +226,8 @@ class WatchedDecoder(Decoder):
             self.handlers[message](fields)
         except Exception as problem:  # noqa: BLE001 - the outermost edge of what comes in: any byte may be wrong
             _LOG.warning("message %d could not be read: %s", message, type(problem).__name__)
-            if isinstance(self.wrapper, Tap) and message in _ABOUT_ORDERS:
-                self.wrapper.unread(message)
+            if isinstance(self.wrapper, Tap):
+                self.wrapper.unread(message, fields)
 
 
 class CockpitIB(IB):
@@ -256,6 +271,12 @@ class CockpitIB(IB):
 
     def __del__(self) -> None:
         """Leave the socket to its owner: ib_async would close it wherever the object happens to be forgotten."""
+
+
+def _seen(request: asyncio.Future[Any]) -> None:
+    """Take note of an end that nobody may wait for."""
+    if not request.cancelled():
+        request.exception()
 
 
 def _contract(contract: Contract) -> WireContract:

@@ -43,6 +43,19 @@ async def test_two_companies_under_one_ticker_are_both_told_under_names_of_their
         assert refused.value.refusal.code == "INSTRUMENT_UNRESOLVED"
 
 
+async def test_one_of_two_companies_that_can_not_be_read_does_not_make_the_other_the_only_one() -> None:
+    async with house() as h:
+        listings = h.gateway.world.listings
+        for one in [one for one in listings.values() if one.symbol == "TWIN" and one.primary == "PINK"]:
+            listings[one.con_id] = replace(one, name="TWIN RIVERS \\")
+        for name in ("TWIN", "TWIN:NASDAQ"):
+            with pytest.raises(Refused) as refused:
+                await h.market.find(name)
+            assert refused.value.refusal.code == "INSTRUMENT_UNRESOLVED"
+            assert "could not be read" in str(refused.value.refusal.details)
+        assert [one.symbol for one in await h.market.find("ALFA")] == ["ALFA"]
+
+
 async def test_what_is_not_at_home_is_not_found_by_its_ticker_alone() -> None:
     async with house() as h:
         assert await h.market.find("RHEIN") == ()
