@@ -61,11 +61,15 @@ class Sessions:
 
     def next_open(self, at: datetime) -> datetime | None:
         """Return when trading begins next, or None where that isn't told."""
-        return next((span.opens_at for span in self.spans if span.opens_at > at), None)
+        return next((opens for opens, _ in self._stretches() if opens > at), None)
 
     def next_close(self, at: datetime) -> datetime | None:
-        """Return when trading ends next, or None where that isn't told."""
-        return next((span.closes_at for span in self.spans if span.closes_at > at), None)
+        """Return when trading ends next, or None where that isn't told: what trades around the clock ends with the telling."""
+        stretches = self._stretches()
+        found = next(((opens, closes) for opens, closes in stretches if closes > at), None)
+        if found is None or (found == stretches[-1] and found[1] - found[0] >= _DAY):
+            return None
+        return found[1]
 
     def knows(self, at: datetime) -> bool:
         """Whether the instant lies within the days that are told."""
@@ -99,6 +103,16 @@ class Sessions:
         for span in self.spans:
             lengths[span.day] = lengths.get(span.day, 0) + int((span.closes_at - span.opens_at).total_seconds())
         return _most(list(lengths.values()))
+
+    def _stretches(self) -> list[tuple[datetime, datetime]]:
+        """Return from when until when it trades without a pause, whichever days that belongs to."""
+        found: list[tuple[datetime, datetime]] = []
+        for span in self.spans:
+            if found and span.opens_at <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], span.closes_at)
+            else:
+                found.append((span.opens_at, span.closes_at))
+        return found
 
     def _usual(self) -> tuple[int, time] | None:
         """Return how many days off its day and at which local time a session usually opens."""
@@ -164,14 +178,16 @@ def _spans(part: str, where: ZoneInfo) -> Iterator[Span]:
         if starts is None:
             raise ValueError(piece)
         ends = _day(found[3]) if found[3] else starts
-        opens_at, closes_at = _at(starts, found[2], where), _at(ends, found[4], where)
-        if closes_at <= opens_at and not found[3]:
+        if (ends, found[4]) <= (starts, found[2]) and not found[3]:
             # The old form names one day alone: hours that seem to go back begin on the evening before it.
-            opens_at = _at(starts - _DAY, found[2], where)
-        if not opens_at < closes_at:
+            starts -= _DAY
+        if not (starts, found[2]) < (ends, found[4]):
             raise ValueError(piece)
         day = ends
-        yield Span(_belongs(closes_at, where), opens_at, closes_at)
+        opens_at, closes_at = _at(starts, found[2], where), _at(ends, found[4], where)
+        if opens_at < closes_at:
+            # Of an hour that the change to summer time leaves out there is nothing.
+            yield Span(_belongs(closes_at, where), opens_at, closes_at)
 
 
 def _belongs(closes_at: datetime, where: ZoneInfo) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -180,6 +181,64 @@ def test_whatever_is_told_is_open_from_its_first_instant_to_before_its_last(
         assert found.is_open(span.opens_at)
         assert not found.is_open(span.closes_at)
         assert found.next_close(span.opens_at) == span.closes_at
+
+
+def test_what_trades_around_the_clock_neither_opens_nor_closes_at_midnight() -> None:
+    days = [date(2026, 4, 12) + timedelta(days=number) for number in range(6)]
+    told = ";".join(f"{day:%Y%m%d}:0000-{day + timedelta(days=1):%Y%m%d}:0000" for day in days)
+    clock = market_clock(sessions(told, "US/Eastern"), at(2026, 4, 13, 15), "ibkr", "BTC")
+    assert (clock.is_open, clock.opens_at, clock.closes_at) == (True, None, None)
+
+
+def test_what_pauses_at_the_end_of_its_week_closes_then_and_not_before() -> None:
+    told = "20260412:1800-20260413:1800;20260413:1800-20260414:1700;20260414:1800-20260415:1700"
+    clock = market_clock(sessions(told, "US/Eastern"), at(2026, 4, 13, 15), "ibkr", "MESM6")
+    assert (clock.opens_at, clock.closes_at) == (at(2026, 4, 14, 22), at(2026, 4, 14, 21))
+
+
+def test_an_hour_that_the_change_to_summer_time_leaves_out_hides_no_other_hours() -> None:
+    found = sessions("20260308:0200-20260308:0300,0930-1600", "US/Eastern")
+    assert found is not None
+    assert [(span.opens_at, span.closes_at) for span in found.spans] == [(at(2026, 3, 8, 13, 30), at(2026, 3, 8, 20))]
+
+
+@given(
+    # The first days of the changes to and from summer time, and any other.
+    first=st.sampled_from([date(2026, 3, 7), date(2026, 10, 31), date(2026, 3, 28), date(2026, 10, 24)])
+    | st.dates(date(2020, 1, 1), date(2030, 12, 1)),
+    minutes=st.lists(st.integers(0, 5 * 24 * 60), min_size=2, max_size=12, unique=True),
+    touching=st.lists(st.booleans(), min_size=12, max_size=12),
+    where=st.sampled_from(["US/Eastern", "US/Central", "Europe/London", "Asia/Tokyo", "Australia/Sydney", "UTC"]),
+    probes=st.lists(st.integers(0, 6 * 24 * 60), min_size=1, max_size=20),
+)
+def test_the_next_opening_and_closing_are_where_trading_begins_and_ends(
+    first: date, minutes: list[int], touching: list[bool], where: str, probes: list[int]
+) -> None:
+    walls = [datetime.combine(first, time()) + timedelta(minutes=one) for one in sorted(minutes)]
+    told = [
+        f"{opens:%Y%m%d:%H%M}-{closes:%Y%m%d:%H%M}"
+        for number, (opens, closes) in enumerate(pairwise(walls))
+        if number % 2 == 0 or touching[number]
+    ]
+    found = sessions(";".join(told), where)
+    if found is None:
+        return
+    moment, start = timedelta(microseconds=1), datetime.combine(first, time(), ZoneInfo(where)).astimezone(UTC)
+    for now in (start + timedelta(minutes=one) for one in probes):
+        opens, closes = found.next_open(now), found.next_close(now)
+        assert opens is None or opens != closes
+        if opens is not None:
+            assert opens > now
+            assert found.is_open(opens)
+            assert not found.is_open(opens - moment)
+        if closes is not None:
+            assert closes > now
+            assert found.is_open(closes - moment)
+            assert not found.is_open(closes)
+        if opens is not None and closes is not None:
+            assert (closes < opens) == found.is_open(now)
+        if opens is None and not found.is_open(now):
+            assert all(span.opens_at <= now for span in found.spans)
 
 
 @given(st.text(max_size=200))
