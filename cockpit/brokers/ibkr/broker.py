@@ -24,6 +24,7 @@ from cockpit.brokers.ibkr.market import MarketData, whose_hours
 from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
+from cockpit.brokers.ibkr.visiting import VISITED, Visits
 from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
@@ -96,6 +97,7 @@ class IbkrBroker(MarketData):
         self._placing = Placing(
             line,
             self._tracker,
+            Visits(settings.ibkr, clock, lambda: line.account, self._start, self._tracker.take),
             self.contracts,
             settings.ibkr.request_seconds,
             self._read_books,
@@ -265,10 +267,16 @@ class IbkrBroker(MarketData):
         for client_id, orders in sorted(others.items()):
             named = ", ".join(f"{one.request.symbol} {one.reference}" for one in orders[:_MOST_NAMED])
             more = len(orders) - _MOST_NAMED
+            # TWS tells of them where it is asked, and changes them for nobody but that client.
+            how = (
+                "they can be cancelled, not changed, and their fills are seen once a minute"
+                if client_id in VISITED
+                else "not even a kill takes them off; cancel them in TWS"
+            )
             self._notice(
                 safe(
-                    f"Not even a kill takes off what was sent under client number {client_id}; set client_id to that, or "
-                    f"cancel in TWS: {named}{f' and {more} more' if more > 0 else ''}.",
+                    f"What was sent under client number {client_id} works on; {how}: "
+                    f"{named}{f' and {more} more' if more > 0 else ''}.",
                     300,
                 )
             )

@@ -18,6 +18,7 @@ from ib_async.contract import Contract
 from ib_async.order import Order
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
+from cockpit.brokers.ibkr.budget import MOST
 from cockpit.brokers.ibkr.turns import NotSent
 from cockpit.model.text import is_plain
 
@@ -42,6 +43,9 @@ class Unsendable(ValueError):
 
 class SafeClient(Client):
     """The client of ib_async, which sends only what was looked at, and at once or not at all."""
+
+    MaxRequests = MOST
+    """As many as the budget lets leave: ib_async's own 45 would refuse a kill its last cancels."""
 
     def __init__(self, wrapper: Any, leaving: Callable[[], None]) -> None:
         super().__init__(wrapper)

@@ -116,6 +116,10 @@ class Identities:
         """Return the client and the number under which this line knows an order."""
         return self._number_of.get(reference)
 
+    def perm_of(self, reference: OrderRef) -> int:
+        """Return an order's permanent number; 0 where it was not told."""
+        return self._perm_of.get(reference, 0)
+
     def links_of(self, reference: OrderRef) -> Links:
         """Return what an order is tied to: a change has to repeat it."""
         return self._links.get(reference, Links())

@@ -21,9 +21,9 @@ from cockpit.brokers.ibkr.life import Life, OrderRecord
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.session import not_ready
-from cockpit.brokers.ibkr.statuses import LIVE
 from cockpit.brokers.ibkr.tracking import Tracker
-from cockpit.brokers.ibkr.wire import WireCompleted, WireError, WireOpen, WireRecord, WireStatus
+from cockpit.brokers.ibkr.visiting import Visits, answers_a_cancel
+from cockpit.brokers.ibkr.wire import WireError, WireOpen, WireRecord
 from cockpit.model.orders import Linkage, OrderRef, OrderRequest
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import Safe, safe
@@ -41,6 +41,7 @@ class Placing:
         self,
         line: Line,
         tracker: Tracker,
+        visits: Visits,
         contracts: Contracts,
         patience: float,
         look: Callable[[], Awaitable[Shown]],
@@ -49,6 +50,7 @@ class Placing:
     ) -> None:
         self._line = line
         self._tracker = tracker
+        self._visits = visits
         self._contracts = contracts
         self._patience = patience
         self._look = look
@@ -134,24 +136,29 @@ class Placing:
         known = self._tracker.life(reference)
         if known is not None and (known.complete or (known.ended and not known.revived)):
             return
-        _, number = await self._working(reference)
+        _, (client_id, number) = await self._numbered(reference)
         self.groups.mean(reference)
+        if client_id != self._tracker.ids.client_id:
+            answer = await self._visits.cancel(client_id, reference, self._tracker.ids.perm_of(reference))
+            # Over this line TWS tells nothing of that order by itself.
+            self._start(self._look_behind(reference, answer))
+            return
         heard = self._tracker.next_record(reference)
         # Over this line alone: to another client number, the same number may be the order of somebody else.
         await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
-        answer = await self._until(reference, heard, _answers_a_cancel, "the cancel")
-        if isinstance(answer, WireError) and row_of(answer.code).follow not in {Follow.CANCELLED, Follow.NOTE}:
-            self._start(self._not_cancelled(reference, answer))
+        answer = await self._until(reference, heard, answers_a_cancel, "the cancel")
+        if _refuses(answer):
+            self._start(self._look_behind(reference, answer))
 
-    async def _not_cancelled(self, reference: OrderRef, answer: WireError) -> None:
-        """Tell the operator that a cancel was refused, unless the books say that the order has ended anyway."""
+    async def _look_behind(self, reference: OrderRef, answer: OrderRecord) -> None:
+        """See in the books what became of a cancel, and tell the operator where it was refused and the order goes on."""
         self._tracker.in_doubt.add(reference)
         try:
             await self._look()
         except (BrokerUnavailable, Refused) as problem:
-            _LOG.warning("whether a refused cancel matters could not be seen: %s", problem)
+            _LOG.warning("what became of a cancel could not be seen: %s", problem)
         life = self._tracker.life(reference)
-        if life is not None and not life.over:
+        if isinstance(answer, WireError) and _refuses(answer) and life is not None and not life.over:
             says = f"{life.symbol}: a cancel was refused, and the order may still work ({reference})."
             self._say(safe(f"{says} {answer.code}: {answer.text}", 300))
 
@@ -231,6 +238,14 @@ class Placing:
 
     async def _working(self, reference: OrderRef) -> tuple[Life, int]:
         """Return what is known of an order and its number on this line. Raises Refused where it has none."""
+        life, (client_id, number) = await self._numbered(reference)
+        if client_id != self._tracker.ids.client_id:
+            says = "The order was placed under another client number and can only be cancelled; nothing was sent."
+            raise Refused(refuse("NOT_YOUR_ORDER", says, client_id=client_id))
+        return life, number
+
+    async def _numbered(self, reference: OrderRef) -> tuple[Life, tuple[int, int]]:
+        """Return what is known of an order, and the client and the number under which this line knows it, or Refused."""
         life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
         if life is not None and number is None and self._line.link is Link.READY:
             try:
@@ -242,15 +257,7 @@ class Placing:
             raise not_ready(str(self._line.note))
         if life is None or number is None:
             raise Refused(refuse("ORDER_UNKNOWN", "The broker shows no such order on this line; nothing was sent."))
-        if number[0] != self._tracker.ids.client_id:
-            raise Refused(
-                refuse(
-                    "NOT_YOUR_ORDER",
-                    "The order was placed under another client number; nothing was sent.",
-                    client_id=number[0],
-                )
-            )
-        return life, number[1]
+        return life, number
 
     async def _listed(self, request: OrderRequest) -> Listed:
         """Return the contract, with the order's figures checked against it. Nothing has left where this raises."""
@@ -276,14 +283,9 @@ class Placing:
         raise Refused(refuse("IDEMPOTENCY_CONFLICT", reference=reference))
 
 
-def _answers_a_cancel(record: OrderRecord) -> bool:
-    match record:
-        case WireStatus() | WireOpen():
-            return record.status not in LIVE
-        case WireError() | WireCompleted():
-            return True
-        case _:
-            return False
+def _refuses(answer: OrderRecord) -> bool:
+    """Whether it says no to a cancel."""
+    return isinstance(answer, WireError) and row_of(answer.code).follow not in {Follow.CANCELLED, Follow.NOTE}
 
 
 def _alone(orders: tuple[Order, ...]) -> None:

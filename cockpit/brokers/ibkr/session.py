@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Final, TypeVar
 
@@ -125,14 +125,18 @@ class Session:
                 return
             raise self._why_lost(f"nothing came for {self._loop.time() - self._arrived:.0f} s") from None
 
-    async def look_at_orders(self, within: float) -> None:
+    async def look_at_orders(self, within: float, *, own: bool = False) -> None:
         """Ask for the open orders, or find out that the API is Read-Only, which doesn't answer that.
 
-        Raises BrokerUnavailable where neither comes.
+        ``own``: for those of this client number alone, which somebody wants to cancel. Raises BrokerUnavailable where
+        neither comes.
         """
-        asked = asyncio.create_task(
-            self.flights.read(OPEN_ORDERS, lambda ib: ib.reqAllOpenOrdersAsync(), within=within, messages=1)
-        )
+
+        def ask(ib: CockpitIB) -> Awaitable[object]:
+            return ib.reqOpenOrdersAsync() if own else ib.reqAllOpenOrdersAsync()
+
+        lane = Lane.CANCEL if own else Lane.READ
+        asked = asyncio.create_task(self.flights.read(OPEN_ORDERS, ask, within=within, messages=1, lane=lane))
         refused = asyncio.create_task(self.read_only.wait())
         try:
             await asyncio.wait({asked, refused}, return_when=asyncio.FIRST_COMPLETED)

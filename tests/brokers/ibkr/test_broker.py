@@ -351,29 +351,6 @@ async def test_orders_that_others_placed_are_shown_and_never_touched(trading: Tr
     assert trading.facts == []
 
 
-async def test_an_order_of_ours_under_another_client_number_is_not_mistaken_for_one_of_this(trading: Trading) -> None:
-    mine = await trading.rest()
-    number = trading.gateway.book.order(mine).order_id
-    other = OrderRef("ck:00000000000000000000000099")
-    trading.gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", reference=other, client_id=99, order_id=number)
-    assert await trading.shown(other) is not None
-
-    assert await refusal(trading, trading.broker.cancel(other)) == "NOT_YOUR_ORDER"
-    assert not trading.gateway.book.order(mine).done
-
-
-async def test_the_operator_is_told_of_orders_under_another_client_number(trading: Trading) -> None:
-    await trading.rest()
-    assert trading.notices == []
-    other = OrderRef("ck:00000000000000000000000099")
-    trading.gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", reference=other, client_id=99, order_id=4)
-    await trading.start()
-
-    assert len(trading.notices) == 1
-    assert "sent under client number 99" in trading.notices[0]
-    assert f"ALFA {other}" in trading.notices[0]
-
-
 # -- told twice, late, in another order
 
 
