@@ -25,7 +25,7 @@ from cockpit.model.orders import (
     OrderType,
     TimeInForce,
 )
-from cockpit.model.quotes import Bars, Depth, FxRate, Interval, MarketClock, Quote
+from cockpit.model.quotes import Bars, Borrow, Depth, FxRate, Interval, MarketClock, Quote
 from cockpit.model.research import Article, Fundamentals, Headline, Scan, ScanRequest, ScanResult, Transfer
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode
@@ -81,6 +81,7 @@ class Feature(StrEnum):
     FUNDAMENTALS = "fundamentals"
     SCANNER = "scanner"
     TRANSFERS = "transfers"
+    BORROW = "borrow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,4 +319,13 @@ class HasTransfers(Protocol):
 
     async def transfers(self, since: datetime, limit: int) -> Sequence[Transfer]:
         """Return the newest since then, newest first."""
+        ...
+
+
+@runtime_checkable
+class HasBorrow(Protocol):
+    """Feature.BORROW: what can be borrowed for short sales."""
+
+    async def borrow(self, instrument: Instrument) -> Borrow | None:
+        """Return what can be borrowed now, asked for anew; None where the broker doesn't say."""
         ...

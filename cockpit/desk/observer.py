@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from cockpit.brokers.base import Feature, HasBorrow
 from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection
@@ -19,7 +20,7 @@ from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
 from cockpit.desk.rates import Rates
-from cockpit.desk.risk import Linked, Seen, evaluate, evaluate_entry, worst_notional
+from cockpit.desk.risk import NOT_BORROWED, Linked, Seen, evaluate, evaluate_entry, worst_notional
 from cockpit.desk.surroundings import (
     Neighbour,
     Place,
@@ -39,7 +40,7 @@ from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, OPEN, BrokerOrder, Order, OrderId, OrderRequest, OrderState, Side
-from cockpit.model.quotes import Interval
+from cockpit.model.quotes import Borrow, Interval
 from cockpit.model.refusals import Refused
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode
@@ -229,6 +230,8 @@ class Observer:
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
         if seen.mode is Mode.LIVE and seen.opening(request) > ZERO:
+            if request.side is Side.SELL and instrument.kind not in NOT_BORROWED:
+                seen = replace(seen, borrow=await _borrow(connection, instrument), now=self._clock.now())
             seen = replace(seen, broker_warning=await _warning(connection, request))
         checks, entry = evaluate(request, seen, policy), around.entry()
         if before is not None and not lowers and entry is not None:
@@ -371,6 +374,14 @@ class Observer:
 
 async def _nobody_else(connection: Connection) -> None:
     """Look at nothing: nobody else uses the account."""
+
+
+async def _borrow(connection: Connection, instrument: Instrument) -> Borrow | None:
+    """Return what can be borrowed, asked for just now; None where the broker doesn't tell."""
+    broker = connection.broker
+    if Feature.BORROW not in broker.can.features or not isinstance(broker, HasBorrow):
+        return None
+    return await _answer(connection.ask(broker.borrow(instrument)))
 
 
 async def _warning(connection: Connection, request: OrderRequest) -> str | None:

@@ -93,6 +93,28 @@ class FxRate:
         return max(0, int((now - self.as_of).total_seconds() * 1000))
 
 
+class Borrowable(StrEnum):
+    """Whether shares for a short sale are there, as a broker says."""
+
+    YES = "yes"
+    LOCATE = "locate"
+    """Somebody has to look for them first."""
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """What of an instrument can be borrowed to be sold short."""
+
+    symbol: str
+    borrowable: Borrowable
+    shares: Decimal
+    """How many are there at least; zero where nobody says so."""
+    as_of: datetime
+    source: str
+    data_type: DataType
+
+
 class Interval(StrEnum):
     """Lengths of a bar."""
 

@@ -25,7 +25,7 @@ from cockpit.model.orders import (
     Side,
     TimeInForce,
 )
-from cockpit.model.quotes import DataType, MarketClock, Quote
+from cockpit.model.quotes import Borrow, Borrowable, DataType, MarketClock, Quote
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.settings.policy import PolicySettings
@@ -73,7 +73,7 @@ LIVE = replace(
     account_mode=Mode.LIVE,
     armed=True,
     quote=replace(QUOTE, data_type=DataType.LIVE),
-    locate=True,
+    borrow=Borrow("ALFA", Borrowable.YES, Decimal(1000), NOON, "t", DataType.LIVE),
     broker_warning="",
 )
 POLICY = PolicySettings()

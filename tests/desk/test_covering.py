@@ -262,10 +262,11 @@ async def test_a_flattening_leaves_the_shares_while_the_call_that_they_cover_is_
         broker = desk.connections.need("paper").broker
         quote = broker.quote
 
-        async def quote_of_shares_alone(instrument: Instrument) -> Quote | None:
-            return None if instrument.symbol == BRVO_CALL else await quote(instrument)
+        async def the_call_is_halted(instrument: Instrument) -> Quote | None:
+            found = await quote(instrument)
+            return found and replace(found, halted=instrument.symbol == BRVO_CALL)
 
-        monkeypatch.setattr(broker, "quote", quote_of_shares_alone)
+        monkeypatch.setattr(broker, "quote", the_call_is_halted)
         done = await by_hand(desk).flatten("paper", "screen")
         assert {symbol for symbol, _ in done.left} == {"BRVO", BRVO_CALL}
         assert await held(desk) == {"BRVO": 100, BRVO_CALL: -1}

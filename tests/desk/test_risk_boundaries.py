@@ -19,7 +19,7 @@ from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.latches import Latch, LatchKind
 from cockpit.model.orders import Order, OrderRequest, OrderType, Role, Side, TimeInForce
-from cockpit.model.quotes import DataType
+from cockpit.model.quotes import Borrowable, DataType
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
 from cockpit.settings.policy import PolicySettings
@@ -66,6 +66,11 @@ def quoted(bid: str | None = "99.99", ask: str | None = "100") -> Seen:
 
 def did(**counts: object) -> Seen:
     return seen(activity=Activity(**{k: D(v) if isinstance(v, str) else v for k, v in counts.items()}))  # type: ignore[arg-type]
+
+
+def lent(**changes: object) -> Seen:
+    assert LIVE.borrow is not None
+    return replace(LIVE, borrow=replace(LIVE.borrow, **changes))  # type: ignore[arg-type]
 
 
 def latched(kind: LatchKind, **more: object) -> Seen:
@@ -309,9 +314,18 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("SHORT_NOT_ALLOWED", case(sell("5"), replace(LONG, uncovers=(CALL,), lowers=True)),
      case(sell("5"), replace(LONG, uncovers=(CALL,), by_operator=True))),
     ("SHORT_NOT_ALLOWED", case(order("5"), replace(LONG, uncovers=None)), case(sell("5"), replace(LONG, uncovers=None))),
-    ("NO_LOCATE", case(sell("1"), LIVE), case(sell("1"), replace(LIVE, locate=False))),
-    ("NO_LOCATE", case(order("1"), replace(LIVE, locate=False)), case(sell("1"), replace(LIVE, locate=False))),
-    ("NO_LOCATE", case(sell("5"), replace(LIVE, locate=False, position=D(5))), case(sell("6"), replace(LIVE, locate=False, position=D(5)))),
+    ("NO_LOCATE", case(sell("1"), LIVE), case(sell("1"), lent(borrowable=Borrowable.NO))),
+    ("NO_LOCATE", case(order("1"), lent(borrowable=Borrowable.NO)), case(sell("1"), lent(borrowable=Borrowable.LOCATE))),
+    ("NO_LOCATE", case(sell("5"), replace(LIVE, borrow=None, position=D(5))), case(sell("6"), replace(LIVE, borrow=None, position=D(5)))),
+    ("NO_LOCATE", case(sell("12"), replace(lent(shares=D(7)), position=D(5))), case(sell("13"), replace(lent(shares=D(7)), position=D(5)))),
+    ("NO_LOCATE", case(sell("4"), replace(lent(shares=D(7)), position=D(-5), committed_sell=D(3))),
+     case(sell("5"), replace(lent(shares=D(7)), position=D(-5), committed_sell=D(3)))),
+    ("NO_LOCATE", case(sell("8"), replace(lent(shares=D(7)), filled=D(1))), case(sell("9"), replace(lent(shares=D(7)), filled=D(1)))),
+    ("NO_LOCATE", case(sell("1"), lent(as_of=NOON - timedelta(seconds=5))), case(sell("1"), lent(as_of=NOON - timedelta(seconds=5.1)))),
+    ("NO_LOCATE", case(sell("1"), lent(as_of=NOON + timedelta(seconds=2))), case(sell("1"), lent(as_of=NOON + timedelta(seconds=2.1)))),
+    ("NO_LOCATE", case(sell("1"), LIVE), case(sell("1"), lent(data_type=DataType.FROZEN))),
+    ("NO_LOCATE", case(sell("1"), replace(LIVE, borrow=None, instrument=replace(ALFA, kind=InstrumentKind.FUTURE))),
+     case(sell("1"), replace(LIVE, borrow=None, instrument=replace(ALFA, kind=InstrumentKind.CRYPTO)))),
     # the losses
     ("DAILY_LOSS", case(around=seen(balances=money(equity="95000"))), case(around=seen(balances=money(equity="94999.99")))),
     ("DAILY_LOSS", case(sell("5"), replace(LONG, balances=money(equity="1"))), case(sell("6"), replace(LONG, balances=money(equity="1")))),

@@ -101,7 +101,7 @@ DECIDED: list[tuple[str, str, OrderRequest, dict[str, Any], PolicySettings]] = [
     ("SHORT_NOT_ALLOWED", PASSES, ALL, {}, of(allow_short=False)),
     ("SHORT_NOT_ALLOWED", REFUSED, ALL, {"uncovers": ("ALFA260417C00100000",)}, POLICY),
     ("SHORT_NOT_ALLOWED", REFUSED, ALL, {"uncovers": None}, POLICY),
-    ("NO_LOCATE", PASSES, ALL, {"locate": None}, POLICY),
+    ("NO_LOCATE", PASSES, ALL, {"borrow": None}, POLICY),
     ("DAILY_LOSS", PASSES, ALL, {"latches": latch(LatchKind.DAILY_LOSS), "day_start": None}, POLICY),
     ("DRAWDOWN", SKIPPED, ALL, {"latches": latch(LatchKind.DRAWDOWN)}, POLICY),
     ("RISK_PER_TRADE", PASSES, ALL, {"balances": None}, of(require_stop=True)),

@@ -115,8 +115,11 @@ def generics(
             yield Out.tickPrice, 6, request_id, tick, (middle * Decimal(share)).quantize(listing.tick), 0, 0
         yield Out.tickSize, 6, request_id, 21, 90_000
     if "236" in asked:
-        yield Out.tickGeneric, 6, request_id, 46, 3
-        yield Out.tickSize, 6, request_id, 89, 2_500_000
+        figure, shares = world.to_borrow.get(listing.con_id, (Decimal(3), 2_500_000))
+        if figure is not None:
+            yield Out.tickGeneric, 6, request_id, 46, figure
+        if shares is not None:
+            yield Out.tickSize, 6, request_id, 89, shares
     if "233" in asked and price.last is not None:
         told = f"{price.last:f};{price.last_size:f};{at * 1000};{price.volume:f};{price.last:f};true"
         yield Out.tickString, 6, request_id, 48, told

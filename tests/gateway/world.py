@@ -40,6 +40,8 @@ class World:
         self.listings: dict[int, Listing] = {}
         self.volatility: dict[int, float] = {}
         """Annual volatility of underlyings, for the prices of their options; 0.25 where none is set."""
+        self.to_borrow: dict[int, tuple[Decimal | None, int | None]] = {}
+        """What generic tick 236 says of a contract: how hard its shares are to borrow, and how many; plenty else."""
         self._prices: dict[int, Price] = {}
         self._anchors: dict[int, Decimal] = {}
         self._derived: dict[int, list[int]] = {}

@@ -105,6 +105,27 @@ async def test_an_account_in_euros_buys_shares_in_dollars_at_the_rate_of_the_mar
         assert Decimal(told["worst_case_value"]) == round(Decimal(quote["ask"]) * 2 * Decimal(rate["ask"]), 2)
 
 
+async def test_real_shares_are_sold_short_only_where_the_broker_lends_them_now(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    asked = settings(gateway.port) + "allow_short = true\n"
+    async with open_house(tmp_path, asked, clock=SteppingClock(), brokers=broker_of) as house:
+        made = await house.done("key.create", name="script", scope=SCOPES, connection="real")
+        quote = await house.call(made["key"], "get_quote", symbol="ALFA")
+        terms = {"symbol": "ALFA", "side": "sell", "quantity": 3, "order_type": "limit", "limit_price": quote["bid"]}
+
+        async def refused(figure: str, shares: int | None) -> dict[str, str]:
+            lent = Decimal(figure), shares
+            gateway.world.to_borrow[gateway.world.one("ALFA").con_id] = lent
+            told = await house.call(made["key"], "check_risk", **terms)
+            return {one["code"]: one["message"] for one in told["checks"] if not one["ok"]}
+
+        assert (await refused("3", 3)).keys() == {"LIVE_DISABLED"}
+        assert (await refused("3", 2))["NO_LOCATE"] == "The broker has at least 2 shares to lend."
+        assert (await refused("2", 900))["NO_LOCATE"] == "The broker has to look for shares first."
+        assert (await refused("1", 900))["NO_LOCATE"] == "The broker has no shares to lend."
+
+
 async def becomes_flat(house: House) -> None:
     """Wait until the screen shows nothing that is held."""
     async with asyncio.timeout(10):

@@ -9,6 +9,7 @@ from typing import Final
 from cockpit.brokers.base import Feature
 from cockpit.brokers.ibkr import names
 from cockpit.brokers.ibkr.bars import History
+from cockpit.brokers.ibkr.borrowing import Borrowing
 from cockpit.brokers.ibkr.chains import Chains
 from cockpit.brokers.ibkr.contracts import Contracts
 from cockpit.brokers.ibkr.depth import Books
@@ -27,7 +28,7 @@ from cockpit.model.calendars.shipped import calendar
 from cockpit.model.chains import Greeks, OptionChain, OptionSeries
 from cockpit.model.clock import Clock
 from cockpit.model.instruments import Instrument
-from cockpit.model.quotes import Bars, Depth, FxRate, Interval, MarketClock, Quote
+from cockpit.model.quotes import Bars, Borrow, Depth, FxRate, Interval, MarketClock, Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.research import Article, Fundamentals, Headline, Scan, ScanRequest, ScanResult, Transfer
 from cockpit.settings.ibkr import IbkrSettings
@@ -36,7 +37,9 @@ HOURS_OF: Final = "SPY"
 """Whose hours a connection's clock tells where nothing else is said: the fund that trades as the US exchanges do."""
 _CALENDARS: Final = {"USD": "XNYS"}
 """Shipped calendars that stand in, named as such, where the broker doesn't tell hours."""
-_ALWAYS: Final = frozenset({Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.NEWS, Feature.FUNDAMENTALS})
+_ALWAYS: Final = frozenset(
+    {Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.NEWS, Feature.FUNDAMENTALS, Feature.BORROW}
+)
 
 
 def whose_hours(said: str, allowed: Collection[str] | None) -> str:
@@ -66,6 +69,7 @@ class MarketData:
         self._search = Search(line, self.contracts, clock)
         self._feeds = Feeds(line)
         self._quotes = Quotes(line, self._feeds, self.contracts, clock, settings.market_data)
+        self._borrowing = Borrowing(self._feeds, self._quotes)
         self._history = History(line, clock, self._quotes.known_type)
         self._books = Books(line, self._feeds, clock)
         self._chains = Chains(line, self._feeds, self.contracts, self._quotes, clock)
@@ -100,6 +104,10 @@ class MarketData:
     async def quote(self, instrument: Instrument) -> Quote | None:
         """Return the newest quote, or None where nothing is quoted."""
         return await self._quotes.quote(await self.contracts.listed(instrument.symbol))
+
+    async def borrow(self, instrument: Instrument) -> Borrow | None:
+        """Return what can be borrowed to be sold short, as IB tells it when it is asked; None where it doesn't."""
+        return await self._borrowing.borrow(await self.contracts.listed(instrument.symbol))
 
     async def bars(self, instrument: Instrument, interval: Interval, count: int, end: datetime | None) -> Bars:
         """Return finished bars from IB's history, oldest first; of stocks and options within regular hours."""

@@ -109,6 +109,10 @@ class Quotes:
         newest = None if stream is None else stream.newest
         return DataType.UNKNOWN if newest is None else newest.data_type
 
+    def may_be_remembered(self, listed: Listed) -> bool:
+        """Whether what is told of a contract now may be what TWS remembers of it: its data farm is broken."""
+        return self._farms.spoil(listed)
+
     async def close(self) -> None:
         """End what runs besides the line."""
         if self._sweeping is not None:

@@ -11,12 +11,14 @@ from cockpit.brokers.ibkr.floats import on_step
 from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.wire import LAST_AT, WireDataType, WireMarket, WireTick
 from cockpit.model.money import ZERO
-from cockpit.model.quotes import DataType, Quote
+from cockpit.model.quotes import Borrow, Borrowable, DataType, Quote
 
 SOURCE: Final = "ibkr"
 _BID, _ASK, _LAST = frozenset({1, 66}), frozenset({2, 67}), frozenset({4, 68})
 _BID_SIZE, _ASK_SIZE = frozenset({0, 69}), frozenset({3, 70})
 _VOLUME, _HALTED = frozenset({8, 74}), frozenset({49, 90})
+_BORROWABLE, _SHARES = 46, 89
+"""What generic tick 236 brings: how hard it is to borrow, and how many shares there are."""
 _DELAYED: Final = frozenset({*range(66, 77), *range(80, 84), 88, 90})
 """Ticks that only delayed data has."""
 _TYPES: Final = {
@@ -28,6 +30,8 @@ _TYPES: Final = {
 _FILLERS: Final = frozenset({ZERO, Decimal(-1)})
 """What TWS writes where there was no trade."""
 _NEAR_STEPS: Final = 100
+_THERE, _SOMEWHERE = Decimal("2.5"), Decimal("1.5")
+_AT_LEAST: Final = Decimal(1000)
 _LATEST: Final = 2**33
 
 
@@ -49,6 +53,12 @@ class Board:
     type_told: int | None = None
     delayed: bool = False
     """Whether a tick came that only delayed data has."""
+    borrowable: Decimal | None = None
+    """Above 2.5 at least 1000 shares can be borrowed, above 1.5 they have to be looked for, else there are none."""
+    borrowable_at: datetime | None = None
+    """When that came."""
+    shares: Decimal | None = None
+    """How many can be borrowed."""
     at: datetime | None = None
     """When a price came last."""
     last_at: datetime | None = None
@@ -96,6 +106,12 @@ class Board:
         elif tick in _VOLUME:
             self.volume = record.size
             return
+        elif tick == _BORROWABLE:
+            self.borrowable, self.borrowable_at = record.price, record.at
+            return
+        elif tick == _SHARES:
+            self.shares = record.size
+            return
         elif tick in _HALTED:
             self.halted = None if record.price is None or record.price < ZERO else record.price > ZERO
             return
@@ -125,6 +141,19 @@ class Board:
             data_type=data_type,
             halted=self.halted,
         )
+
+    def borrow(self, listed: Listed) -> Borrow | None:
+        """Return what can be borrowed, or None until that was told; the smaller where its two figures disagree."""
+        if self.borrowable is None or self.borrowable_at is None:
+            return None
+        state, least = Borrowable.NO, ZERO
+        if self.borrowable > _THERE:
+            state, least = Borrowable.YES, _AT_LEAST
+        elif self.borrowable > _SOMEWHERE:
+            state = Borrowable.LOCATE
+        shares = least if self.shares is None or state is not Borrowable.YES else self.shares
+        symbol = listed.instrument.symbol
+        return Borrow(symbol, state, shares, self.borrowable_at, SOURCE, self.data_type)
 
 
 def _side(record: WireTick) -> tuple[Decimal | None, Decimal | None]:

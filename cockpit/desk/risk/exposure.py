@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
+from cockpit.desk.risk.data import SKEW_SECONDS
 from cockpit.desk.risk.pricing import worst_price
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, Verdict, at_most, check, idle, judged, known
 from cockpit.model.instruments import InstrumentKind
-from cockpit.model.money import ZERO, cents
+from cockpit.model.money import ZERO, cents, plain
 from cockpit.model.orders import OrderRequest, Side
+from cockpit.model.quotes import Borrowable, DataType
 from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
+
+NOT_BORROWED: Final = frozenset({InstrumentKind.OPTION, InstrumentKind.FUTURE, InstrumentKind.FX})
+"""What is sold short without being borrowed."""
 
 
 def _ends(order: OrderRequest, seen: Seen) -> tuple[Decimal, Decimal]:
@@ -129,17 +135,29 @@ def short_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
     return judged(True, "held", "short", "It may be sold short.")
 
 
-@check("E4", "NO_LOCATE", "Regulation SHO Rule 203", inputs=("locate",))
+@check("E4", "NO_LOCATE", "Regulation SHO Rule 203", parameters=("max_quote_age_seconds",), inputs=("borrow",))
 def located(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """Where the money is real, the shares of a short sale are found."""
+    """Where the money is real, the broker says just now that the shares of all open short sales can be borrowed."""
     if seen.mode is not Mode.LIVE:
         return PAPER
     if order.side is Side.BUY or seen.opening(order) == ZERO:
         return idle("Not a short sale.")
-    if seen.instrument.kind is InstrumentKind.OPTION:
-        return idle("Options are not borrowed.")
-    found = known(seen.locate, "whether shares can be borrowed")
-    return judged(found, "located", "located" if found else "none", "Shares to borrow.")
+    if seen.instrument.kind in NOT_BORROWED:
+        return idle("It is sold short without being borrowed.")
+    found = known(seen.borrow, "whether shares can be borrowed")
+    need = seen.committed_sell + seen.left(order) - max(ZERO, seen.position)
+    asked = f"{plain(need)} to borrow"
+    if found.data_type is not DataType.LIVE:
+        return judged(False, asked, found.data_type, f"What can be borrowed is told {found.data_type}, not live.")
+    age, limit = (seen.now - found.as_of).total_seconds(), policy.max_quote_age_seconds
+    if not -SKEW_SECONDS <= age <= limit:
+        return judged(False, f"{limit} s", f"{age:g} s", "What can be borrowed was not told just now.")
+    if found.borrowable is Borrowable.NO:
+        return judged(False, asked, "none", "The broker has no shares to lend.")
+    if found.borrowable is Borrowable.LOCATE:
+        return judged(False, asked, "a locate", "The broker has to look for shares first.")
+    says = f"The broker has at least {plain(found.shares)} shares to lend."
+    return judged(need <= found.shares, asked, plain(found.shares), says)
 
 
 CHECKS = (max_position, max_gross, max_net, concentration, buying_power, short_allowed, located)

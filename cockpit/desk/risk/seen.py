@@ -14,7 +14,7 @@ from cockpit.model.instruments import Instrument
 from cockpit.model.latches import Latch
 from cockpit.model.money import ZERO
 from cockpit.model.orders import Linkage, Order, OrderRequest, Role, Side
-from cockpit.model.quotes import MarketClock, Quote
+from cockpit.model.quotes import Borrow, MarketClock, Quote
 from cockpit.model.trading import Link, Mode, TradingState
 
 EXITS: Final = frozenset({Role.TARGET, Role.STOP})
@@ -155,8 +155,8 @@ class Seen:
     """Sold calls which a sale would leave naked; None where nobody knows what is held or what covers them, and for a buy."""
     brought: Decimal = ZERO
     """What of ``position`` is not held yet: the entry of the judged exit still has to bring it, below zero for a sale."""
-    locate: bool | None = None
-    """Whether the shares for a short sale are found."""
+    borrow: Borrow | None = None
+    """What can be borrowed for a short sale; None where nobody says."""
     broker_warning: str | None = None
     """What the broker's own preview warns of; empty where of nothing."""
     by_operator: bool = False

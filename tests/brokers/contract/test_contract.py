@@ -11,6 +11,7 @@ import pytest
 
 from cockpit.brokers.base import (
     Feature,
+    HasBorrow,
     HasDepth,
     HasFundamentals,
     HasFx,
@@ -51,6 +52,7 @@ PROTOCOLS: Final = {
     Feature.FUNDAMENTALS: HasFundamentals,
     Feature.SCANNER: HasScanner,
     Feature.TRANSFERS: HasTransfers,
+    Feature.BORROW: HasBorrow,
 }
 HOSTILE: Final = ("AL\0FA", "ALFA\n", "ALFA;1=1", "\u202eAFLA", "A" * 500)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.base import (
     Feature,
+    HasBorrow,
     HasDepth,
     HasFundamentals,
     HasFx,
@@ -46,6 +47,7 @@ protocols = {
     Feature.FUNDAMENTALS: HasFundamentals,
     Feature.SCANNER: HasScanner,
     Feature.TRANSFERS: HasTransfers,
+    Feature.BORROW: HasBorrow,
 }
 
 
