@@ -1,5 +1,1 @@
 """The only place that wires: every part is built, started in order and stopped in reverse here."""
-
-from cockpit.app.process import run
-
-__all__ = ["run"]

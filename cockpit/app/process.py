@@ -14,11 +14,11 @@ import click
 from cockpit.app.brokers import broker_of
 from cockpit.app.demo import DemoClient
 from cockpit.app.logs import Logs
+from cockpit.app.looks import looks_of
 from cockpit.app.open_files import make_room
 from cockpit.app.wiring import BrokerMaker, Cockpit, running
 from cockpit.brokers.base import BrokerUnavailable
 from cockpit.model.clock import SystemClock
-from cockpit.model.screen import ScreenSettings
 from cockpit.operator.rooms import Examination, nothing_wrong
 from cockpit.settings.model import Settings
 from cockpit.store.folder import StoreCannotOpen
@@ -73,27 +73,6 @@ async def _run(settings: Settings, brokers: BrokerMaker, examined: Examination, 
                     await stopping.wait()
             log.info("stopping")
     return _DONE
-
-
-def looks_of(settings: Settings) -> ScreenSettings:
-    """Return how the operator wants the screen."""
-    section = settings.screen
-    return ScreenSettings(
-        theme=section.theme,
-        theme_is_set="theme" in section.model_fields_set,
-        chosen_theme=settings.data_dir / "theme",
-        rate_hz=section.rate_hz or 8,
-        ssh_rate_hz=section.ssh_rate_hz,
-        rate_is_set=section.rate_hz is not None,
-        ascii=section.ascii,
-        mouse=section.mouse,
-        bell=section.bell,
-        notify=section.notify,
-        history=section.history,
-        theme_folder=settings.config_dir / "themes",
-        keys=dict(section.keys),
-        typed_lines=settings.data_dir / "typed_lines",
-    )
 
 
 async def _show(cockpit: Cockpit, settings: Settings, *, stays: bool) -> None:

@@ -35,7 +35,7 @@ def run_attach(given: Given, *, read_only: bool) -> int:
 
 def _looks(given: Given) -> ScreenSettings:
     """Read how the screen is wanted. A mistake in the settings keeps nobody from the cockpit that runs with others."""
-    from cockpit.app.process import looks_of
+    from cockpit.app.looks import looks_of
     from cockpit.settings.load import load
 
     try:

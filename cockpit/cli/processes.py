@@ -28,9 +28,9 @@ def run_process(given: Given, *, wants_screen: bool, demo: bool = False) -> int:
         settings = load(given)
     except BadSettings as bad:
         return say_mistakes(bad)
-    from cockpit import app
+    from cockpit.app.process import run
 
-    return app.run(settings, screen=wants_screen and has_terminal(), demo=demo, examined=partial(_wrong, given))
+    return run(settings, screen=wants_screen and has_terminal(), demo=demo, examined=partial(_wrong, given))
 
 
 def _wrong(given: Given) -> Sequence[str]:

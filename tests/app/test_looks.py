@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.app.process import looks_of
+from cockpit.app.looks import looks_of
 from cockpit.model.screen import Notify, ScreenSettings
 from cockpit.settings.load import load
 from cockpit.settings.mistakes import BadSettings

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,10 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("textual", "aiohttp", "mcp", "pydantic", "asyncio", "cryptography", "authlib")
+OF_THE_HOST = (
+    "aiohttp", "mcp", "sqlite3", "cryptography", "authlib", "server", "oauth", "tools", "cockpit.desk",
+    "cockpit.brokers", "cockpit.app.wiring",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["status", "tail"])
@@ -19,3 +25,27 @@ def test_asking_a_running_cockpit_imports_nothing_heavy(tmp_path: Path, command:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "1 []"
+
+
+def test_a_screen_of_another_process_imports_nothing_of_what_that_process_does(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from cockpit.cli.main import cockpit\n"
+        f"code = cockpit(['--data-dir', {str(tmp_path)!r}, 'attach'], standalone_mode=False)\n"
+        "drawn = 'tui.app' in sys.modules\n"
+        f"sys.stderr.write(repr((code, drawn, [name for name in {OF_THE_HOST!r} if name in sys.modules])))\n"
+    )
+    outer, terminal = pty.openpty()
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    finally:
+        os.close(outer)
+        os.close(terminal)
+    assert result.stderr.splitlines()[-1] == "(1, True, [])"

@@ -20,7 +20,7 @@ class FakeApp(types.ModuleType):
     """Stands for the app: remembers how it was started."""
 
     def __init__(self) -> None:
-        super().__init__("cockpit.app")
+        super().__init__("cockpit.app.process")
         self.started: list[tuple[Settings, bool, bool]] = []
         self.folder_was_there = False
 
@@ -34,8 +34,7 @@ class FakeApp(types.ModuleType):
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> FakeApp:
     fake = FakeApp()
-    monkeypatch.setitem(sys.modules, "cockpit.app", fake)
-    monkeypatch.setattr("cockpit.app", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "cockpit.app.process", fake)
     return fake
 
 
