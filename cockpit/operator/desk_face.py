@@ -39,6 +39,7 @@ from cockpit.operator.holdings import Holdings
 from cockpit.operator.letting_in import LettingIn, pending_of
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
+from cockpit.operator.line_notices import LineNotices
 from cockpit.operator.noting import Noting
 from cockpit.operator.programs import Programs
 from cockpit.operator.rooms import OperatorRooms
@@ -85,6 +86,7 @@ class OperatorFace:
         self._limits: tuple[LimitUse, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
+        rooms.feed.listen(LineNotices(rooms.clock, rooms.feed.publish).happened)
         limiting, ruling = Limiting(rooms), Ruling(rooms)
         granting, programs, closing = Granting(rooms), Programs(rooms), ClosingActs(rooms)
         self._guard = Guard(rooms.totp, rooms.switch, rooms.settings.control)

@@ -9,11 +9,13 @@ import pytest
 
 from cockpit.model.quotes import DataType
 from cockpit.model.text import safe
-from cockpit.model.trading import Mode, TradingState, TradingSwitch
+from cockpit.model.trading import Link, Mode, TradingState, TradingSwitch
 from tests.tui.fake_face import NOW, busy_snapshot, connection
+from tui.calls import CallHistory
 from tui.cells import Span
 from tui.rows.connection_rows import connection_rows
-from tui.rows.status_row import Mark, status_row
+from tui.rows.status_row import Mark, status_marks, status_row
+from tui.state import ScreenState
 
 
 def text(**changes: object) -> str:
@@ -85,3 +87,13 @@ def test_where_trading_is_stopped_real_money_keeps_its_own_colour(state: Trading
     stopped = TradingSwitch(state, NOW, safe("test"))
     seen = replace(busy_snapshot(), switch=stopped, connections=(connection("real", Mode.LIVE),))
     assert {span.role for span in status_row(seen, [], NOW, 80).spans if "LIVE" in span.text} == {"live"}
+
+
+@pytest.mark.parametrize(("link", "lost"), [(Link.READY, 0), (Link.CONNECTING, 0), (Link.DEGRADED, 1), (Link.DOWN, 1)])
+def test_a_lost_line_is_named_with_the_key_that_says_why(link: Link, lost: int) -> None:
+    seen = replace(busy_snapshot(), connections=(connection("real", Mode.LIVE, link=link), connection()))
+    marks = status_marks(ScreenState(seen, CallHistory(10)))
+    assert [mark.words.text for mark in marks] == [" ✗ 1 LINE LOST b "] * lost
+    said = "".join(span.text for span in status_row(seen, marks, NOW, 80, UTC).spans)
+    assert ("LINE LOST b" in said) == bool(lost)
+    assert "● LIVE MONEY" in said

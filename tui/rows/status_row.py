@@ -16,6 +16,7 @@ from tui.state import ScreenState
 from tui.words import clock_time, duration, masked
 
 _STOPPED = frozenset({TradingState.HALTED, TradingState.KILLED})
+_LOST = frozenset({Link.DOWN, Link.DEGRADED})
 _GAP = Span("  ")
 _FREE = 8
 """Cells that stay empty before the address is worth showing."""
@@ -37,7 +38,9 @@ class Mark:
 def status_marks(state: ScreenState) -> list[Mark]:
     """Say what the operator must not overlook, and the key that leads there; the worst first."""
     unread = len(state.unread)
+    lost = sum(seen.link in _LOST for seen in state.snapshot.connections)
     counted = (
+        ("✗", lost, "LINE LOST" if lost == 1 else "LINES LOST", "b", "kill"),
         ("!", state.unknown_orders, "UNKNOWN", "o", "unknown"),
         ("■", len(state.snapshot.latches), "LATCHED", "l", "halted"),
         ("!", unread, "NOTICE" if unread == 1 else "NOTICES", "n", "kill"),
