@@ -8,7 +8,10 @@ from cockpit.desk.book import Book
 from cockpit.desk.groups import AT_THE_BROKER
 from cockpit.model.orders import Order, OrderRef
 
-_ASKED: Final = "SELECT DISTINCT order_id FROM audit WHERE tool = 'order.cancel_asked' AND order_id IN ({marks})"
+_ASKED: Final = (
+    "SELECT number FROM audit INDEXED BY audit_order "
+    "WHERE order_id = ? AND order_id <> '' AND tool = 'order.cancel_asked' LIMIT 1"
+)
 
 
 async def linked_at_broker(book: Book, connection: str) -> tuple[tuple[tuple[Order, ...], ...], frozenset[OrderRef]]:
@@ -19,10 +22,5 @@ async def linked_at_broker(book: Book, connection: str) -> tuple[tuple[tuple[Ord
         if one.group_id is not None and one.linkage in AT_THE_BROKER
     }
     groups = tuple([await book.of_group(one) for one in heads.values()])
-    asked: set[OrderRef] = set()
-    for orders in groups:
-        names = [one.order_id for one in orders]
-        rows = await book.rows(_ASKED.format(marks=", ".join("?" for _ in names)), names)
-        found = {row["order_id"] for row in rows}
-        asked |= {one.reference for one in orders if one.order_id in found}
-    return groups, frozenset(asked)
+    legs = [one for orders in groups for one in orders]
+    return groups, frozenset([one.reference for one in legs if await book.rows(_ASKED, (one.order_id,))])

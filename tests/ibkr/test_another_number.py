@@ -82,7 +82,7 @@ async def test_while_another_program_has_the_number_they_stay_and_the_operator_i
     ):
         (ours,) = cockpit.known().values()
         await cockpit.do("order.cancel", order_id=ours.order_id)
-        await cockpit.until(lambda: any("client number is in use" in one for one in cockpit.notices()))
+        await cockpit.until(lambda: any("cancel in TWS" in one for one in cockpit.notices()))
         assert _states(cockpit) == {OrderState.WORKING}
     assert (theirs.status, _who_cancelled(gateway)) == ("Submitted", [])
 

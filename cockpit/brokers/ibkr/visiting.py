@@ -30,6 +30,7 @@ VISITED: Final = range(1, 2_147_483_647)
 LINGER: Final = 0.25
 """Seconds that a visit goes on after its last answer: TWS may refuse a number that it has let go of only just now."""
 _BEING_CANCELLED: Final = "PendingCancel"
+_IN_USE: Final = 326
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +104,7 @@ class _Visit:
         self._shown: dict[int, WireOpen] = {}
         """The client's own open orders by their permanent numbers, as this very session told them."""
         self._moved = asyncio.Event()
+        self._in_use = False
 
     async def cancel(self, reference: OrderRef, perm_id: int) -> OrderRecord:
         """Want an order's cancel; whoever wants the same one meanwhile waits for the same answer."""
@@ -211,6 +213,8 @@ class _Visit:
                 one = self._of(record.perm_id)
                 if one is not None:
                     self._hear(record)
+            case WireError(code=code) if code == _IN_USE:
+                self._in_use = True
             case WireError() if record.about > 0:
                 numbers = (shown.perm_id for shown in self._shown.values() if shown.order_id == record.about)
                 one = self._of(next(numbers, 0))
@@ -228,8 +232,11 @@ class _Visit:
             return
         if one.sent:
             one.answer.set_exception(BrokerUnavailable(why))
+        elif self._in_use:
+            says = f"another program uses client number {self._client_id}, whose order it is; end it, or cancel in TWS"
+            one.answer.set_exception(not_ready(says))
         else:
-            says = f"the order was sent under client number {self._client_id}, and to that {why}"
+            says = f"client number {self._client_id}, whose order it is, can't be used: {why}"
             one.answer.set_exception(not_ready(says))
 
 
