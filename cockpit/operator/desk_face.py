@@ -5,65 +5,50 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
-from cockpit.brokers.base import BrokerStatus
-from cockpit.desk.arming import Arming
-from cockpit.desk.connections import Connection
-from cockpit.desk.groups import position_change, worth
-from cockpit.desk.read_only import ReadOnlyClients
-from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.events import Event
-from cockpit.model.identity import Grant, Scope
-from cockpit.model.orders import DONE, Order, OrderId
+from cockpit.model.orders import OrderId
 from cockpit.model.refusals import Refusal, Refused, refuse
-from cockpit.model.text import Safe, counted, safe
+from cockpit.model.text import Safe, safe
 from cockpit.model.trading import TradingState
 from cockpit.operator import listing
-from cockpit.operator.act import Act, Answer, Command, Danger, Done
+from cockpit.operator.act import Act, Answer, Command, Danger
 from cockpit.operator.acts import ACTS
 from cockpit.operator.arming import ArmingActs
-from cockpit.operator.at_stop import profit_at_stop
 from cockpit.operator.auditing import Auditing
 from cockpit.operator.closing import ClosingActs
 from cockpit.operator.counters import CallCounter
 from cockpit.operator.enrolling import Enrolling
-from cockpit.operator.exposed import gross_exposure, is_bare
 from cockpit.operator.feed import FeedSubscription
 from cockpit.operator.granting import Granting
 from cockpit.operator.guarding import Guard
 from cockpit.operator.holdings import Holdings
-from cockpit.operator.letting_in import LettingIn, pending_of
+from cockpit.operator.letting_in import LettingIn
 from cockpit.operator.limiting import Limiting
 from cockpit.operator.limits_used import limits_used
 from cockpit.operator.line_notices import LineNotices
 from cockpit.operator.noting import Noting
+from cockpit.operator.order_acts import OrderActs
 from cockpit.operator.programs import Programs
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.ruling import Ruling
+from cockpit.operator.snapshots import Snapshots
 from cockpit.operator.stopping import Stopping
 from cockpit.operator.terms import wanted
 from cockpit.operator.view import (
     ClientTicket,
-    ClientView,
-    ConnectionView,
     LimitUse,
     OrderTicket,
-    PendingOrder,
-    PresenceView,
     Snapshot,
 )
 from cockpit.operator.web_acts import WebActs
-from cockpit.operator.wire import arguments_of, decimal, number
-from cockpit.settings.approval import OperatorLost
+from cockpit.operator.wire import arguments_of, number
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_ORDERS_SHOWN: Final = 200
 _REFRESH_SECONDS: Final = 1.0
 
 Handler = Callable[[dict[str, str], str], Awaitable[Answer]]
@@ -74,15 +59,15 @@ class OperatorFace:
 
     def __init__(self, rooms: OperatorRooms, url: str) -> None:
         self._rooms = rooms
-        self._url = url
         self._counter = CallCounter(rooms.clock)
         self._letting_in = LettingIn(rooms)
-        self._read_only = ReadOnlyClients(rooms.settings.clients)
         self._stopping = Stopping(rooms)
         auditing = Auditing(rooms)
         self._version = 0
         self._cached: Snapshot | None = None
         self._holdings = Holdings(rooms.connections, rooms.clock)
+        self._snapshots = Snapshots(rooms, url, self._counter, self._holdings)
+        self._orders = orders = OrderActs(rooms, self._holdings)
         self._limits: tuple[LimitUse, ...] = ()
         self._hint: Safe | None = None
         rooms.feed.listen(self._happened)
@@ -96,7 +81,7 @@ class OperatorFace:
             "status": self._status,
             "pending": self._pending,
             "clients": self._clients,
-            "orders": self._orders,
+            "orders": self._show_orders,
             "positions": self._show_positions,
             "client.approve": self._approve_client,
             "client.deny": lambda given, by: self._letting_in.deny(given["code"], by),
@@ -107,10 +92,10 @@ class OperatorFace:
             "position.look": closing.look,
             "position.close": closing.close,
             "position.flatten": closing.flatten,
-            "order.approve": self._approve_order,
-            "order.deny": self._deny_order,
-            "order.cancel": self._cancel_order,
-            "order.cancel_all": self._cancel_all,
+            "order.approve": orders.approve,
+            "order.deny": orders.deny,
+            "order.cancel": orders.cancel,
+            "order.cancel_all": orders.cancel_all,
             "kill": lambda given, by: self._stopping.kill(given.get("reason", ""), by),
             "halt": lambda given, by: self._stopping.lower(TradingState.HALTED, "halt", given.get("reason", ""), by),
             "reduce": lambda given, by: self._stopping.lower(
@@ -161,7 +146,7 @@ class OperatorFace:
     def snapshot(self) -> Snapshot:
         """Return everything that the screen shows, from memory."""
         if self._cached is None or self._cached.version != self._version:
-            self._cached = self._build()
+            self._cached = self._snapshots.now(self._version, self._limits, self._hint)
         return self._cached
 
     def subscribe(self, size: int = 50_000, wake: Callable[[Event], None] | None = None) -> FeedSubscription:
@@ -232,40 +217,7 @@ class OperatorFace:
 
     async def order_ticket(self, order_id: OrderId) -> OrderTicket | Refusal:
         """Price and check an order for the operator's eyes."""
-        look = await self._rooms.decisions.look(order_id)
-        if isinstance(look, Refusal):
-            return look
-        seen = look.judged.seen
-        held = seen.position - seen.brought
-        asked = look.order.proposed or look.order.request
-        average = next(
-            (
-                one.position.average_price
-                for one in self._holdings.positions
-                if one.connection == look.order.connection and one.position.symbol == asked.symbol
-            ),
-            None,
-        )
-        worth = None if seen.to_account is None else seen.instrument.multiplier * seen.to_account
-        group = look.legs or await self._rooms.book.of_group(look.order)
-        after = seen.position + position_change(look.legs or (look.order,), asked.symbol)
-        alone = len({one.request.symbol for one in look.legs}) <= 1
-        return OrderTicket(
-            look.order,
-            seen.quote,
-            look.judged.notional,
-            held,
-            after,
-            look.drift,
-            look.judged.checks,
-            tuple((one.at, one.quantity, one.price) for one in look.executions),
-            look.legs,
-            gross_exposure(held, asked, seen),
-            gross_exposure(after, asked, seen) if alone else None,
-            is_bare(look.order, asked, seen, group),
-            seen.brought,
-            profit_at_stop(look.order, group, seen.touch, worth, held, average),
-        )
+        return await self._orders.ticket(order_id)
 
     async def client_ticket(self, code: str) -> ClientTicket | Refusal:
         """Select the one request whose browser shows the code."""
@@ -286,67 +238,6 @@ class OperatorFace:
         self._counter.count(event)
         self._version += 1
 
-    def _build(self) -> Snapshot:
-        rooms = self._rooms
-        known = list(rooms.book.all())
-        open_orders = sorted((one for one in known if one.state not in DONE), key=_made, reverse=True)
-        today = rooms.clock.now().date()
-        ended = sorted((one for one in known if one.state in DONE and one.changed_at.date() == today), key=_made)
-        return Snapshot(
-            self._version,
-            rooms.clock.now(),
-            self._url,
-            rooms.switch.stands,
-            tuple(_connection_view(one, one.broker.status(), rooms.arming) for one in rooms.connections),
-            tuple(pending_of(one) for one in rooms.authority.waiting()),
-            tuple(self._pending_order(one) for one in sorted(rooms.book.waiting(), key=_asked)),
-            tuple(self._client_view(grant) for grant in rooms.authority.grants()),
-            (*open_orders, *reversed(ended))[:_ORDERS_SHOWN],
-            self._holdings.positions,
-            self._holdings.balances,
-            self._counter.counters(),
-            self._counter.recent(),
-            self._hint,
-            notices=rooms.feed.notices,
-            latches=rooms.oversight.latches.all(),
-            presence=self._presence(),
-            limits=self._limits,
-            unheard=self._holdings.unheard,
-        )
-
-    def _presence(self) -> PresenceView:
-        presence = self._rooms.presence
-        matters = presence.on_lost is OperatorLost.HALT or self._rooms.rulebook.approves
-        return PresenceView(presence.present, presence.screens, presence.on_lost, presence.lets_rules_approve, matters)
-
-    def _pending_order(self, order: Order) -> PendingOrder:
-        legs = self._rooms.book.together(order)
-        until = order.decide_by or order.changed_at
-        return PendingOrder(order, _why(order), worth(legs), until, legs if len(legs) > 1 else ())
-
-    def _client_view(self, grant: Grant) -> ClientView:
-        authority, grant = self._rooms.authority, self._read_only.without_writes(grant)
-        tally = self._counter.of(grant.client)
-        return ClientView(
-            grant.client,
-            grant.client_id,
-            grant.grant_id,
-            grant.via,
-            grant.host,
-            tuple(scope for scope in Scope if scope in grant.scopes),
-            grant.connection,
-            grant.made_at,
-            grant.expires_at,
-            authority.touched(grant.grant_id),
-            tally.calls,
-            tally.denied,
-            grant.suspended,
-            self._rooms.shadows.of(grant.client),
-            grant.made_by,
-            authority.last_address(grant.grant_id),
-            tuple((one.scope, one.until) for one in grant.timed),
-        )
-
     async def _status(self, given: dict[str, str], by: str) -> Answer:
         return listing.status(self.snapshot())
 
@@ -359,7 +250,7 @@ class OperatorFace:
     async def _clients(self, given: dict[str, str], by: str) -> Answer:
         return listing.clients(self.snapshot())
 
-    async def _orders(self, given: dict[str, str], by: str) -> Answer:
+    async def _show_orders(self, given: dict[str, str], by: str) -> Answer:
         return listing.orders(self.snapshot().orders)
 
     async def _show_positions(self, given: dict[str, str], by: str) -> Answer:
@@ -368,79 +259,3 @@ class OperatorFace:
 
     async def _approve_client(self, given: dict[str, str], by: str) -> Answer:
         return await self._letting_in.approve(given["code"], wanted(given, "as"), by)
-
-    async def _approve_order(self, given: dict[str, str], by: str) -> Answer:
-        version = given.get("version")
-        result = await self._rooms.decisions.approve(
-            OrderId(given["order_id"]),
-            None if version is None else number(version),
-            _maybe_decimal(given.get("quantity")),
-            _maybe_decimal(given.get("limit")),
-            by,
-        )
-        return _order_answer(result)
-
-    async def _deny_order(self, given: dict[str, str], by: str) -> Answer:
-        return _order_answer(await self._rooms.decisions.deny(OrderId(given["order_id"]), given.get("reason", ""), by))
-
-    async def _cancel_order(self, given: dict[str, str], by: str) -> Answer:
-        return _order_answer(await self._rooms.decisions.cancel(OrderId(given["order_id"]), by))
-
-    async def _cancel_all(self, given: dict[str, str], by: str) -> Answer:
-        asked = await self._rooms.decisions.cancel_all(by)
-        ended = [order.order_id for order in asked if order.state in DONE]
-        still = [
-            f"{order.order_id} ({order.request.words()}, {order.state})" for order in asked if order.state not in DONE
-        ]
-        left = f" Still open: {'; '.join(still)}." if still else ""
-        return Done(
-            f"{counted(len(ended), 'order')} ended.{left}",
-            {"cancelled": ended, "open": [order.order_id for order in asked if order.state not in DONE]},
-        )
-
-
-def _maybe_decimal(text: str | None) -> Decimal | None:
-    return None if text is None else decimal(text)
-
-
-def _order_answer(result: Order | Refusal) -> Answer:
-    if isinstance(result, Refusal):
-        return result
-    return Done(listing.order_says(result), listing.order_json(result))
-
-
-def _connection_view(connection: Connection, status: BrokerStatus, arming: Arming) -> ConnectionView:
-    settings, quote, armed = connection.settings, connection.heard.quote, arming.armed(connection.name)
-    return ConnectionView(
-        connection.name,
-        status.kind,
-        settings.mode,
-        status.account,
-        status.link,
-        status.latency_ms,
-        settings.trade,
-        safe(status.note),
-        connection.heard.compared_at,
-        None if quote is None else quote.data_type,
-        "" if quote is None else safe(quote.source, 40),
-        None if quote is None else quote.as_of,
-        None if armed is None else armed.until,
-    )
-
-
-def _why(order: Order) -> Safe:
-    """Say why an order needs a human: the rule that caught it, or what else happened to it."""
-    usual, why = (WAITS, "every order asks you")
-    if order.proposed is not None:
-        usual, why = (CHANGE_WAITS, "a change that raises risk")
-        why = f"{why}; the rule {order.rule} asks" if order.rule else why
-    why = why if order.reason in {usual, ""} else order.reason.removeprefix("Waits for the operator: ")
-    return safe(f"{why}; shadow of {order.shadow_of}" if order.shadow_of else why)
-
-
-def _made(order: Order) -> tuple[datetime, str]:
-    return order.made_at, order.order_id
-
-
-def _asked(order: Order) -> tuple[datetime, str]:
-    return order.changed_at if order.proposed is not None else order.made_at, order.order_id
