@@ -55,6 +55,8 @@ class BrokerStatus:
     since: datetime
     whole: bool = True
     """Whether all that stands behind the line is known to answer; else what the broker doesn't show proves nothing."""
+    unsure_positions: int = 0
+    """Of how many instruments the broker contradicts itself on how much is held."""
 
 
 @dataclass(frozen=True, slots=True)

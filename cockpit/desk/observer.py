@@ -197,6 +197,7 @@ class Observer:
             account_named=connection.settings.account,
             armed=self.armed(connection.name),
             unknown_orders=sum(1 for one in waiting if one.state is OrderState.UNKNOWN),
+            unsure_positions=status.unsure_positions,
             before=before,
             filled=filled,
             is_new=order is None,

@@ -122,7 +122,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("INSTRUMENT_HALTED", "The venue has halted the instrument.", True, _B),
     ("SESSION_CLOSED", "The market is closed.", True, _C),
     ("LIVE_DISABLED", "Real money: nothing opens a position until the operator arms the connection.", True, _O),
-    ("RECONCILING", "An order of this account is unresolved; it must be known first.", True, _O),
+    ("RECONCILING", "An order of this account, or what it holds, is unresolved; it must be known first.", True, _O),
     ("PREVIEW_STALE", "The market moved since the preview; preview again.", False, _C),
     ("SESSION_UNKNOWN", "The trading calendar doesn't say what happens on that day.", False, _H),
     # the order itself

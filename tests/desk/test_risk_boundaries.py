@@ -121,6 +121,7 @@ PAIRS: list[tuple[str, Case, Case]] = [
      case(around=seen(previewed_at=D("79.99"), instrument=OPTION), policy=of(max_drift_options="0.25"))),
     ("BROKER_NOT_READY", case(), case(around=seen(link=Link.DEGRADED))),
     ("RECONCILING", case(), case(around=seen(unknown_orders=1))),
+    ("RECONCILING", case(), case(around=seen(unsure_positions=1))),
     # the terms
     ("BAD_SYMBOL", case(), case(order(symbol="AL\x00FA"))),
     ("BAD_SYMBOL", case(), case(order(symbol="ALFA\n"))),

@@ -14,6 +14,7 @@ from cockpit.brokers.base import BrokerStatus, BrokerUnavailable, Capabilities, 
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.account import Account, Recording
 from cockpit.brokers.ibkr.accounts import mode_of
+from cockpit.brokers.ibkr.agreement import Agreement
 from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
 from cockpit.brokers.ibkr.flights import Told
@@ -25,7 +26,7 @@ from cockpit.brokers.ibkr.names import numbered
 from cockpit.brokers.ibkr.placing import Placing
 from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.brokers.ibkr.visiting import VISITED, Visits
-from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord
+from cockpit.brokers.ibkr.wire import WireCommission, WireExecution, WireLink, WireRecord, WireUnread
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.clock import Clock
 from cockpit.model.orders import DONE, BrokerFact, BrokerOrder, Execution, Linkage, Order, OrderRef, OrderRequest
@@ -105,6 +106,9 @@ class IbkrBroker(MarketData):
             self._notice,
         )
         self._recording = Recording(name, store)
+        self._agreement = Agreement(self._notice)
+        self._unread_in = 0
+        """The epoch in which something of an order could last not be read."""
         line.listen(self._take)
         line.on_up(self._come_up)
 
@@ -123,6 +127,7 @@ class IbkrBroker(MarketData):
         await self.close_data()
         await self._line.__aexit__(kind, error, trace)
         self._tracker.close()
+        self._agreement.close()
 
     def listen(self, sink: FactSink) -> None:
         """Set where facts go; what came before is told first."""
@@ -157,7 +162,8 @@ class IbkrBroker(MarketData):
             latency_ms=line.latency_ms,
             note=line.note,
             since=line.since,
-            whole=not line.farms_down,
+            whole=not line.farms_down and self._unread_in != line.epoch,
+            unsure_positions=self._agreement.unsure,
         )
 
     async def balances(self) -> Balances:
@@ -220,6 +226,9 @@ class IbkrBroker(MarketData):
         record = self._tracker.own(record)
         if isinstance(record, WireExecution | WireCommission):
             self._account.traded()
+        if isinstance(record, WireUnread):
+            self._unread_in = self._epoch
+        self._agreement.take(record)
         self._order_books.take(record)
         self._tracker.take(record)
 

@@ -17,6 +17,7 @@ from cockpit.brokers.ibkr.wire import (
     WireCompleted,
     WireError,
     WireExecution,
+    WireHeld,
     WireOpen,
     WireRecord,
     WireStatus,
@@ -39,7 +40,7 @@ def account_of(record: WireRecord) -> str:
     match record:
         case WireOpen() | WireCompleted():
             return record.terms.account
-        case WireExecution():
+        case WireExecution() | WireHeld():
             return record.account
         case _:
             return ""

@@ -25,6 +25,7 @@ from cockpit.brokers.ibkr.wire import (
     WireDataType,
     WireError,
     WireExecution,
+    WireHeld,
     WireMarket,
     WireOpen,
     WireRecord,
@@ -154,6 +155,30 @@ class Tap(Wrapper):
         )  # fmt: skip
         if "completedOrders" in self._results:
             super().completedOrder(contract, order, orderState)
+
+    def position(self, account: str, contract: Contract, posSize: float, avgCost: float) -> None:
+        """Publish how much is held."""
+        held = WireHeld(self._clock.now(), safe(account), _contract(contract), number(posSize), valued=False)
+        self._publish(held)
+        super().position(account, contract, posSize, avgCost)
+
+    def updatePortfolio(
+        self,
+        contract: Contract,
+        posSize: float,
+        marketPrice: float,
+        marketValue: float,
+        averageCost: float,
+        unrealizedPNL: float,
+        realizedPNL: float,
+        account: str,
+    ) -> None:
+        """Publish how much is held, as the portfolio says."""
+        held = WireHeld(self._clock.now(), safe(account), _contract(contract), number(posSize), valued=True)
+        self._publish(held)
+        super().updatePortfolio(
+            contract, posSize, marketPrice, marketValue, averageCost, unrealizedPNL, realizedPNL, account
+        )
 
     def error(
         self,

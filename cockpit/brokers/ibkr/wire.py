@@ -147,6 +147,18 @@ class WireCompleted:
 
 
 @dataclass(frozen=True, slots=True)
+class WireHeld:
+    """position (61) or updatePortfolio (7): how much is held, by one of the two ways in which that is told."""
+
+    at: datetime
+    account: Safe
+    contract: WireContract
+    quantity: Decimal | None
+    valued: bool
+    """Whether it is a line of the portfolio."""
+
+
+@dataclass(frozen=True, slots=True)
 class WireError:
     """errMsg (4): about a request, an order, or the line (-1). An error alone never ends an order."""
 
@@ -179,7 +191,17 @@ class WireLink:
     streams: int
 
 
-WireRecord = WireOpen | WireStatus | WireExecution | WireCommission | WireCompleted | WireError | WireUnread | WireLink
+WireRecord = (
+    WireOpen
+    | WireStatus
+    | WireExecution
+    | WireCommission
+    | WireCompleted
+    | WireHeld
+    | WireError
+    | WireUnread
+    | WireLink
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ class Seen:
     """Whether the operator has armed the connection, so that orders may open positions with real money."""
     unknown_orders: int = 0
     """Orders of the account of which nobody can say what became of them."""
+    unsure_positions: int = 0
+    """Instruments in the account of which nobody can say how much is held."""
     before: OrderRequest | None = None
     """What the order is now, where a change of it is judged."""
     filled: Decimal = ZERO

@@ -101,9 +101,12 @@ def broker_ready(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 
 @check("G11", "RECONCILING", "nautilus STREAM_RECONCILING", on_close=OnClose.SKIPPED)
 def reconciled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """No order of the account is unresolved."""
+    """No order of the account is unresolved, and the broker doesn't contradict itself on what it holds."""
     count = seen.unknown_orders
     says = f"{count} orders of the account are unresolved." if count else "Every order of the account is known."
+    if seen.unsure_positions:
+        count += seen.unsure_positions
+        says = f"The broker tells two quantities of what is held of {seen.unsure_positions} instruments."
     return judged(count == 0, "0", str(count), says)
 
 
