@@ -103,6 +103,8 @@ class _Visit:
         self._wanted: dict[OrderRef, _Wanted] = {}
         self._shown: dict[int, WireOpen] = {}
         """The client's own open orders by their permanent numbers, as this very session told them."""
+        self._open: set[int] = set()
+        """Those of them that were told since they were last asked for."""
         self._moved = asyncio.Event()
         self._in_use = False
 
@@ -174,7 +176,7 @@ class _Visit:
 
     async def _send(self, wanted: list[_Wanted]) -> None:
         """Cancel what this session itself tells as its client's own open orders, by the numbers that it tells."""
-        self._shown.clear()
+        self._open.clear()
         try:
             await self._session.look_at_orders(self._settings.request_seconds, own=True)
         except (BrokerUnavailable, Told) as problem:
@@ -186,7 +188,7 @@ class _Visit:
                 permit = await self._turns.take(Lane.CANCEL, 1)
             except NotSent as problem:
                 raise Lost(str(problem)) from None
-            shown = self._shown.get(one.perm_id)
+            shown = self._shown[one.perm_id] if one.perm_id in self._open else None
             if one.answer.done():
                 continue
             if shown is None or shown.order_ref != one.reference:
@@ -207,6 +209,7 @@ class _Visit:
         match record:
             case WireOpen() if record.client_id == self._client_id and record.terms.account in {"", self._account}:
                 self._shown[record.perm_id] = record
+                self._open.add(record.perm_id)
                 one = self._of(record.perm_id)
             case WireStatus() if record.perm_id in self._shown:
                 self._shown[record.perm_id] = replace(self._shown[record.perm_id], status=record.status)

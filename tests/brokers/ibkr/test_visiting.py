@@ -18,7 +18,7 @@ from tests.brokers.ibkr.trading import trading as trading
 from tests.gateway import FakeGateway, faults
 from tests.gateway.clients import connected
 from tests.gateway.orders import Order
-from tests.gateway.planned import Fault
+from tests.gateway.planned import Fault, Proceed, carry_on
 from tests.gateway.session import Session
 
 BEFORE = 99
@@ -123,6 +123,28 @@ async def test_one_visit_follows_another(trading: Trading, monkeypatch: pytest.M
     assert said(trading).count("startApi") == 2
 
 
+async def test_an_answer_that_comes_while_the_next_orders_are_looked_for_is_heard(trading: Trading) -> None:
+    first, second = left(trading), left(trading, 2)
+    references = await seen(trading, first, second)
+    stalled = asyncio.Event()
+
+    async def stall(*_: object) -> None:
+        stalled.set()
+
+    async def cancelled_first(_: Session, __: list[str], proceed: Proceed) -> None:
+        trading.gateway.book.cancel(first)
+        await carry_on(proceed)
+
+    trading.gateway.once("cancelOrder", stall)
+    cancelling = asyncio.create_task(trading.broker.cancel(references[0]))
+    await stalled.wait()
+    trading.gateway.once("reqOpenOrders", cancelled_first)
+    await trading.broker.cancel(references[1])
+
+    await cancelling
+    assert len(cancels(trading)) == 2
+
+
 async def test_numbers_have_visits_of_their_own(trading: Trading) -> None:
     orders = [left(trading, 1), left(trading, 2, client_id=98)]
     references = await seen(trading, *orders)
@@ -155,13 +177,11 @@ async def test_what_isnt_told_there_is_not_cancelled(trading: Trading) -> None:
 
 
 def _as_other_orders(trading: Trading) -> Fault:
-    async def fault(session: Session, _: list[str], proceed: object) -> None:
+    async def fault(session: Session, _: list[str], proceed: Proceed) -> None:
         own = [one for one in trading.gateway.book.live() if one.client_id == BEFORE]
         for one in own:
             one.perm_id += 1000
-        result = proceed()  # type: ignore[operator]
-        if result is not None:
-            await result
+        await carry_on(proceed)
         for one in own:
             one.perm_id -= 1000
 
@@ -281,9 +301,10 @@ async def test_who_gives_up_before_the_cancel_has_left_has_sent_none(trading: Tr
     (reference,) = await seen(trading, theirs)
     asked, go = asyncio.Event(), asyncio.Event()
 
-    async def held(session: Session, fields: list[str], proceed: object) -> None:
+    async def held(_: Session, __: list[str], proceed: Proceed) -> None:
         asked.set()
-        await faults.wait_for(go)(session, fields, proceed)  # type: ignore[arg-type, misc]
+        await go.wait()
+        await carry_on(proceed)
 
     trading.gateway.once("reqOpenOrders", held, when=there)
     cancelling = asyncio.create_task(trading.broker.cancel(reference))
@@ -300,7 +321,7 @@ async def test_a_stop_in_mid_visit_lets_go_of_the_number(trading: Trading) -> No
     (reference,) = await seen(trading, left(trading))
     asked = asyncio.Event()
 
-    async def never(session: Session, _: list[str], __: object) -> None:
+    async def never(*_: object) -> None:
         asked.set()
 
     trading.gateway.once("reqOpenOrders", never, when=there)
