@@ -149,7 +149,10 @@ def left_of_pair(first: Leg, second: Leg) -> Left:
     if other.over and not lost.rejected:
         return Left()
     how = "was rejected" if lost.rejected else "ended"
-    rest = "the other has ended, too" if other.over else f"the other works on alone ({other.reference})"
+    rest = (
+        f"the other works on alone ({other.reference})" if other.known else f"nobody can say how {other.reference} is"
+    )
+    rest = "the other has ended, too" if other.over else rest
     return Left(
         (), safe(f"{lost.symbol}: one order of a pair {how} ({lost.reference}); {rest}. {lost.why or _NO_REASON}", 300)
     )

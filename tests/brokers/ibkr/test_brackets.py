@@ -77,6 +77,12 @@ def test_of_a_pair_that_ends_together_a_rejection_alone_is_told() -> None:
     assert left.says == "ALFA: one order of a pair was rejected (ck:1); the other has ended, too. 201: no."
 
 
+def test_of_what_is_left_of_a_pair_no_more_is_said_than_is_known() -> None:
+    works, unclear = (left_of_pair(gone("1"), leg("2", known=known)).says or "" for known in (True, False))
+    assert works.startswith("ALFA: one order of a pair ended (ck:1); the other works on alone (ck:2).")
+    assert unclear.startswith("ALFA: one order of a pair ended (ck:1); nobody can say how ck:2 is.")
+
+
 def test_a_rejection_that_answered_the_sending_or_an_end_on_purpose_is_not_told_of_a_pair() -> None:
     assert left_of_pair(gone("1", rejected=True, accepted=False), leg("2")) == Left()
     assert left_of_pair(gone("1", meant=True), leg("2")) == Left()
