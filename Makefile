@@ -64,6 +64,7 @@ PAPER_ENGINE := $(patsubst %,cockpit/brokers/paper/%.py,\
 	engine turn matching linking margin fees faults book bars events rules)
 PAPER_TESTS := $(patsubst %,tests/brokers/paper/test_%.py,\
 	engine_boundaries engine linked stops splits margin fees bars)
+DECIDING := $(patsubst %,cockpit/desk/%.py,decisions waits approving)
 
 mutants: $(DONE)
 	@unnoticed=0; plant() { $(BIN)/python -m tests.mutants "$$@" || unnoticed=1; }; \
@@ -71,7 +72,7 @@ mutants: $(DONE)
 		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py; \
 	plant cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py; \
 	plant cockpit/desk/sending.py -- tests/desk/test_sending_boundaries.py tests/desk/test_called_off.py; \
-	plant cockpit/desk/decisions.py -- \
+	plant $(DECIDING) -- \
 		tests/desk/test_decisions_boundaries.py tests/desk/test_decisions.py tests/desk/test_called_off.py; \
 	plant $(PAPER_ENGINE) -- $(PAPER_TESTS); \
 	exit $$unnoticed
