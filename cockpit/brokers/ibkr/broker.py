@@ -120,12 +120,12 @@ class IbkrBroker(MarketData):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.close_data()
+        await self._end_tasks()
         await self._line.__aexit__(kind, error, trace)
+        # Only now can nobody begin anything any more.
+        await self._end_tasks()
+        await self.close_data()
+        self._tracker.line_broke("the connection was closed")
         self._tracker.close()
         self._agreement.close()
 
@@ -328,6 +328,12 @@ class IbkrBroker(MarketData):
             return await answer
         except Told as told:
             raise BrokerUnavailable(f"the broker answered {told}") from told
+
+    async def _end_tasks(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"ibkr {self._name}")

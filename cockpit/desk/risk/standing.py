@@ -106,7 +106,7 @@ def reconciled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
     says = f"{count} orders of the account are unresolved." if count else "Every order of the account is known."
     if seen.unsure_positions:
         count += seen.unsure_positions
-        says = f"The broker tells two quantities of what is held of {seen.unsure_positions} instruments."
+        says = f"The broker contradicts itself on how much is held of {seen.unsure_positions} instruments."
     return judged(count == 0, "0", str(count), says)
 
 
