@@ -182,13 +182,15 @@ async def running(
         decisions = Decisions(book, observer, sender, orders, connections, undisturbed, clock, feed.publish)
         orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
         await mark_waiting(book, clock)
+        if settings.kill.cancel_orders:
+            decisions.withdrawing.killed = lambda: switch.state is TradingState.KILLED
         for connection in connections:
             if isinstance(connection.broker, HasLine):
-                sinks = [decisions.reconciler.link_sink(connection.name)]
-                if settings.kill.cancel_orders:
-                    killed = lambda: switch.state is TradingState.KILLED  # noqa: E731
-                    sinks.append(decisions.withdrawing.link_sink(connection, killed, feed.publish))
-                connection.broker.on_link(_all_of(sinks))
+                connection.broker.on_link(
+                    _all_of(
+                        [decisions.reconciler.link_sink(connection.name), decisions.withdrawing.link_sink(connection)]
+                    )
+                )
             if isinstance(connection.broker, HasNotices):
                 connection.broker.on_notice(_notices(connection.name, clock, feed.publish))
         if switch.state is TradingState.KILLED:

@@ -83,7 +83,8 @@ class Decisions:
         self.reconciler = Reconciler(book, sender, connections, clock, publish)
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
         observer.foreign, observer.look_at_open = self.reconciler.not_ours, self.reconciler.look_at_open
-        self.withdrawing = Withdrawing(book, sender, connections, clock)
+        self.withdrawing = Withdrawing(book, sender, connections, clock, publish)
+        sender.on_moved = self.withdrawing.moved
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""

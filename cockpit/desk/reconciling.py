@@ -24,7 +24,6 @@ from cockpit.model.orders import (
     DONE,
     BrokerOrder,
     Execution,
-    FoundWorking,
     LinkLost,
     Order,
     OrderId,
@@ -247,8 +246,6 @@ class Reconciler:
                 facts = missed(order, seen, shown, believed, self._clock.now())
                 if facts and not await self._sender.learn(order, facts):
                     moved.add(order.order_id)
-                elif any(isinstance(one, FoundWorking) for one in facts):
-                    self._tell_revived(connection, order)
             if left is None:
                 await self._tell_foreign(connection, line, theirs)
             if not moved:
@@ -320,16 +317,6 @@ class Reconciler:
             if order.state is OrderState.SENDING and not self._sender.is_under_way(order):
                 lost = LinkLost(order.reference, self._clock.now(), Safe("The broker's books could not be read."))
                 await self._sender.learn(order, [lost])
-
-    def _tell_revived(self, connection: Connection, order: Order) -> None:
-        now = self._book.get(order.order_id) or order
-        if now.state in DONE and now.state is not OrderState.FILLED:
-            return
-        says = safe(
-            f"{connection.name}: {order.request.words()} ({order.order_id}), which was taken for {order.state}, is at "
-            f"the broker after all and {now.state} now. Cancel it unless it is wanted."
-        )
-        self._publish(Notice(self._clock.now(), says, True))
 
     def _tell_beyond(self, connection: Connection, line: _Line, order: Order) -> None:
         """Tell once of an order that filled beyond its quantity: either is wrong, the broker or what is known here."""

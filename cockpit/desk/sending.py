@@ -136,6 +136,8 @@ class Sender:
         """Returns why nothing may be opened on a connection; where money is real, somebody has to say that it may."""
         self.on_unsure: Callable[[str], None] = lambda connection: None
         """Told the connection of an order about which the broker has to be asked."""
+        self.on_moved: Callable[[Order, Order], None] = lambda before, after: None
+        """Told of an order that a broker's facts have moved, as it was and as it is."""
         self.on_foreign: Callable[[str], None] = lambda connection: None
         """Told the connection on which something happened to an order that no cockpit sent."""
 
@@ -488,6 +490,7 @@ class Sender:
             self._publish(Notice(self._clock.now(), says, True))
         for says in corrections:
             self._publish(Notice(self._clock.now(), says, True))
+        self.on_moved(before, after)
         if after.state in DONE:
             self._handed.discard(after.order_id)
             self._called_off.pop(after.order_id, None)

@@ -1,13 +1,17 @@
-"""How everything that we have at the brokers is taken off their books, in a bounded time and whatever else is stuck."""
+"""How everything that we have at the brokers is taken off their books, in a bounded time and whatever else is stuck.
+
+And what turns up there afterwards.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Final
+from math import inf
+from typing import Any, Final
 
 from cockpit.brokers.base import LinkSink
 from cockpit.desk.book import Book
@@ -17,7 +21,7 @@ from cockpit.desk.sending import Sender, order_entry
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import OPERATORS_GRANT
-from cockpit.model.orders import AT_BROKER, DONE, BrokerOrder, Order, OrderRef
+from cockpit.model.orders import AT_BROKER, DONE, RESTING, BrokerOrder, Order, OrderRef, OrderState
 from cockpit.model.refusals import Refused
 from cockpit.model.text import safe
 from cockpit.model.trading import Link
@@ -29,6 +33,11 @@ _LOOK_EVERY: Final = 0.2
 _BOOKS_WITHIN: Final = 2.0
 _ASK_AGAIN: Final = 2.0
 """Seconds after which an order that still rests is cancelled once more: its cancel may have been lost."""
+
+_UNFILLED: Final = frozenset({OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+"""Ends that the broker may turn out to know nothing of."""
+_KILL: Final = "kill"
+"""By whom it is asked for after a kill."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -43,130 +52,175 @@ class Withdrawn:
     """What may still work, in words, each with its id."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """That the cancel of an order was asked for."""
+
+    at: float
+    works: bool
+    """It was known to work then."""
+
+
+_NEVER: Final = _Asked(-inf, False)
+
+
 class Withdrawing:
     """Cancels without locks and without the database: it works when nothing else does."""
 
-    def __init__(self, book: Book, sender: Sender, connections: Connections, clock: Clock) -> None:
+    def __init__(
+        self,
+        book: Book,
+        sender: Sender,
+        connections: Connections,
+        clock: Clock,
+        publish: Callable[[Event], None] = lambda event: None,
+    ) -> None:
         self._book = book
         self._sender = sender
         self._connections = connections
         self._clock = clock
-        self._cancels: set[asyncio.Task[object]] = set()
+        self._publish = publish
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._asked: dict[OrderRef, _Asked] = {}
         self._before: dict[str, frozenset[OrderRef]] = {}
-        """What was open when all of a connection was last withdrawn: what the operator sent since then is meant."""
-        self._up_since: dict[str, float] = {}
+        """What was known when all of a connection was last withdrawn: what the operator sent since then is meant."""
+        self._anew: dict[str, float] = {}
+        """When there was last a reason to begin anew on a connection."""
         self._running: Counter[str] = Counter()
+        self.killed: Callable[[], bool] = lambda: False
+        """Whether a kill is in force that cancels: then also what turns up later is taken off."""
 
-    async def withdraw(self, by: str, within: float = WITHIN) -> Withdrawn:
-        """Cancel all that is ours, and look at the brokers until nothing rests or the time is over.
+    def withdraw(self, by: str, within: float = WITHIN) -> Coroutine[Any, Any, Withdrawn]:
+        """Ask at once for the cancel of all that is ours. What is returned sees it off until the time is over.
 
         What the operator closes by hand after he asked for it is meant, and stays.
         """
+        self._asked.clear()
         ours = [order for order in self._book.open() if order.state in AT_BROKER]
-        before = frozenset(order.reference for order in self._book.open())
-        left = await asyncio.gather(*(self._withdraw(one, before, by, within) for one in self._connections))
-        gone = sum(1 for order in ours if (self._book.get(order.order_id) or order).state in DONE)
-        return Withdrawn(gone, tuple(words for each in left for words in each))
+        known = frozenset(order.reference for order in self._book.all())
+        for connection in self._connections:
+            self._before[connection.name] = known
+            self._ask(connection, self._ours(connection), by)
+        return self._seen_off(ours, by, self._clock.monotonic() + within)
 
-    def link_sink(
-        self, connection: Connection, killed: Callable[[], bool], publish: Callable[[Event], None]
-    ) -> LinkSink:
+    def link_sink(self, connection: Connection) -> LinkSink:
         """Return where a broker says how its line is: what a kill could not take off while it was down, it does then."""
 
         def told(link: Link, _: str) -> None:
-            if link is not Link.READY or not killed():
-                return
-            self._up_since[connection.name] = self._clock.monotonic()
-            if not self._running[connection.name]:
-                task = asyncio.create_task(self._once_up(connection, killed, publish))
-                self._cancels.add(task)
-                task.add_done_callback(self._cancels.discard)
+            if link is Link.READY and self.killed():
+                self._ask(connection, self._ours(connection), _KILL)
+                self._look_anew(connection)
 
         return told
 
-    async def _once_up(
-        self, connection: Connection, killed: Callable[[], bool], publish: Callable[[Event], None]
-    ) -> None:
-        before = self._before.get(connection.name)
-        if before is None:
-            before = frozenset(order.reference for order in self._book.open())
+    def moved(self, before: Order, after: Order) -> None:
+        """Tell of an order that is at the broker after it was taken for ended; a kill takes it off again.
+
+        So it does with one of which nobody knew that it works. Each is cancelled once each time that it turns up.
+        """
+        if before.state in DONE:
+            self._asked.pop(after.reference, None)
+        revived = before.state in _UNFILLED and after.state not in _UNFILLED
+        works = after.state in RESTING and before.state not in RESTING
+        goes = works and self.killed() and self._take_off(after)
+        if not revived and not goes:
+            return
+        says = (
+            f"{after.connection}: {after.request.words()} ({after.order_id}), which was taken for {before.state}, is at "
+            f"the broker after all and {after.state} now."
+        )
+        if works:
+            says += " KILLED: it is being cancelled." if goes else " Cancel it unless it is wanted."
+        self._publish(Notice(self._clock.now(), safe(says, 400), True))
+
+    def _take_off(self, order: Order) -> bool:
+        """Have an order cancelled that turned up; False where it is meant, or its cancel is on its way already."""
+        asked = self._asked.get(order.reference)
+        on_its_way = asked is not None and (asked.works or self._sender.is_under_way(order))
+        if on_its_way or self._is_meant(order):
+            return False
+        connection = self._connections.need(order.connection)
+        self._asked.pop(order.reference, None)
+        self._ask(connection, [order], _KILL)
+        self._look_anew(connection)
+        return True
+
+    def _look_anew(self, connection: Connection) -> None:
+        """See off what rests on a connection, beginning now, whether or not that is being done already."""
+        self._anew[connection.name] = self._clock.monotonic()
+        if not self._running[connection.name]:
+            self._start(self._after_a_kill(connection))
+
+    async def _after_a_kill(self, connection: Connection) -> None:
         try:
-            left = await self._withdraw(connection, before, "kill", WITHIN, killed)
+            left = await self._until_gone(connection, _KILL, self._anew[connection.name] + WITHIN, self.killed)
         except (StoreUnavailable, StoreBusy) as problem:
             _LOG.warning("%s: what a kill withdrew could not all be written: %s", connection.name, problem)
             return
-        if left and killed():
-            says = f"{connection.name}: KILLED, and its line is up again, but {len(left)} may still work: "
-            publish(Notice(self._clock.now(), safe(says + ", ".join(left[:5]), 400), True))
+        if left and self.killed():
+            says = f"{connection.name}: KILLED, but {len(left)} may still work: "
+            self._publish(Notice(self._clock.now(), safe(says + ", ".join(left[:5]), 400), True))
 
-    async def _withdraw(
-        self,
-        connection: Connection,
-        before: frozenset[OrderRef],
-        by: str,
-        within: float,
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> tuple[str, ...]:
-        self._before[connection.name] = before
-        self._running[connection.name] += 1
-        try:
-            return await self._until_gone(connection, before, by, within, wanted)
-        finally:
-            self._running[connection.name] -= 1
+    async def _seen_off(self, ours: list[Order], by: str, ends: float) -> Withdrawn:
+        left = await asyncio.gather(*(self._until_gone(one, by, ends, lambda: True) for one in self._connections))
+        gone = sum(1 for order in ours if (self._book.get(order.order_id) or order).state in DONE)
+        return Withdrawn(gone, tuple(words for each in left for words in each))
 
     async def _until_gone(
-        self,
-        connection: Connection,
-        before: frozenset[OrderRef],
-        by: str,
-        within: float,
-        wanted: Callable[[], bool],
+        self, connection: Connection, by: str, ends: float, wanted: Callable[[], bool]
     ) -> tuple[str, ...]:
-        asked: dict[OrderRef, float] = {}
-        ends = self._clock.monotonic() + within
-        known, _ = self._known(connection, before)
-        self._cancel(connection, known, asked, by)
-        while True:
-            resting = await self._resting(connection)
-            known, meant = self._known(connection, before)
-            if resting is not None:
-                resting = [one for one in resting if one.reference not in meant]
-            now = self._clock.monotonic()
-            if resting is not None:
-                again = [one for one in resting if now - asked.get(one.reference, now - _ASK_AGAIN) >= _ASK_AGAIN]
-                self._cancel(connection, again, asked, by)
-                if not resting and not any(map(self._sender.is_under_way, known)):
-                    await self._sender.settled()
-                    return ()
-            if now >= max(ends, self._up_since.get(connection.name, -within) + within) or not wanted():
-                return tuple(map(_words, known if resting is None else resting))
-            await asyncio.sleep(_LOOK_EVERY)
+        """Look at a connection, and ask again for what still rests, until nothing does; return what may still work."""
+        name = connection.name
+        self._running[name] += 1
+        try:
+            while True:
+                began = self._anew.get(name)
+                resting = await self._resting(connection)
+                ours = self._ours(connection)
+                if resting is not None:
+                    self._ask(connection, resting, by)
+                    if not resting and began == self._anew.get(name) and not any(map(self._sender.is_under_way, ours)):
+                        await self._sender.settled()
+                        return ()
+                if self._clock.monotonic() >= max(ends, self._anew.get(name, -inf) + WITHIN) or not wanted():
+                    return tuple(map(_words, ours if resting is None else resting))
+                await asyncio.sleep(_LOOK_EVERY)
+        finally:
+            self._running[name] -= 1
 
-    def _known(self, connection: Connection, before: frozenset[OrderRef]) -> tuple[list[Order], frozenset[OrderRef]]:
-        """Return our orders at a broker, and the references of those besides that the operator has sent since."""
-        ours = self._book.at_broker(connection.name)
-        meant = frozenset(one.reference for one in ours if one.grant_id == OPERATORS_GRANT) - before
-        return [one for one in ours if one.reference not in meant], meant
+    def _ours(self, connection: Connection) -> list[Order]:
+        """Return our orders that a broker may have, but for those that are meant."""
+        return [one for one in self._book.at_broker(connection.name) if not self._is_meant(one)]
+
+    def _is_meant(self, order: Order) -> bool:
+        known = self._before.get(order.connection)
+        return order.grant_id == OPERATORS_GRANT and known is not None and order.reference not in known
 
     async def _resting(self, connection: Connection) -> list[BrokerOrder] | None:
-        """Return what of ours the broker's books show as open; None where they can't be read now."""
+        """Return what of ours the broker's books show as open and isn't meant; None where they can't be read now."""
         try:
             async with asyncio.timeout(_BOOKS_WITHIN):
                 shown = await connection.ask(connection.broker.orders())
         except (Refused, TimeoutError):
             return None
-        return [one for one in shown if one.reference.startswith(OURS) and one.state not in DONE]
+        meant = {one.reference for one in self._book.at_broker(connection.name) if self._is_meant(one)}
+        ours = (one for one in shown if one.reference.startswith(OURS) and one.reference not in meant)
+        return [one for one in ours if one.state not in DONE]
 
-    def _cancel(
-        self, connection: Connection, orders: Iterable[Order | BrokerOrder], asked: dict[OrderRef, float], by: str
-    ) -> None:
-        for order in orders:
-            asked[order.reference] = self._clock.monotonic()
+    def _ask(self, connection: Connection, orders: Iterable[Order | BrokerOrder], by: str) -> None:
+        """Ask for the cancel of orders, but for those of which it was asked just now."""
+        now = self._clock.monotonic()
+        due = [one for one in orders if now - self._asked.get(one.reference, _NEVER).at >= _ASK_AGAIN]
+        for order in due:
+            self._asked[order.reference] = _Asked(now, order.state in RESTING)
             if isinstance(order, Order):
                 self._book.note(order_entry(order, "order.cancel_asked", "", by=by))
-            task = asyncio.create_task(self._sender.cancel_reference(connection.name, order.reference))
-            self._cancels.add(task)
-            task.add_done_callback(self._cancels.discard)
+            self._start(self._sender.cancel_reference(connection.name, order.reference))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _words(order: Order | BrokerOrder) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final
 
+from cockpit.desk.withdrawing import Withdrawn
 from cockpit.model.events import Notice
 from cockpit.model.orders import AT_BROKER
 from cockpit.model.refusals import refuse
@@ -32,16 +33,19 @@ class Stopping:
         """End every authority, void every approval, cancel what rests. Takes effect before anything is awaited."""
         rooms = self._rooms
         rooms.switch.lower(TradingState.KILLED, reason or f"killed by the operator ({by})")
-        ended = rooms.authority.kill_now()
+        try:
+            # Asked for before authorities end, the cancels don't stand behind what that sets going; nor behind a disk.
+            leaving = asyncio.create_task(self._withdraw(by))
+        finally:
+            ended = rooms.authority.kill_now()
         waiting = rooms.decisions.waiting()
-        # The cancels go out before anything is written: a disk that hangs must not hold them.
-        leaving = asyncio.create_task(self._withdraw(by))
         written = all(
             await asyncio.gather(_in_time(rooms.switch.save("kill", by)), _in_time(rooms.authority.kill_durably(by)))
         )
         await _in_time(rooms.decisions.void_waiting("KILL_SWITCH", by))
         voided = waiting - rooms.decisions.waiting()
-        cancelled, left = await leaving
+        gone = await leaving
+        cancelled, left = gone.cancelled, gone.left
         ends = counted(len(ended), "authority", "authorities")
         voids, cancels = counted(voided, "waiting order"), counted(cancelled, "order")
         says = f"KILLED: {ends} ended, {voids} voided, {cancels} cancelled."
@@ -54,13 +58,14 @@ class Stopping:
             rooms.feed.publish(Notice(rooms.clock.now(), safe(says, 400), True))
         return Done(says, {"state": TradingState.KILLED, "ended": len(ended), "voided": voided, "cancelled": cancelled})
 
-    async def _withdraw(self, by: str) -> tuple[int, Sequence[str]]:
+    def _withdraw(self, by: str) -> Coroutine[Any, Any, Withdrawn]:
+        """Ask for all cancels now; what is returned sees them off."""
         rooms = self._rooms
-        if rooms.settings.kill.cancel_orders:
-            gone = await rooms.decisions.withdrawing.withdraw(by)
-            return gone.cancelled, gone.left
-        left = [order for order in rooms.book.open() if order.state in AT_BROKER]
-        return 0, [f"{order.order_id} ({order.request.words()})" for order in left]
+        return rooms.decisions.withdrawing.withdraw(by) if rooms.settings.kill.cancel_orders else self._left()
+
+    async def _left(self) -> Withdrawn:
+        left = [order for order in self._rooms.book.open() if order.state in AT_BROKER]
+        return Withdrawn(0, tuple(f"{order.order_id} ({order.request.words()})" for order in left))
 
     async def lower(self, state: TradingState, act: str, reason: str, by: str) -> Answer:
         """Halt, or let only reducing orders pass. Waiting orders stay and are checked again when approved."""

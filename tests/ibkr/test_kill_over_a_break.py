@@ -45,9 +45,7 @@ async def test_what_still_works_then_is_named_to_the_operator(scene: Scene) -> N
     await scene.cockpit.until(lambda: scene.gateway.named("cancelOrder"))
     scene.clock.pass_time(WITHIN + 1)
 
-    await scene.cockpit.until(
-        lambda: any("its line is up again, but 1 may still work" in one for one in scene.cockpit.notices()), 8
-    )
+    await scene.cockpit.until(lambda: any("KILLED, but 1 may still work" in one for one in scene.cockpit.notices()), 8)
 
 
 async def test_after_a_resume_nothing_is_withdrawn_any_more(scene: Scene) -> None:

@@ -23,7 +23,7 @@ READS: Final = 150
 KILL_WITHIN: Final = 0.05
 ORDER_WITHIN: Final = 1.5
 """Seconds: what is judged anew before it leaves takes some messages, and the budget of this second is used up."""
-_RESTING: Final = 8
+_RESTING: Final = 30
 
 
 @pytest.fixture
@@ -88,10 +88,11 @@ async def _kill(folder: Path) -> float:
     async with FakeGateway() as gateway:
         gateway.world.open_always()
         gateway.book.matching = False
-        async with within(folder / "data", settings_of(gateway.port)) as cockpit:
+        settings = settings_of(gateway.port, policy=f"max_open_orders_per_symbol = {_RESTING}")
+        async with within(folder / "data", settings) as cockpit:
             key = await cockpit.key()
             for number in range(_RESTING):
-                placed = await cockpit.place(key, f"the-order-{number}", limit_price=str(400 + number))
+                placed = await cockpit.place(key, f"the-order-{number}", limit_price=f"{400 + number / 5:.1f}")
                 assert placed.get("state") == OrderState.WORKING, placed
             async with _reading(gateway, cockpit, key):
                 gateway.always("cancelOrder", timed)

@@ -198,7 +198,6 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
     if shown is None:
         return Step(life) if life.ended or life.complete else Step(life, (LinkLost(life.reference, at, _NOT_SHOWN),))
     facts: list[BrokerFact] = []
-    notice: Safe | None = None
     life = replace(life, revived=False, idle=False)
     if shown.state not in DONE:
         # What was said against it is over: it must not be the reason of an end that has another one.
@@ -206,9 +205,6 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
     if life.ended and shown.state not in DONE:
         life = replace(life, ended=False, by_error=False, ending="", cause=None, accepted=True)
         facts.append(FoundWorking(life.reference, at))
-        notice = safe(
-            f"The order for {life.symbol} ({life.reference}), which seemed to have ended, works at the broker."
-        )
     elif not life.accepted and shown.state not in DONE:
         life = replace(life, accepted=True)
         facts.append(Acknowledged(life.reference, at))
@@ -223,7 +219,7 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
         # What another run sent may have filled before this one: then whoever keeps those fills has to be asked.
         lacking = life.filled < (shown.filled or ZERO) and (shown.state in DONE or life.asked != ())
         if lacking or shown.state is OrderState.FILLED:
-            return Step(life, (*facts, LinkLost(life.reference, at, _NO_FILLS)), notice=notice)
+            return Step(life, (*facts, LinkLost(life.reference, at, _NO_FILLS)))
         match shown.state:
             case OrderState.CANCELLED:
                 life = replace(life, ended=True)
@@ -236,7 +232,7 @@ def compared(life: Life, shown: BrokerOrder | None, at: datetime) -> Step:
                 facts.append(Rejected(life.reference, at, shown.reason))
             case _:
                 pass
-    return Step(life, tuple(facts), notice=notice)
+    return Step(life, tuple(facts))
 
 
 def _terms(life: Life, request: OrderRequest, at: datetime) -> tuple[Life, tuple[BrokerFact, ...]]:

@@ -336,7 +336,6 @@ def test_a_status_that_only_working_orders_have_is_a_reason_to_look_after_an_end
         assert (step.look, step.life.revived, step.facts) == (True, True, ())
         step = lives.compared(step.life, BrokerOrder(REF, ASKED, OrderState.WORKING, (), Safe("")), NOON)
         assert kinds(step.facts) == [FoundWorking]
-        assert step.notice is not None
         assert not step.life.revived
         assert not step.life.over
 

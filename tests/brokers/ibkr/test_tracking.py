@@ -238,7 +238,6 @@ async def test_books_that_were_read_before_an_end_say_nothing_against_it(followi
 
     tracker.compare(open_, (), tracker.ended())
     assert following.of(REF) == [Acknowledged, Cancelled, FoundWorking]
-    assert REF in following.notices[0]
 
 
 async def test_what_the_books_do_not_show_is_not_known(following: Following) -> None:
