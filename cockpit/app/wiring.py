@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from cockpit.app.brokers import broker_of
+from cockpit.app.configured import authority_config, certificate_of, rates
+from cockpit.app.ends import Ends
 from cockpit.app.local_client import local_client
-from cockpit.app.named_clients import static_clients
 from cockpit.app.record_keeping import record_keeping
+from cockpit.app.services import Services
 from cockpit.app.web import web_access
 from cockpit.brokers.base import Broker, BrokerUnavailable, HasGroups, HasLine, HasNotices, LinkSink
 from cockpit.desk.alerts import Alerts
@@ -44,7 +45,7 @@ from cockpit.desk.shadow import OrderGrants, Shadows
 from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event, GrantChanged, GrantEnded, Notice
+from cockpit.model.events import Event, Notice
 from cockpit.model.identity import Scope, effective
 from cockpit.model.networks import Networks
 from cockpit.model.text import Safe, safe
@@ -53,11 +54,10 @@ from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import Examination, OperatorRooms, nothing_wrong
 from cockpit.settings.model import ConnectionSettings, Settings
-from cockpit.settings.server import LimitSettings, ServerSettings, local_origin
+from cockpit.settings.server import local_origin
 from cockpit.settings.where import SOCKET_NAME
 from cockpit.store.database import Store
 from oauth.authority import Authority
-from oauth.config import AuthorityConfig
 from oauth.totp import Totp
 from server.addresses import Addresses
 from server.app import build_app
@@ -67,14 +67,13 @@ from server.control import ControlSocket
 from server.door import Challenge, Door
 from server.fetching import DocumentFetcher
 from server.guard import Policy
-from server.limits import Kind, Rate
+from server.limits import Kind
 from server.limits import Limits as RequestLimits
 from server.listener import port_of, serve
 from server.oauth_routes import oauth_routes
 from server.prompt_host import DeskPrompts
 from server.resource_host import DeskResources
 from server.resource_updates import ResourceUpdates
-from server.tls import Certificate
 from server.tool_host import DeskTools
 from server.transport.kernel import About, Offer
 from server.transport.telemetry import Telemetry
@@ -123,7 +122,7 @@ async def running(
 ) -> AsyncIterator[Cockpit]:
     """Build and start every part on a bound socket; yields once clients and commands are served."""
     feed = Feed()
-    certificate = _certificate(settings.server, clock, feed)
+    certificate = certificate_of(settings.server, clock, feed.publish)
     origin = settings.server.public_url or local_origin(
         settings.server.host, port_of(taken), "https" if certificate else "http"
     )
@@ -137,7 +136,7 @@ async def running(
         await switch.load()
         fetch = await stack.enter_async_context(fetcher())
         authority = await stack.enter_async_context(
-            Authority(_authority_config(settings, origin), store, clock, store.keys, feed.publish, fetch=fetch)
+            Authority(authority_config(settings, origin), store, clock, store.keys, feed.publish, fetch=fetch)
         )
         if switch.state is TradingState.KILLED:
             # What the kill could not write before the stop is ended now, before anybody can knock.
@@ -156,7 +155,7 @@ async def running(
         read_only = ReadOnlyClients(settings.clients)
         counting = CountingGrants(authority, read_only)
         sender = Sender(OrderGrants(counting, shadows), connections, switch, book, clock, feed.publish)
-        tasks = await stack.enter_async_context(_Services(stopping))
+        tasks = await stack.enter_async_context(Services(stopping))
         tasks.start("facts", sender.run())
         for connection in connections:
             if isinstance(connection.broker, HasGroups):
@@ -246,12 +245,12 @@ async def running(
             settings.server.proxy_header,
             lambda proxy: feed.publish(Notice(clock.now(), safe(_UNNAMED_PROXY.format(proxy)), True)),
         )
-        limits = RequestLimits(_rates(settings.server.limits), clock, feed.publish)
+        limits = RequestLimits(rates(settings.server.limits), clock, feed.publish)
         for address in authority.addresses():
             limits.met(address)
         web = await web_access(rooms, origin, partial(limits.refuse, Kind.SIGN_IN)) if settings.web.enabled else None
         face = OperatorFace(replace(rooms, web=web), f"{origin}/mcp")
-        feed.listen(_Ends(transport, updates, authority, decisions, tasks))
+        feed.listen(Ends(transport, updates, authority, decisions, tasks))
         tasks.start("expiry", decisions.watch_time())
         resting = Resting(book, observer, orders.closing, connections, decisions.cancel, clock, feed.publish)
         tasks.start("resting", resting.run())
@@ -288,69 +287,6 @@ async def running(
         yield Cockpit(face, f"{origin}/mcp", stopping)
 
 
-class _Services:
-    """The tasks that run as long as the cockpit does. One that fails stops it: half a cockpit is none."""
-
-    def __init__(self, stopping: asyncio.Event) -> None:
-        self._stopping = stopping
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> _Services:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def start(self, name: str, work: object) -> None:
-        """Run ``work``, a coroutine that never returns."""
-        task = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def once(self, work: object) -> None:
-        """Run ``work`` beside everything else; that it ends is no failure."""
-        task = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            log.critical("%s ended: stopping", task.get_name(), exc_info=task.exception())
-            self._stopping.set()
-
-
-class _Ends:
-    """Carries the end or the change of an authority to streams and to orders that wait."""
-
-    def __init__(
-        self,
-        transport: Transport,
-        updates: ResourceUpdates,
-        authority: Authority,
-        decisions: Decisions,
-        tasks: _Services,
-    ) -> None:
-        self._transport = transport
-        self._updates = updates
-        self._authority = authority
-        self._decisions = decisions
-        self._tasks = tasks
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, GrantEnded):
-            self._transport.grant_ended(event.grant_id)
-            self._tasks.once(self._decisions.void_waiting("GRANT_ENDED", "the end of its authority", event.grant_id))
-        elif isinstance(event, GrantChanged):
-            self._transport.lists_changed(event.grant_id)
-            self._updates.grant_changed(event.grant_id)
-            grant = self._authority.live(event.grant_id)
-            if grant is None or Scope.WRITE_ORDERS not in grant.scopes:
-                self._tasks.once(self._decisions.void_waiting("SCOPE_MISSING", "a change of scopes", event.grant_id))
-
-
 @contextlib.asynccontextmanager
 async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[None]:
     broker, wanted = connection.broker, connection.settings.account
@@ -383,48 +319,6 @@ def _may_read_prices(authority: Authority, connections: Connections) -> frozense
         if not grant.suspended
         and (home := connections.get(grant.connection)) is not None
         and Scope.READ_MARKET in effective(grant, None, home.allowed)
-    )
-
-
-def _rates(section: LimitSettings) -> dict[Kind, Rate]:
-    """Return how often each kind of request is answered."""
-    return {kind: Rate(getattr(section, f"{kind}_each"), getattr(section, f"{kind}_all")) for kind in Kind}
-
-
-def _certificate(section: ServerSettings, clock: Clock, feed: Feed) -> Certificate | None:
-    if not section.tls_cert:
-        return None
-    return Certificate(
-        Path(section.tls_cert).expanduser(),
-        Path(section.tls_key).expanduser(),
-        clock.monotonic,
-        lambda what, bad: feed.publish(Notice(clock.now(), safe(what), bad)),
-    )
-
-
-def _authority_config(settings: Settings, origin: str) -> AuthorityConfig:
-    section = settings.oauth
-    return AuthorityConfig(
-        issuer=origin,
-        resource=f"{origin}/mcp",
-        access_seconds=section.access_seconds,
-        refresh_days=section.refresh_days,
-        code_seconds=section.code_seconds,
-        stale_seconds=section.stale_seconds,
-        refreshes_each_minute=section.refreshes_each_minute,
-        refreshes_at_once=section.refreshes_at_once,
-        service_seconds=section.service_seconds,
-        mint_days=section.mint_days,
-        key_days=section.key_days,
-        rotate_days=section.rotate_days,
-        ask_seconds=section.ask_seconds,
-        max_waiting=section.max_waiting,
-        max_waiting_per_address=section.max_waiting_per_address,
-        max_unapproved_clients=section.max_unapproved_clients,
-        unapproved_hours=section.unapproved_client_hours,
-        document_hosts=frozenset(section.client_hosts),
-        clients=static_clients(section.clients),
-        scopes_by_connection={name: one.grantable for name, one in settings.connections.items()},
     )
 
 
