@@ -42,6 +42,9 @@ _LOOK_AGAIN: Final = 5.0
 _RECORD_EVERY: Final = 3600.0
 _MOST_UNHEARD: Final = 10_000
 _MOST_NAMED: Final = 4
+_UNREAD: Final = Safe(
+    "TWS told something that could not be read. Until the next connection its silence about an order proves nothing."
+)
 
 _LOG: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -108,7 +111,7 @@ class IbkrBroker(MarketData):
         self._recording = Recording(name, store)
         self._agreement = Agreement(self._notice)
         self._unread_in = 0
-        """The epoch in which something of an order could last not be read."""
+        """The epoch in which something could last not be read of orders, or of what is held."""
         line.listen(self._take)
         line.on_up(self._come_up)
 
@@ -226,8 +229,9 @@ class IbkrBroker(MarketData):
         record = self._tracker.own(record)
         if isinstance(record, WireExecution | WireCommission):
             self._account.traded()
-        if isinstance(record, WireUnread):
+        if isinstance(record, WireUnread) and self._unread_in != self._epoch:
             self._unread_in = self._epoch
+            self._notice(_UNREAD)
         self._agreement.take(record)
         self._order_books.take(record)
         self._tracker.take(record)

@@ -76,6 +76,8 @@ async def test_books_of_which_something_could_not_be_read_prove_no_absence(tradi
     await trading.broker.submit(reference, far())
     await trading.until(lambda: trading.told(reference, Acknowledged))
     assert not trading.broker.status().whole
+    (says,) = trading.notices
+    assert "its silence about an order proves nothing" in says
 
 
 def _garbled(_: Session, fields: list[str], proceed: Proceed) -> None:
