@@ -34,7 +34,8 @@ class Stopping:
         rooms = self._rooms
         rooms.switch.lower(TradingState.KILLED, reason or f"killed by the operator ({by})")
         try:
-            # Asked for before authorities end, the cancels don't stand behind what that sets going; nor behind a disk.
+            # Asked for first, the cancels stand neither behind what the end of authorities sets going nor behind the
+            # database.
             leaving = asyncio.create_task(self._withdraw(by))
         finally:
             ended = rooms.authority.kill_now()
