@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from cockpit.model.clock import Clock
@@ -90,7 +91,7 @@ _ON_A_ROW: Final = frozenset(When) - {When.ALWAYS, When.STOPPED, When.COMMAND_LI
 class Sends(Protocol):
     """What the controls can set in motion; none of it waits."""
 
-    def send(self, command: Command) -> None: ...
+    def send(self, command: Command, ground: Question | None = None) -> None: ...
 
     def look_at_order(self, order_id: OrderId) -> None: ...
 
@@ -128,12 +129,35 @@ class Acting:
         """Show what went wrong, for longer."""
         self.say(text, "bad", LONG_SECONDS)
 
+    def hear(self, text: str, *, bad: bool) -> None:
+        """Show what the host has to say: behind the answer to a key, where there is one, for as long as that takes."""
+        now, message = self._clock.monotonic(), self._state.message
+        self._state.notice = Message(text, "bad" if bad else "", now + (LONG_SECONDS if bad else SHORT_SECONDS))
+        if message is not None:
+            self._state.message = replace(message, until=min(message.until, now + SHORT_SECONDS))
+
+    def lost_ground(self, question: Question | None) -> str:
+        """Say why what was asked no longer holds; nothing while it does."""
+        return "" if question is None else still_holds(self._state, question, self._clock.now())
+
+    def send_if_it_holds(self, command: Command, ground: Question | None) -> None:
+        """Send what a question was answered with, unless it has lost its ground meanwhile."""
+        if gone := self.lost_ground(ground):
+            self.complain(gone)
+        else:
+            self._sends.send(command, ground)
+
     def kill(self) -> None:
         """Stop everything at once."""
-        self._state.question = self._state.entry = None
-        self._state.turn_away()
+        self._let_go()
         self.say("Stopping everything …", "bad")
         self._sends.send(Command(KILL.name, {"reason": "operator pressed the kill key"}))
+
+    def _let_go(self) -> None:
+        """Drop what is asked, typed and looked up: a kill comes before all of it."""
+        self._state.question = self._state.entry = None
+        self._state.kills += 1
+        self._state.turn_away()
 
     def nothing_chosen(self) -> None:
         """A key that needs a row was pressed without one: choose the oldest, and do nothing to it."""
@@ -316,8 +340,7 @@ class Acting:
         if act.name in SCREEN_ACTS:
             self._own(act, command.arguments)
         elif act is KILL:
-            self._state.entry = self._state.question = None
-            self._state.turn_away()
+            self._let_go()
             self._sends.send(command)
         elif danger is Danger.TYPED:
             self._ask_word(act, command)
@@ -326,7 +349,7 @@ class Acting:
         elif act is APPROVE_ORDER:
             self._approve_typed(command)
         elif danger is Danger.TWO_STEPS:
-            self.ask(act_question(act, command))
+            self.ask(act_question(self._state, act, command))
         else:
             self._sends.send(command)
 
@@ -371,12 +394,12 @@ class Acting:
     def say_yes(self, question: Question) -> None:
         """Do what was asked about, if it still is as the words said."""
         self._state.question = None
-        if gone := still_holds(self._state, question, self._clock.now()):
+        if gone := self.lost_ground(question):
             self.complain(gone)
         elif question.command is None:
             self._around.leave()
         else:
-            self._sends.send(question.command)
+            self._sends.send(question.command, question)
             if self._state.place is Place.SCOPES:
                 self._moves.escape()
             if isinstance(self._state.target, ClientForm):

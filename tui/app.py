@@ -226,7 +226,7 @@ class CockpitScreen(Dressed, inherit_bindings=False):
             if isinstance(event, CallFinished):
                 fresh.append(event)
             elif isinstance(event, Notice):
-                self.controls.complain(event.text) if event.bad else self.controls.say(event.text)
+                self.controls.hear(event.text, bad=event.bad)
                 self.repaint()
         if fresh and self.state.calls.extend(fresh):
             self._refresh_stream()

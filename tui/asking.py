@@ -83,10 +83,20 @@ class Entry:
     """For a command: what the word at its end may become."""
     offered_at: int | None = None
     """Which of them tab has put there; None before it has."""
+    ground: Question | None = None
+    """For a code of the authenticator: what was answered with yes, and has to hold still when the code comes."""
     before_offers: str = ""
     """The line that they complete."""
     place: int = 0
     """For the palette: the row that enter takes."""
+
+    def type(self, text: str) -> None:
+        """Take text into the line. A code of a browser is letters alone; after a wrong one the next begins anew."""
+        if self.asks is Asks.CODE:
+            text = "".join(sign for sign in text if sign.isascii() and sign.isalpha()).upper()
+            if text and self.note:
+                self.edit, self.note = LineEdit(), ""
+        self.edit = self.edit.typed(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Controls:
         self._typed = TypedLines(state, sends, self._acting, self._moves, history or LineHistory())
         self.say = self._acting.say
         self.complain = self._acting.complain
+        self.hear = self._acting.hear
         self.go = self._moves.go
         self.escape = self._moves.escape
 
@@ -91,8 +92,12 @@ class Controls:
             if all(view.grant_id != grant for view in state.snapshot.clients):
                 self._left_behind("That client is let in no longer.")
                 self.complain("That client is let in no longer.")
+        if state.entry is not None and (gone := self._acting.lost_ground(state.entry.ground)):
+            state.entry.note = f"{gone} esc goes back"
         if state.message is not None and self._clock.monotonic() >= state.message.until:
             state.message = None
+        if state.notice is not None and self._clock.monotonic() >= state.notice.until:
+            state.notice = None
 
     def _left_behind(self, note: str) -> None:
         """Leave a place whose thing has gone. A line that is being typed stays: its next letters are no keys."""
@@ -104,7 +109,7 @@ class Controls:
     def paste(self, text: str) -> None:
         """Take pasted text into the line that is being typed; anywhere else it is no key."""
         if (entry := self.state.entry) is not None:
-            entry.edit = entry.edit.typed(text)
+            entry.type(text)
 
     def _answer(self, question: Question, key: str) -> None:
         means = meaning(Where.QUESTION, key)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from cockpit.model.identity import WRITE_SCOPES, Scope
 from cockpit.model.latches import Latch
 from cockpit.model.money import plain
-from cockpit.model.orders import Order, OrderRequest
+from cockpit.model.orders import Order, OrderId, OrderRequest
 from cockpit.model.text import counted
 from cockpit.operator.act import Act, Command
-from cockpit.operator.acts import APPROVE_ORDER, CLOSE, RELEASE
+from cockpit.operator.acts import APPROVE_ORDER, CLOSE, RELEASE, RESOLVE
 from tui.asking import Question
 from tui.cells import Span
 from tui.client_form import LIVES, ClientForm
@@ -30,15 +30,16 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
     pending = state.pending_order(order.order_id)
     notional = _notional(state, order, pending.notional if pending else None)
     arguments = {"order_id": str(order.order_id), "version": str(order.version)}
-    worth = f", about {money(notional, currency_of(state.snapshot, order.connection))}" if notional is not None else ""
+    worth = _worth_of(state, order, notional, order.proposed or order.request)
     verb = "APPROVE"
     legs = state.legs_of(order.order_id)
     if legs:
         verb = f"APPROVE {kind_of(order.linkage).upper()}"
         legs = _with_edit(legs, changed)
     if changed is not None:
-        verb, worth = verb.replace("APPROVE", "APPROVE EDITED"), ""
         before = order.proposed or order.request
+        verb = verb.replace("APPROVE", "APPROVE EDITED")
+        worth = _worth_of(state, order, notional, changed) if changed.limit_price == before.limit_price else ""
         if changed.quantity != before.quantity:
             arguments["quantity"] = plain(changed.quantity)
         if changed.limit_price is not None and changed.limit_price != before.limit_price:
@@ -60,6 +61,14 @@ def order_question(state: ScreenState, order: Order, changed: OrderRequest | Non
         decide_by=order.decide_by,
         live=state.is_live(order.connection),
     )
+
+
+def _worth_of(state: ScreenState, order: Order, notional: Decimal | None, changed: OrderRequest) -> str:
+    """Say about how much it comes to at a smaller quantity; nothing where that isn't known."""
+    if notional is None:
+        return ""
+    share = changed.quantity / (order.proposed or order.request).quantity
+    return f", about {money(notional * share, currency_of(state.snapshot, order.connection))}"
 
 
 def _with_edit(legs: tuple[Order, ...], changed: OrderRequest | None) -> tuple[Order, ...]:
@@ -142,8 +151,16 @@ def latch_question(latch: Latch) -> Question:
     )
 
 
-def act_question(act: Act, command: Command) -> Question:
+def act_question(state: ScreenState, act: Act, command: Command) -> Question:
     """Ask before an act that was typed behind the colon."""
+    if act is RESOLVE and (order := state.order(OrderId(command.arguments["order_id"]))) is not None:
+        request = order.request
+        says = (
+            Span(order_sentence(request), request.side.value),
+            Span(f" is {command.arguments['state']}, as you saw at the broker", "strong"),
+            Span(f" on {order.connection}? Its books overrule it."),
+        )
+        return Question("RESOLVE", says, command, live=state.is_live(order.connection))
     given = " ".join(command.arguments.values())
     return Question(act.command.upper(), (Span(f"{given}: " if given else ""), Span(act.help), Span("?")), command)
 

@@ -16,9 +16,10 @@ from cockpit.operator.act import Command, Done
 from cockpit.operator.acts import ACTS, EXPIRE, LOGS, SCOPES
 from cockpit.operator.face import Face
 from cockpit.operator.view import PendingOrder
-from tui.asking import Asks, Entry
+from tui.asking import Asks, Entry, Question
 from tui.client_form import ClientForm
 from tui.closing import Closing, closing_of, look_at
+from tui.decisions import still_holds
 from tui.policy import looks_for, policy_of
 from tui.records import Record, records_of, search_for
 from tui.rows.result_rows import texts_of
@@ -74,12 +75,16 @@ class Errands:
         self._looked_at = float("-inf")
         self.told: Told | None = None
 
-    def send(self, command: Command) -> None:
-        """Send a command; a screen that only looks sends none that changes anything."""
+    def send(self, command: Command, ground: Question | None = None) -> None:
+        """Send a command; a screen that only looks sends none that changes anything.
+
+        ``ground``: the question that it answers. Where that no longer holds once a code is due, no code is asked for;
+        nor after a kill.
+        """
         if self._state.read_only and ACTS[command.act].changes:
             LOG.error("a read-only screen tried %s", command.act)
         else:
-            self._start(self._send(command))
+            self._start(self._send(command, ground))
 
     def look_at_order(self, order_id: OrderId) -> None:
         """Price and check an order for its ticket."""
@@ -152,14 +157,17 @@ class Errands:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, command: Command) -> None:
+    async def _send(self, command: Command, ground: Question | None) -> None:
+        kills = self._state.kills
         answer = await _guarded(self._face.run(command), command.act)
         if self.told is None:
             return
         act = ACTS[command.act]
         if isinstance(answer, Refusal):
-            if answer.code not in AGAIN or not self.told.ask_line(code_for(command, answer)):
-                self.told.complain(_words(answer))
+            gone = "" if ground is None else still_holds(self._state, ground, self._clock.now())
+            again = answer.code in AGAIN and not gone and kills == self._state.kills
+            if not again or not self.told.ask_line(code_for(command, answer, ground)):
+                self.told.complain(gone or _words(answer))
         elif texts := texts_of(act.command, answer, sentence=act in _SENTENCE):
             self._state.result, self._state.block = texts, _link_of(answer)
             self.told.go(Place.RESULT)

@@ -138,6 +138,11 @@ class ScreenState:
     question: Question | None = None
     entry: Entry | None = None
     message: Message | None = None
+    """The answer to the operator's last key."""
+    notice: Message | None = None
+    """What the host said last; shown where there is no answer."""
+    kills: int = 0
+    """How often the operator has killed from here: what was sent before asks for nothing after it."""
     policy: Policy | None = None
     """The limits and rules in force, as they were asked for last."""
     result: tuple[str, ...] = ()

@@ -6,22 +6,29 @@ from dataclasses import replace
 from typing import Final
 
 from cockpit.model.refusals import Refusal
+from cockpit.model.text import safe
 from cockpit.operator.act import Act, Command
 from cockpit.operator.acts import ACTS
-from tui.asking import Asks, Entry
+from tui.asking import Asks, Entry, Question
 
 AGAIN: Final = frozenset({"TOTP_NEEDED", "TOTP_WRONG", "TOTP_USED"})
 """Refusals after which a code may be typed."""
+_LONGEST_SUBJECT: Final = 30
 _FINISHES: Final = frozenset(act.finished_by for act in ACTS.values() if act.finished_by)
 
 
-def code_for(command: Command, refusal: Refusal) -> Entry:
-    """Ask for the code that a refused command takes, and say what was wrong with the last one."""
+def code_for(command: Command, refusal: Refusal, ground: Question | None = None) -> Entry:
+    """Ask for the code that a refused command takes, and say what was wrong with the last one.
+
+    ``ground``: the question that the command answers, if one was asked.
+    """
     note = "" if refusal.code == "TOTP_NEEDED" else refusal.message
     if command.act in _FINISHES:
         return replace(_finishing(ACTS[command.act]), note=note)
     act = ACTS[command.act]
-    return Entry(Asks.TOTP, f"AUTHENTICATOR CODE to {act.command}", command=replace(command, totp=""), note=note)
+    subject = next((command.arguments.get(one.name, "") for one in act.arguments if one.required), "")
+    label = f"AUTHENTICATOR CODE to {act.command} {safe(subject, _LONGEST_SUBJECT)}".rstrip()
+    return Entry(Asks.TOTP, label, command=replace(command, totp=""), note=note, ground=ground)
 
 
 def finish_of(begun: Act) -> Entry:

@@ -55,8 +55,10 @@ class TypedLines:
             self._state.entry = None
         elif (changed := entry.edit.pressed(key)) is not None:
             entry.edit = changed
+            if entry.asks is Asks.CODE:
+                entry.note = ""
         elif character is not None and character.isprintable():
-            entry.edit = entry.edit.typed(character)
+            entry.type(character)
         if means not in _COMPLETES and entry.asks is Asks.COMMAND:
             self._offer(entry)
         elif entry.asks is Asks.PALETTE:
@@ -90,7 +92,7 @@ class TypedLines:
                 command = command_with(entry, text) if text else None
                 if command is not None:
                     self._state.entry = None
-                    self._sends.send(command)
+                    self._acting.send_if_it_holds(command, entry.ground)
 
     def _command(self, entry: Entry, text: str) -> None:
         if text:

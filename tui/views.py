@@ -107,9 +107,10 @@ class Views:
             return entry_rows(state.entry, width, looks_only=state.read_only, enter=self._keys.enter)
         if state.question is not None:
             return question_rows(state.question, self._clock.now(), width)
-        if state.message is None and state.is_away:
-            return message_rows(Message(_away_words(state), "wait", 0), width)
-        return message_rows(state.message, width)
+        message = state.message or state.notice
+        if message is None and state.is_away:
+            message = Message(_away_words(state), "wait", 0)
+        return message_rows(message, width)
 
     def keys(self, width: int, height: int) -> Sequence[Line]:
         """Draw the keys that are valid here."""

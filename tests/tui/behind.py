@@ -52,9 +52,9 @@ class RecordingErrands(Errands):
         super().__init__(behind.face, behind.state, behind.clock, lambda: None)
         self._behind = behind
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command, ground: Question | None = None) -> None:
         self._behind.judge(command)
-        super().send(command)
+        super().send(command, ground)
 
 
 class Behind:

@@ -55,7 +55,7 @@ class Told:
 
     done: list[object] = field(default_factory=list)
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command, ground: Question | None = None) -> None:
         self.done.append(command)
 
     def search(self, command: Command) -> None:
@@ -209,7 +209,9 @@ def test_while_a_line_is_typed_no_key_does_anything_but_type_or_edit(asks: Asks)
         if key not in OF_LINES | {KILL.key, "ctrl+q"}:
             assert rig.told.done == (["redrawn"] if key == REDRAW.key else [])
             assert rig.state.entry is not None
-            assert rig.state.entry.edit.text == CHARACTERS.get(key, key if len(key) == 1 else "")
+            typed = CHARACTERS.get(key, key if len(key) == 1 else "")
+            code = typed.upper() if typed.isalpha() else ""
+            assert rig.state.entry.edit.text == (code if asks is Asks.CODE else typed)
 
 
 ACTS_WITH_KEYS = [act for act in KNOWN.values() if act.key and act is not KILL]

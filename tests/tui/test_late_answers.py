@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from cockpit.model.refusals import Refusal
-from cockpit.operator.act import Answer, Command
+from cockpit.model.events import Notice
+from cockpit.model.refusals import Refusal, refuse
+from cockpit.model.text import safe
+from cockpit.operator.act import Answer, Command, Done
 from cockpit.operator.view import ClientTicket
-from tests.tui.fake_face import FakeFace, busy_face
-from tests.tui.screens import seated
+from tests.tui.fake_face import NOW, FakeFace, busy_face
+from tests.tui.screens import Seat, seated
 from tests.tui.test_closing import holding
 from tui.state import Place
 
@@ -124,3 +126,88 @@ async def test_a_typed_approval_is_bound_to_the_version_that_was_typed() -> None
         await seat.type(":approve-order o-01JQ0000000000000000000001 --version 2")
         await seat.press("enter", "y")
         assert seat.sent == [("order.approve", {"order_id": "o-01JQ0000000000000000000001", "version": "2"})]
+
+
+def slow_codes(face: FakeFace) -> asyncio.Event:
+    """Let a face say that a code is due only once the event is set; with a code the act is done."""
+    gate = asyncio.Event()
+
+    async def run(command: Command) -> Answer:
+        face.commands.append(command)
+        if command.act == "kill":
+            return Done("KILLED: all of it.")
+        await gate.wait()
+        return Done("done") if command.totp else refuse("TOTP_NEEDED")
+
+    face.run = run
+    return gate
+
+
+async def let_in(seat: Seat) -> None:
+    """Answer the question whether a client that waits may write."""
+    await seat.type(":approve KWMRTB")
+    await seat.press("enter", "down", "down", "down", "space", "a", "y")
+
+
+async def test_no_code_is_asked_for_a_client_that_is_gone_by_then() -> None:
+    face = busy_face()
+    gate = slow_codes(face)
+    async with seated(face) as seat:
+        await let_in(seat)
+        face.show(pending_clients=())
+        await seat.settle()
+        gate.set()
+        await seat.settle()
+        assert seat.app.state.entry is None
+        assert "That client no longer waits; nothing was granted." in seat.text
+
+
+async def test_a_code_for_a_client_that_went_while_it_was_typed_sends_nothing() -> None:
+    face = busy_face()
+    slow_codes(face).set()
+    async with seated(face) as seat:
+        await let_in(seat)
+        await seat.type("123")
+        assert "AUTHENTICATOR CODE to approve KWMRTB" in seat.text
+        face.show(pending_clients=())
+        await seat.settle()
+        assert "That client no longer waits; nothing was granted. esc goes back" in " ".join(seat.text.split())
+        await seat.type("456")
+        assert seat.app.state.entry is not None
+        assert seat.app.state.entry.edit.text == "123456"
+        before = len(seat.sent)
+        await seat.press("enter")
+        assert len(seat.sent) == before
+        assert seat.app.state.entry is None
+
+
+async def test_no_code_is_asked_for_after_a_kill_for_what_was_sent_before_it() -> None:
+    face = busy_face()
+    gate = slow_codes(face)
+    async with seated(face) as seat:
+        await seat.type(":rules on small")
+        await seat.press("enter", "y", "ctrl+k")
+        gate.set()
+        await seat.settle()
+        assert seat.app.state.entry is None
+
+
+async def test_what_the_host_says_meanwhile_stands_behind_the_answer_to_a_key() -> None:
+    face = busy_face()
+    slow_codes(face).set()
+    async with seated(face) as seat:
+        await seat.press("ctrl+k")
+        await seat.settle()
+        assert "KILLED: all of it." in seat.text
+        face.publish(Notice(NOW, safe("real is no longer armed"), True))
+        seat.app.drain()
+        await seat.settle()
+        assert "KILLED: all of it." in seat.text
+        assert "no longer armed" not in seat.text
+        seat.wait(9)
+        await seat.settle()
+        assert "KILLED: all of it." not in seat.text
+        assert "real is no longer armed" in seat.text
+        seat.wait(30)
+        await seat.settle()
+        assert "no longer armed" not in seat.text

@@ -147,7 +147,7 @@ async def test_a_client_is_let_in_by_the_code_that_its_browser_shows() -> None:
             (
                 "client.approve",
                 {
-                    "code": "kwmrtb",
+                    "code": "KWMRTB",
                     "as": "cursor",
                     "scope": "read:market read:account read:orders",
                     "connection": "paper",
@@ -253,7 +253,7 @@ async def test_a_waiting_order_is_edited_on_its_row_too_and_the_line_says_which(
         assert "EDIT BUY 100 ALFA LMT 412.30 DAY" in seat.text
         await seat.type("7")
         await seat.press("enter")
-        assert "APPROVE EDITED  buy 7 ALFA limit 412.30, for claude?" in seat.text
+        assert "APPROVE EDITED  buy 7 ALFA limit 412.30, about $2,886, for claude?" in seat.text
         await seat.press("y")
         assert seat.sent == [("order.approve", {"order_id": CLAUDE, "version": "2", "quantity": "7"})]
 
