@@ -41,6 +41,11 @@ FOR_SENDING: Final[ContextVar[bool]] = ContextVar("for_sending", default=False)
 """Whether what is asked now decides on an order that is about to be sent: one that may ask only so often asks it first."""
 
 
+MAY_LEAVE: Final[ContextVar[Callable[[], None]]] = ContextVar("may_leave", default=lambda: None)
+"""Called, in the task that handed it over, by a broker that lets an order or a change wait for its turn: directly before
+it leaves, with nothing awaited in between. Raises Refused where it may not leave any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerStatus:
     """Who is at the other end, and how the line is."""
@@ -155,7 +160,7 @@ class Broker(Protocol):
 
     Every method bounds its own time and raises BrokerUnavailable when that is over. ``submit``, ``replace`` and
     ``cancel`` return once the broker has the message; what became of it arrives as facts, even before they return.
-    They never send anything twice.
+    They never send anything twice. A broker that waits before an order or a change leaves asks ``MAY_LEAVE`` then.
     """
 
     can: Capabilities

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from cockpit.brokers.base import BrokerUnavailable, FactSink
+from cockpit.brokers.base import MAY_LEAVE, BrokerUnavailable, FactSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.gate import Grants
@@ -102,6 +102,10 @@ class _Facts:
         await self._none.wait()
 
 
+class _HeldBack(Refused):
+    """It waited for its turn, and may not leave any more."""
+
+
 class Sender:
     """Sends what is durable already, once, and applies what comes back. Runs as a task of its own."""
 
@@ -160,10 +164,14 @@ class Sender:
         ``opens``: it was judged that it may open or grow a position.
         """
         connection = self._connections.need(order.connection)
-        refusal = self._called_off_of((order,)) or self.last_look(order, connection, opens=opens)
+
+        def why_not() -> Refusal | None:
+            return self._called_off_of((order,)) or self.last_look(order, connection, opens=opens)
+
+        refusal = why_not()
         if refusal is not None:
             return await self._refuse(order, refusal)
-        await self._submitted((order,), connection.broker.submit(order.reference, order.request))
+        await self._submitted((order,), connection.broker.submit(order.reference, order.request), why_not)
         return self._now(order)
 
     async def submit_linked(self, orders: Sequence[Order], *, opens: bool = True) -> Order:
@@ -173,23 +181,35 @@ class Sender:
         """
         head = orders[0]
         connection = self._connections.need(head.connection)
-        refusal = self._called_off_of(orders) or self.last_look(head, connection, opens=opens)
+
+        def why_not() -> Refusal | None:
+            return self._called_off_of(orders) or self.last_look(head, connection, opens=opens)
+
+        refusal = why_not()
         if refusal is not None or head.linkage is None:
             return await self._refuse(head, refusal or refuse("CAPABILITY_UNAVAILABLE"), orders)
         legs = [(one.reference, one.request) for one in orders]
-        await self._submitted(orders, connection.broker.submit_linked(head.linkage, legs))
+        await self._submitted(orders, connection.broker.submit_linked(head.linkage, legs), why_not)
         return self._now(head)
 
     async def replace(self, order: Order, *, opens: bool = True) -> Order:
         """Send the change that stands, durable, in ``order.proposed``."""
         connection = self._connections.need(order.connection)
-        refusal = self.last_look(order, connection, opens=opens)
+        was_called_off = order.order_id in self._called_off
+
+        def why_not() -> Refusal | None:
+            if order.order_id in self._called_off and not was_called_off:
+                return refuse("CANCELLED_BEFORE_SENT", "A cancel of the order was asked for meanwhile.")
+            return self.last_look(order, connection, opens=opens)
+
+        refusal = why_not()
         if refusal is not None or order.proposed is None:
             reason = safe(refusal.message if refusal else "nothing to change")
             self._facts.put(ReplaceRefused(order.reference, self._clock.now(), reason))
             await self.settled()
             return self._now(order)
-        await self._send((order,), connection.broker.replace(order.reference, order.proposed), ReplaceRefused)
+        changing = connection.broker.replace(order.reference, order.proposed)
+        await self._send((order,), changing, ReplaceRefused, why_not)
         return self._now(order)
 
     async def cancel(self, order: Order) -> Order:
@@ -328,12 +348,14 @@ class Sender:
             return refuse("CANCELLED_BEFORE_SENT")
         return None
 
-    async def _submitted(self, orders: Sequence[Order], call: Awaitable[None]) -> None:
+    async def _submitted(
+        self, orders: Sequence[Order], call: Awaitable[None], why_not: Callable[[], Refusal | None]
+    ) -> None:
         """Submit orders, and cancel those whose cancel has overtaken them."""
         names = {order.order_id for order in orders}
         self._submitting |= names
         try:
-            await self._send(orders, call, Rejected)
+            await self._send(orders, call, Rejected, why_not)
         finally:
             self._submitting -= names
         for order in orders:
@@ -346,12 +368,20 @@ class Sender:
         orders: Sequence[Order],
         call: Awaitable[None],
         refused: type[Rejected] | type[ReplaceRefused] | None,
+        why_not: Callable[[], Refusal | None] = lambda: None,
     ) -> bool:
         """Do it once, and return whether the broker took it.
 
-        A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again.
+        A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again. ``why_not`` is asked
+        where it has waited for its turn: what may not leave any more is refused by us, not by the broker.
         """
         taken = False
+
+        def may_leave() -> None:
+            if (refusal := why_not()) is not None:
+                raise _HeldBack(refusal)
+
+        token = MAY_LEAVE.set(may_leave)
         on_the_way = [order.order_id for order in orders]
         self._under_way.update(on_the_way)
         try:
@@ -360,7 +390,9 @@ class Sender:
             taken = True
         except Refused as error:
             says = safe(f"{error.refusal.code}: {error.refusal.message}")
-            if refused is not None:
+            if isinstance(error, _HeldBack) and refused is Rejected:
+                await self._refuse(orders[0], error.refusal, orders)
+            elif refused is not None:
                 self._say(orders, lambda reference, at: refused(reference, at, says))
             else:
                 self._cancel_refused(orders[0], says)
@@ -372,7 +404,8 @@ class Sender:
             self._say(orders, lambda reference, at: LinkLost(reference, at, Safe("the sending broke off")))
             raise
         finally:
-            self._handed.update(on_the_way)
+            MAY_LEAVE.reset(token)
+            self._handed.update(one.order_id for one in orders if self._now(one).state not in DONE)
             self._under_way.subtract(on_the_way)
         await self.settled()
         return taken

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ib_async.order import Order
 
-from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.base import MAY_LEAVE, BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr import terms
 from cockpit.brokers.ibkr.books import Shown
@@ -108,6 +108,7 @@ class Placing:
         self._tracker.follow(lives.changing(life, request))
 
         def change(ib: CockpitIB) -> None:
+            MAY_LEAVE.get()()
             now = self._tracker.life(reference)
             if now is None or now.over:
                 raise Refused(refuse("ORDER_DONE"))
@@ -189,6 +190,7 @@ class Placing:
             self._tracker.placing(lives.sent(reference, request))
 
         def place(ib: CockpitIB) -> None:
+            MAY_LEAVE.get()()
             account = self._line.account
             orders = tuple(terms.order_of(reference, request, account) for reference, request, _ in legs)
             for order in orders:
