@@ -21,6 +21,8 @@ RANK: Final = {"": 0, INACTIVE: 1, CANCELLED: 2, FILLED: 3}
 """Which of two ends of one order is true."""
 _CANCELLED: Final = frozenset({CANCELLED, "ApiCancelled"})
 _HELD: Final = "locate"
+_LONG: Final = 10
+"""Digits that no number of a correction has."""
 
 
 def end_of(status: str, why_held: str = "") -> str:
@@ -65,4 +67,4 @@ def stem_of(execution_id: str) -> str:
 def revision_of(execution_id: str) -> int:
     """Return the last part of an execution's id as a number: the highest is IB's last word on the fill; 0 for none."""
     last = execution_id[len(stem_of(execution_id)) + 1 :]
-    return int(last) if last else 0
+    return int(last) if last.isdecimal() and len(last) < _LONG else 0

@@ -6,8 +6,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, stem_of
+from cockpit.brokers.ibkr.statuses import end_of, execution_of, expired, revision_of, stem_of
 from cockpit.model.orders import Side
 from cockpit.model.text import Safe
 from tests.brokers.ibkr.records import NOON, REF, fill
@@ -45,6 +47,21 @@ def test_only_words_that_mean_an_end_mean_one(status: str, why: str, end: str) -
 )
 def test_only_the_last_part_of_an_id_tells_a_correction_apart(id_: str, stem: str) -> None:
     assert stem_of(id_) == stem
+
+
+@given(st.from_regex(r"[0-9a-f]{2}(\.[0-9a-f]{2}){0,3}\.[\w²]{0,20}", fullmatch=True) | st.text(max_size=40))
+@example("0000e0d5.5f6c1b8a.01.²")
+@example("0000e0d5.5f6c1b8a.01." + "9" * 30)
+def test_any_id_has_a_revision_that_can_be_kept(id_: str) -> None:
+    assert 0 <= revision_of(id_) < 10**9
+    assert id_.startswith(stem_of(id_))
+
+
+@pytest.mark.parametrize(
+    ("id_", "revision"), [("0000e0d5.5f6c1b8a.01.01", 1), ("0000e0d5.5f6c1b8a.01.12", 12), ("a.b", 0), ("12345", 0)]
+)
+def test_the_last_part_of_an_id_counts_corrections(id_: str, revision: int) -> None:
+    assert revision_of(id_) == revision
 
 
 def test_a_fill_has_plain_numbers_and_its_own_time() -> None:
