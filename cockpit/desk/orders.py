@@ -9,44 +9,33 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from cockpit.desk.approvals import room_to_ask
+from cockpit.desk.access import order_of, own_order_of
+from cockpit.desk.asking import Asking, need_capable
 from cockpit.desk.book import Book, Fill
 from cockpit.desk.budgets import Budgets
+from cockpit.desk.changing import Changing
 from cockpit.desk.closing import Closing
 from cockpit.desk.confirming import confirm
 from cockpit.desk.connections import Connection
 from cockpit.desk.drafts import (
-    Asker,
-    asked_entry,
-    asked_otherwise,
     cancel_asked,
-    changed_request,
-    need_changeable,
-    new_orders,
-    proposed,
-    under_rule,
-    under_rule_anew,
     withdrawn,
 )
 from cockpit.desk.equity import Marks
-from cockpit.desk.gate import Admitted, slow_down
-from cockpit.desk.groups import Wanted, lacking
+from cockpit.desk.gate import Admitted
+from cockpit.desk.groups import Wanted
 from cockpit.desk.idempotency import Keys
 from cockpit.desk.news import is_news
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.oversight import LimitsLeft
 from cockpit.desk.previews import Preview, Previews
-from cockpit.desk.records import insert_key
-from cockpit.desk.risk import refusal_of
 from cockpit.desk.rulebook import Rulebook
-from cockpit.desk.rules import Verdict
 from cockpit.desk.sending import Sender, order_entry
 from cockpit.desk.surroundings import of_others
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.accounts import Balances
 from cockpit.model.clock import Clock
-from cockpit.model.identity import ClientName
 from cockpit.model.ids import ulid
 from cockpit.model.orders import (
     AT_BROKER,
@@ -58,7 +47,6 @@ from cockpit.model.orders import (
     OrderState,
 )
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import safe
 from cockpit.settings.approval import ApprovalSettings, Do
 from cockpit.settings.policy import PolicySettings
 
@@ -83,15 +71,13 @@ class OrderDesk:
         self._book = book
         self._observer = observer
         self._sender = sender
-        self._keys = keys
         self._undisturbed = undisturbed
-        self._approval = approval
         self._clock = clock
         self._randomness = randomness
         self._previews = Previews(clock)
-        self._rulebook = rulebook
-        self._budgets = budgets
+        self._asking = Asking(book, observer, sender, keys, approval, clock, randomness, rulebook, budgets)
         self.closing = Closing(book, self._foreign)
+        self._changing = Changing(book, observer, sender, self.closing, self._asking, approval, clock)
         self.release: Callable[[Order], Awaitable[None]] = _nobody
         """Takes an order that a rule approves, once it is durable, and approves it the operator's way."""
 
@@ -116,7 +102,7 @@ class OrderDesk:
 
     async def preview_group(self, admitted: Admitted, wanted: Wanted) -> Preview:
         """Judge orders that would be decided on together, and remember them for two minutes."""
-        _need_capable(admitted.connection, wanted)
+        need_capable(admitted.connection, wanted)
         together = await judge_together(
             self._observer, admitted.connection, wanted, client=admitted.grant.client, scopes=admitted.scopes
         )
@@ -154,49 +140,15 @@ class OrderDesk:
     async def _ask(
         self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
     ) -> tuple[Order, ...]:
-        orders, do = await self._asked(admitted, body, key, make)
+        orders, do = await self._asking.ask(admitted, body, key, make)
         if do is not Do.APPROVE:
             return orders
         await self.release(orders[0])
         return tuple(self._book.now(one) for one in orders)
 
-    async def _asked(
-        self, admitted: Admitted, body: str, key: str, make: Callable[[], Awaitable[Wanted]]
-    ) -> tuple[tuple[Order, ...], Do]:
-        client, connection = admitted.grant.client, admitted.connection
-        fingerprint = f"{connection.name}:{body}"
-        async with self._keys.alone(client, key):
-            known = await self._keys.order_of(client, key, fingerprint)
-            if known is not None:
-                return await self._book.of_group(await self.get(admitted, known)), Do.ASK
-            async with self._observer.turn(connection, client):
-                wanted = await make()
-                _need_capable(connection, wanted)
-                self._need_room(client)
-                self._need_budget(client, wanted)
-                together = await judge_together(
-                    self._observer, connection, wanted, client=client, scopes=admitted.scopes
-                )
-                refusal = together.refusal()
-                if refusal is not None:
-                    raise Refused(refusal)
-                verdict = self._verdict(client, connection, together)
-                made = new_orders(Asker.of(admitted), together, self._clock.now(), self._randomness(10))
-                orders = under_rule(made, verdict, self._approval.confirm_seconds)
-                head = orders[0]
-                refusal = self._sender.last_look(head, connection, opens=any(together.opens()))
-                if refusal is not None:
-                    raise Refused(refusal)
-                await self._book.add_all(
-                    orders,
-                    [insert_key(client, key, fingerprint, head.order_id, head.made_at)],
-                    [asked_entry(one, verdict) for one in orders],
-                )
-                return orders, verdict.do
-
     async def confirm(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Confirm an own order where a rule asks its client for that; elsewhere nothing changes."""
-        order = await self._own(admitted, order_id)
+        order = await own_order_of(self._book, admitted, order_id)
         seconds = self._observer.policy(admitted.connection, order.client).approval_seconds
         return await self._undisturbed.do(confirm(self._book, self._clock, seconds, order))
 
@@ -226,52 +178,14 @@ class OrderDesk:
         return await self._undisturbed.do(self._modify(admitted, order_id, given))
 
     async def _modify(self, admitted: Admitted, order_id: OrderId, given: dict[str, Decimal]) -> Order:
-        await self._own(admitted, order_id)
-        async with self._observer.turn(admitted.connection, admitted.grant.client):
-            order = await self._own(admitted, order_id)
-            need_changeable(order)
-            request = changed_request(order, given)
-            await self.closing.need_within(order, admitted.connection, request)
-            judged = await self._observer.judge(admitted.connection, request, but=order_id)
-            _need_passed(judged)
-            lowers = judged.lowers
-            verdict = Verdict(Do.ASK)
-            if not lowers:
-                alone = JudgedTogether(Wanted.alone(request), (judged,))
-                verdict = self._verdict(order.client, admitted.connection, alone)
-                if order.state is not OrderState.PENDING:
-                    self._need_room(admitted.grant.client)
-            # The order was free meanwhile: facts about it, and cancels, never wait for prices.
-            async with self._book.alone(order_id):
-                if self._book.get(order_id) != order:
-                    raise Refused(refuse("ORDER_BUSY", "It moved on while its change was checked; ask again."))
-                after, event, rule = self._changed(order, request, judged, lowers, verdict)
-                entry = order_entry(after, event, "", to=request.words(), rule=rule)
-                after = await self._book.move(order, after, [entry])
-        if lowers and after.state is not OrderState.PENDING:
-            return await self._sender.replace(after, opens=False)
-        if verdict.do is Do.APPROVE and after.waits:
-            await self.release(after)
-        return self._book.now(after)
-
-    def _changed(
-        self, order: Order, request: OrderRequest, judged: Judged, lowers: bool, verdict: Verdict
-    ) -> tuple[Order, str, str]:
-        """Return the order with its change, what the audit calls that, and the rule that it went by."""
-        now = self._clock.now()
-        if order.state is OrderState.PENDING:
-            after = asked_otherwise(order, request, judged, now)
-            if not lowers:
-                after = under_rule_anew(after, verdict, self._approval.confirm_seconds)
-            return after, "order.ask_changed", after.rule or "ask"
-        if lowers:
-            return proposed(order, request, judged, None, now), "order.change_sent", "lowers risk"
-        after = proposed(order, request, judged, judged.policy.approval_seconds, now)
-        return replace(after, rule=verdict.rule), "order.change_asked", verdict.rule or "ask"
+        order, do = await self._changing.change(admitted, order_id, given)
+        if do is Do.APPROVE and order.waits:
+            await self.release(order)
+        return self._book.now(order)
 
     async def cancel(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Cancel an own order, or withdraw one that still waits."""
-        order = await self._own(admitted, order_id)
+        order = await own_order_of(self._book, admitted, order_id)
         return await self.cancel_as(order, f"client {admitted.grant.client}")
 
     async def cancel_as(self, order: Order, by: str) -> Order:
@@ -331,10 +245,7 @@ class OrderDesk:
 
     async def get(self, admitted: Admitted, order_id: OrderId) -> Order:
         """Return an order of the caller's connection."""
-        order = await self._book.find(order_id)
-        if order is None or order.connection != admitted.connection.name:
-            raise Refused(refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40)))
-        return order
+        return await order_of(self._book, admitted, order_id)
 
     async def list(
         self,
@@ -377,31 +288,6 @@ class OrderDesk:
         now = self._clock.now()
         return [of_others(connection, one, now) for one in self._observer.foreign(connection)]
 
-    def _need_room(self, client: ClientName) -> None:
-        refusal = room_to_ask(client, [*self._book.waiting(), *self._book.unconfirmed()], self._approval)
-        if refusal is not None:
-            raise Refused(refusal)
-
-    def _need_budget(self, client: ClientName, wanted: Wanted) -> None:
-        wait = 0.0 if self._budgets is None else self._budgets.take_rest_of_group(client, len(wanted.legs))
-        if wait:
-            raise Refused(slow_down(wait, "These are more orders than the budget has now"))
-
-    async def _own(self, admitted: Admitted, order_id: OrderId) -> Order:
-        order = await self.get(admitted, order_id)
-        if order.client != admitted.grant.client:
-            raise Refused(refuse("NOT_YOUR_ORDER", order_id=order_id))
-        return order
-
-    def _verdict(self, client: ClientName, connection: Connection, together: JudgedTogether) -> Verdict:
-        """Return what the rules say; Refused with DENIED_BY_RULE where one denies."""
-        if self._rulebook is None:
-            return Verdict(Do.ASK)
-        verdict = self._rulebook.verdict(client, connection.name, together)
-        if verdict.do is Do.DENY:
-            raise Refused(refuse("DENIED_BY_RULE", f"The rule {verdict.rule} denies it.", rule=verdict.rule))
-        return verdict
-
 
 async def _nobody(order: Order) -> None:
     """Leave an order to the operator."""
@@ -410,15 +296,3 @@ async def _nobody(order: Order) -> None:
 def _resolved(wanted: Wanted, together: JudgedTogether) -> Wanted:
     legs = zip(wanted.legs, together.judged, strict=True)
     return replace(wanted, legs=tuple(replace(leg, request=one.request) for leg, one in legs))
-
-
-def _need_capable(connection: Connection, wanted: Wanted) -> None:
-    refusal = lacking(connection.broker.can, wanted)
-    if refusal is not None:
-        raise Refused(refusal)
-
-
-def _need_passed(judged: Judged) -> None:
-    refusal = refusal_of(judged.checks)
-    if refusal is not None:
-        raise Refused(refusal)
