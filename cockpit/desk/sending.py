@@ -309,22 +309,18 @@ class Sender:
     def last_look(self, order: Order, connection: Connection, *, opens: bool = True) -> Refusal | None:
         """Look at authority, switch, arming and latches once more. Nothing is awaited until the broker's call.
 
-        What the operator closes by hand has his authority, which no switch and no latch takes; it never opens.
+        What the operator closes by hand has his authority, which no switch and no latch takes; it never opens, and never
+        goes to another account.
         """
         if order.grant_id == OPERATORS_GRANT:
-            return refuse("POSITION_CHANGED", "By hand positions are only closed.") if opens else None
+            return refuse("POSITION_CHANGED", "By hand positions are only closed.") if opens else _other(connection)
         if self._switch.state in {TradingState.KILLED, TradingState.HALTED}:
             return refuse("KILL_SWITCH" if self._switch.state is TradingState.KILLED else "HALTED")
         if opens and self._switch.state is TradingState.REDUCE_ONLY:
             return refuse("REDUCE_ONLY")
-        status, settings = connection.broker.status(), connection.settings
-        if status.mode is not settings.mode:
-            return refuse("MODE_MISMATCH", connection=connection.name)
-        if settings.account and status.account and status.account != settings.account:
-            return refuse("ACCOUNT_NOT_ALLOWED", "The broker reports another account than the settings name.")
-        unarmed = self.unarmed(connection) if opens else None
-        if unarmed is not None:
-            return unarmed
+        unfit = _other(connection) or (self.unarmed(connection) if opens else None)
+        if unfit is not None:
+            return unfit
         latches = self.latched(order.connection, order.client) if opens else ()
         if latches:
             return refuse(latches[0].kind.upper(), latch=latches[0].latch_id)
@@ -547,6 +543,16 @@ class Sender:
 
     def _now(self, order: Order) -> Order:
         return self._book.get(order.order_id) or order
+
+
+def _other(connection: Connection) -> Refusal | None:
+    """Refuse what would go to another account, or to money of another kind, than the settings say."""
+    status, settings = connection.broker.status(), connection.settings
+    if status.mode is not settings.mode:
+        return refuse("MODE_MISMATCH", connection=connection.name)
+    if settings.account and status.account and status.account != settings.account:
+        return refuse("ACCOUNT_NOT_ALLOWED", "The broker reports another account than the settings name.")
+    return None
 
 
 def _unarmed(connection: Connection) -> Refusal | None:

@@ -183,6 +183,30 @@ async def test_unarmed_the_operator_closes_by_hand_at_market_whatever_types_the_
         assert await held(desk) == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "account", "code"), [(Mode.PAPER, "U7654321", "MODE_MISMATCH"), (Mode.LIVE, "U1", "ACCOUNT_NOT_ALLOWED")]
+)
+async def test_a_close_by_hand_goes_to_no_other_account_than_it_was_judged_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, account: str, code: str
+) -> None:
+    async with open_desk(tmp_path / "data", settings=live_settings(account="U7654321"), make=LiveBroker) as desk:
+        await hold(desk, desk.grants.give("claude"))
+        hand = ByHand(
+            desk.book, desk.observer, desk.sender, desk.orders.closing, desk.decisions, desk.connections,
+            desk.decisions._undisturbed, desk.switch, desk.clock,
+        )  # fmt: skip
+        add = desk.book.add
+
+        async def meanwhile(*given: object) -> object:
+            broker(desk).mode, broker(desk).reported = mode, account
+            return await add(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(desk.book, "add", meanwhile)
+        order = await hand.close(Close("paper", "ALFA"), "", "screen")
+        assert (order.state, order.reason.partition(":")[0]) == (OrderState.REFUSED, code)
+        assert await held(desk) == 5
+
+
 @pytest.mark.parametrize("moved", ["wall", "steady"])
 async def test_it_ends_by_whichever_clock_comes_first(real: Desk, client: Caller, moved: str) -> None:
     await arm(real, timedelta(hours=1))
