@@ -32,6 +32,10 @@ HANGUP: Final = 129
 
 _QUEUED_WRITES: Final = 64
 _PARTING_SECONDS: Final = 0.5
+_PIECE: Final = 4096
+"""Bytes that are written at once: as many may be on their way when the rest is dropped."""
+_ANEW: Final = "\x18\x1b[?2026l\x1b[0m"
+"""Ends whatever was cut off: an escape sequence, a frame, a colour."""
 _SAVE_TITLE: Final = "\x1b[22;0t"
 _RESTORE_TITLE: Final = "\x1b[23;0t"
 
@@ -46,6 +50,8 @@ class SafeWriter(WriterThread):
         )
         self._terminal = file
         self._on_gone = on_gone
+        self._drops = False
+        """Whether the rest of the piece at hand isn't wanted any more."""
 
     def offer(self, text: str | Callable[[], None], *, wait: float = 0) -> bool:
         """Take text to be written, or what to call behind it; False without room, after at most ``wait`` seconds."""
@@ -69,9 +75,9 @@ class SafeWriter(WriterThread):
                 text()
                 continue
             rest = text.encode(encoding, "replace")
-            while rest:
+            while rest and not self._drops:
                 try:
-                    rest = rest[os.write(terminal, rest) :]
+                    rest = rest[os.write(terminal, rest[:_PIECE]) :]
                 except BlockingIOError:
                     select.select([], [terminal], [], 1)
                 except (OSError, ValueError):
@@ -83,6 +89,24 @@ class SafeWriter(WriterThread):
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=_PARTING_SECONDS)
             self.join(_PARTING_SECONDS)
+
+    def write_instead(self, text: str) -> None:
+        """Drop what a terminal that nobody reads has not taken, here and in the kernel, and write this instead."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+        self._drops = True
+        self._queue.put(self._drop_no_more)
+        self._queue.put(_ANEW + text)
+        terminal = self._terminal.fileno()
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(terminal, termios.TCOFLUSH)
+            # A write that waits for room isn't told that there is some, only that output may go on.
+            termios.tcflow(terminal, termios.TCOOFF)
+            termios.tcflow(terminal, termios.TCOON)
+
+    def _drop_no_more(self) -> None:
+        self._drops = False
 
 
 class CockpitDriver(LinuxDriver):
@@ -97,6 +121,8 @@ class CockpitDriver(LinuxDriver):
         self.dropped = 0
         """Frames that a stalled terminal did not get."""
         self._parting = False
+        self._last_words = ""
+        """What gives the terminal back as it was."""
         self._title = ""
         self._resized: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
         super().__init__(app, debug=debug, mouse=mouse, size=size)
@@ -143,7 +169,8 @@ class CockpitDriver(LinuxDriver):
         if writer is None or self.gone:
             return
         if self._parting:
-            writer.offer(data, wait=_PARTING_SECONDS)
+            self._last_words += data
+            self.stalled = self.stalled or not writer.offer(data, wait=_PARTING_SECONDS)
             return
         if self.stalled:
             if not writer.idle:
@@ -162,8 +189,8 @@ class CockpitDriver(LinuxDriver):
             writer.offer(lambda: self._in_loop(call))
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back as it was; a stalled one is only asked for a moment."""
-        self._parting = not self.stalled and not self.gone
+        """Give the terminal back as it was; a stalled one gets that instead of all that it hasn't taken yet."""
+        self._parting = not self.gone
         self.write(_RESTORE_TITLE)
         super().stop_application_mode()
 
@@ -174,8 +201,14 @@ class CockpitDriver(LinuxDriver):
 
     def close(self) -> None:
         """End the writer."""
-        if self._writer is not None:
-            self._writer.stop()
+        writer = self._writer
+        if writer is None:
+            return
+        if not self.stalled:
+            writer.stop()
+        if writer.is_alive() and not self.gone:
+            writer.write_instead(self._last_words)
+            writer.stop()
 
     def run_input_thread(self) -> None:
         """Read keys until told to stop; the end of input is a hang-up, never a busy loop."""

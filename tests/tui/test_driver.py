@@ -151,6 +151,10 @@ def test_a_stalled_terminal_does_not_hold_up_the_end(terminal: Terminal) -> None
     terminal.until(lambda: "commands" in terminal.state, reading=False)
     assert time.monotonic() - begun < 5
     assert terminal.finish() == 0
+    end = terminal.bytes[-400:]
+    for restored in (b"\x18", b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l", b"\x1b[23;0t"):
+        assert restored in end
+    assert b"\x1b[" not in end.rpartition(b"\x1b[?1004l")[2]
 
 
 def test_a_hang_up_while_drawing_ends_the_screen_and_nothing_else(terminal: Terminal) -> None:
