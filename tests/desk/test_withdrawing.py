@@ -34,6 +34,7 @@ async def test_what_the_operator_closes_while_the_kill_still_withdraws_stays(
         return await orders()
 
     monkeypatch.setattr(broker, "cancel", loses_one)
+    desk.decisions.withdrawing.killed = lambda: desk.switch.state is TradingState.KILLED
     desk.switch.lower(TradingState.KILLED, "test")
     leaving = asyncio.create_task(desk.decisions.withdrawing.withdraw("test", 60))
     await asyncio.sleep(0)
