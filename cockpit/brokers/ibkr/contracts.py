@@ -186,10 +186,13 @@ class Contracts:
                 return []
             raise refused(told, "INSTRUMENT_UNRESOLVED") from told
         found: dict[int, Listed] = {}
-        for details in answer[:most]:
+        for details in answer:
             one = read_listed(details)
             if one is not None and (one.con_id not in found or found[one.con_id].exchange in _DOUBLES):
                 found[one.con_id] = one
+            if len(found) > most:
+                # What is left out could be what is meant, or a second one.
+                raise Refused(refuse("INSTRUMENT_UNRESOLVED", f"The broker lists more than {most} under that name."))
         return list(found.values())
 
     async def _name(self, found: Sequence[Listed]) -> tuple[Listed, ...]:

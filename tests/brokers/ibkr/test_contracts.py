@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.ibkr.contracts import MOST_MATCHES
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.market_house import house
@@ -54,6 +55,17 @@ async def test_one_of_two_companies_that_can_not_be_read_does_not_make_the_other
             assert refused.value.refusal.code == "INSTRUMENT_UNRESOLVED"
             assert "could not be read" in str(refused.value.refusal.details)
         assert [one.symbol for one in await h.market.find("ALFA")] == ["ALFA"]
+
+
+async def test_of_more_than_can_be_looked_at_none_is_taken_for_the_only_one() -> None:
+    async with house() as h:
+        listings = h.gateway.world.listings
+        (alfa,) = [one for one in listings.values() if one.symbol == "ALFA" and one.kind == "STK"]
+        for number in range(MOST_MATCHES):
+            listings[900_000 + number] = replace(alfa, con_id=900_000 + number, primary="ARCA")
+        with pytest.raises(Refused) as refused:
+            await h.market.find("ALFA:NASDAQ")
+        assert refused.value.refusal.code == "INSTRUMENT_UNRESOLVED"
 
 
 async def test_what_is_not_at_home_is_not_found_by_its_ticker_alone() -> None:
