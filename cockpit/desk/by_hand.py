@@ -81,6 +81,11 @@ class Closure:
         head = self.together.head
         return is_priced(self.request, head.seen, head.policy)
 
+    @property
+    def only_closes(self) -> bool:
+        """Whether no part of it can open or grow a position, whatever else fills."""
+        return self.together.head.seen.closes_by_hand(self.request)
+
     def warnings(self) -> tuple[CheckResult, ...]:
         """Return what would hold a client from this and leaves the decision to the operator."""
         head = self.together.head
@@ -249,7 +254,7 @@ class ByHand:
         if self._killed and not killed:
             # The kill came while it was written: whoever pressed it saw no such order.
             await self._sender.cancel(order)
-        return await self._sender.submit(order, opens=any(closure.together.opens())), closure.is_priced
+        return await self._sender.submit(order, opens=not closure.only_closes), closure.is_priced
 
     def _made(self, connection: Connection, closure: Closure) -> Order:
         asker = Asker(OPERATOR, OPERATORS_GRANT, connection.name)

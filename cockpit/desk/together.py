@@ -50,8 +50,8 @@ class JudgedTogether:
         return max(values) if self.wanted.linkage is Linkage.OCO else sum(values, ZERO)
 
     def opens(self) -> tuple[bool, ...]:
-        """Return of each order whether it may open or grow a position, on top of those before it."""
-        return tuple(one.seen.opening(one.request) > ZERO for one in self.judged)
+        """Return of each order whether it adds risk, on top of those before it."""
+        return tuple(one.seen.adds_risk(one.request) for one in self.judged)
 
     def refusal(self) -> Refusal | None:
         """Return why nothing of it may be sent; None where all of it may."""

@@ -11,9 +11,10 @@ import pytest
 
 from cockpit.desk.arming import Armed
 from cockpit.desk.by_hand import ByHand, Close
+from cockpit.desk.groups import Leg, basket
 from cockpit.model.events import Notice
 from cockpit.model.identity import Caller
-from cockpit.model.orders import LinkLost, Order, OrderRequest, OrderState, Side
+from cockpit.model.orders import LinkLost, Order, OrderRequest, OrderState, Role, Side
 from cockpit.model.refusals import Refusal, Refused
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
@@ -105,6 +106,26 @@ async def test_unarmed_what_reduces_passes_and_no_more_than_is_held(real: Desk, 
     assert sold.state is OrderState.FILLED
     assert await held(real) == 0
     assert await code_of(real, client, market("ALFA", "1", Side.SELL), "key-to-sell-1") == "LIVE_DISABLED"
+
+
+async def test_unarmed_no_bought_option_is_sold_from_under_a_sold_one(tmp_path: Path) -> None:
+    bought, sold = "ALFA260306P00340000", "ALFA260306P00350000"
+    policy = {"asset_classes": ["option"], "allowed_symbols": [bought, sold], "max_spread_options": "0.5", "allow_short": True,
+              "max_notional": "1000000", "max_concentration": "1", "max_position": "100"}  # fmt: skip
+    async with open_desk(tmp_path / "data", settings=live_settings(policy), make=LiveBroker) as desk:
+        client = desk.grants.give("claude")
+        await arm(desk)
+        legs = [Leg(market(bought, "1"), Role.LEG), Leg(market(sold, "1", Side.SELL), Role.LEG)]
+        group = await desk.orders.place_group(desk.admitted(client), basket(legs), "key-spread-001")
+        assert isinstance(await desk.decisions.approve(group[0].order_id, None, None, None, "screen"), Order)
+        assert {one.symbol: one.quantity for one in await broker(desk).positions()} == {bought: 1, sold: -1}
+        desk.arming.disarm("paper", "screen")
+        assert await code_of(desk, client, market(bought, "1", Side.SELL)) == "LIVE_DISABLED"
+        for order in (market(sold, "1"), market(bought, "1", Side.SELL)):
+            filled = await sent(desk, client, order, f"key-close-{order.side}")
+            assert isinstance(filled, Order)
+            assert filled.state is OrderState.FILLED
+        assert await broker(desk).positions() == ()
 
 
 async def test_what_was_approved_before_the_end_is_not_sent_after_it(

@@ -107,7 +107,7 @@ def _of_equity(value: Decimal, most: Decimal, seen: Seen, what: str) -> Verdict:
 def buying_power(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The account can carry what the order may open, intents in flight included."""
     opening = seen.opening(order)
-    if opening == ZERO:
+    if not seen.adds_risk(order):
         return ONLY_REDUCES
     available = known(seen.balances, "the balances").buying_power * policy.buying_power_share
     room = available - known(seen.in_flight, "what is in flight")

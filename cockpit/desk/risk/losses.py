@@ -45,7 +45,7 @@ def fall_from(high_water: Decimal, equity: Decimal) -> Decimal:
 @check("L1", "DAILY_LOSS", "OpenTrading", parameters=("max_daily_loss",), inputs=("balances", "day_start"))
 def daily_loss(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The day's loss, realised and unrealised, is within the limit; beyond it only reducing is allowed."""
-    if seen.opening(order) == ZERO:
+    if not seen.adds_risk(order):
         return ONLY_REDUCES
     held = latched(LatchKind.DAILY_LOSS, seen)
     if held is not None:

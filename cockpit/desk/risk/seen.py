@@ -176,6 +176,14 @@ class Seen:
         """Whether the operator himself asks, and no part of it can open or grow a position."""
         return self.by_operator and self.opening(order) == ZERO
 
+    def uncovers_sold(self) -> bool:
+        """Whether it sells a bought option from under sold ones, so that more has to be kept for these."""
+        return not self.lowers and self.kept is not None and self.kept > ZERO
+
+    def adds_risk(self, order: OrderRequest) -> bool:
+        """Whether any part of it may open or grow a position, or leaves sold options with less to cover them."""
+        return self.opening(order) > ZERO or self.uncovers_sold()
+
     def opening(self, order: OrderRequest) -> Decimal:
         """Return the part of what is left that could open or grow a position, whatever else fills.
 

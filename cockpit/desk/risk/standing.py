@@ -23,11 +23,10 @@ def kill_switch(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verd
 
 @check("X2", "REDUCE_ONLY", "nautilus TradingState")
 def reduce_only(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """While only reducing is allowed, no part of an order may open a position, whatever else fills."""
+    """While only reducing is allowed, no part of an order may open a position, whatever else fills, or uncover a sold one."""
     if seen.state is not TradingState.REDUCE_ONLY:
         return idle("Opening orders are allowed.")
-    opening = seen.opening(order)
-    return judged(opening == ZERO, "0", plain(opening), f"{plain(opening)} would open a position.")
+    return judged(not seen.adds_risk(order), "0", plain(seen.opening(order)), f"{_adds(order, seen)}.")
 
 
 @check("G3", "TRADING_DISABLED", "SEC 15c3-5 (c)(2)")
@@ -38,17 +37,22 @@ def trading_disabled(order: OrderRequest, seen: Seen, policy: PolicySettings) ->
 
 @check("G3", "LIVE_DISABLED", "SEC 15c3-5 (d)")
 def live_disabled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """Where the money is real, nothing opens a position unless the operator has armed the connection."""
+    """Where the money is real, nothing opens a position, or uncovers a sold one, unless the operator has armed it."""
     if seen.mode is not Mode.LIVE:
         return PAPER
     if seen.armed:
         return judged(True, "armed", "armed", "The operator has armed it.")
-    opening = seen.opening(order)
-    if opening == ZERO:
+    if not seen.adds_risk(order):
         return ONLY_REDUCES
-    return judged(
-        False, "armed", "not armed", f"{plain(opening)} would open a position; the operator has not armed it."
-    )
+    return judged(False, "armed", "not armed", f"{_adds(order, seen)}; the operator has not armed it.")
+
+
+def _adds(order: OrderRequest, seen: Seen) -> str:
+    """Say what an order adds, at the worst."""
+    opening = seen.opening(order)
+    if opening == ZERO and seen.uncovers_sold():
+        return "Sold options would have less to cover them"
+    return f"{plain(opening)} would open a position"
 
 
 @check("G2", "MODE_MISMATCH", "SEC 15c3-5 (c)(2)")
