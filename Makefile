@@ -64,6 +64,7 @@ PAPER_ENGINE := $(patsubst %,cockpit/brokers/paper/%.py,\
 	engine turn matching linking margin fees faults book bars events rules)
 PAPER_TESTS := $(patsubst %,tests/brokers/paper/test_%.py,\
 	engine_boundaries engine linked stops splits margin fees bars)
+SENDING := $(patsubst %,cockpit/desk/%.py,sending last_look facts fact_queue resolving)
 DECIDING := $(patsubst %,cockpit/desk/%.py,decisions waits approving)
 
 mutants: $(DONE)
@@ -71,7 +72,7 @@ mutants: $(DONE)
 	plant cockpit/desk/risk -- \
 		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py; \
 	plant cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py; \
-	plant cockpit/desk/sending.py -- tests/desk/test_sending_boundaries.py tests/desk/test_called_off.py; \
+	plant $(SENDING) -- tests/desk/test_sending_boundaries.py tests/desk/test_called_off.py; \
 	plant $(DECIDING) -- \
 		tests/desk/test_decisions_boundaries.py tests/desk/test_decisions.py tests/desk/test_called_off.py; \
 	plant $(PAPER_ENGINE) -- $(PAPER_TESTS); \

@@ -156,7 +156,7 @@ async def running(
         counting = CountingGrants(authority, read_only)
         sender = Sender(OrderGrants(counting, shadows), connections, switch, book, clock, feed.publish)
         tasks = await stack.enter_async_context(Services(stopping))
-        tasks.start("facts", sender.run())
+        tasks.start("facts", sender.facts.run())
         for connection in connections:
             if isinstance(connection.broker, HasGroups):
                 connection.broker.know_groups(*await linked_at_broker(book, connection.name))
@@ -166,10 +166,10 @@ async def running(
         )
         await oversight.load(connections)
         feed.listen(oversight.happened)
-        sender.latched = oversight.latches.holding
+        sender.last_look.latched = oversight.latches.holding
         observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
         arming = Arming(book, connections, switch, store, clock, feed.publish)
-        sender.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
+        sender.last_look.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()
         presence = Presence(settings.approval, clock, switch.halt, feed.publish)
@@ -297,7 +297,7 @@ async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[No
             raise BrokerUnavailable(
                 f"connection {connection.name!r}: the settings name account {wanted!r}, the broker reports {reported!r}"
             )
-        broker.listen(sender.sink(connection.name))
+        broker.listen(sender.facts.sink(connection.name))
         yield
 
 

@@ -76,7 +76,7 @@ class Asking:
                 made = new_orders(Asker.of(admitted), together, self._clock.now(), self._randomness(10))
                 orders = under_rule(made, verdict, self._approval.confirm_seconds)
                 head = orders[0]
-                refusal = self._sender.last_look(head, connection, opens=any(together.opens()))
+                refusal = self._sender.last_look.refusal(head, connection, opens=any(together.opens()))
                 if refusal is not None:
                     raise Refused(refusal)
                 await self._book.add_all(

@@ -7,9 +7,9 @@ from dataclasses import replace
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connections
 from cockpit.desk.decisions import Decisions
+from cockpit.desk.entries import order_entry
 from cockpit.desk.presence import Presence
 from cockpit.desk.rulebook import Rulebook
-from cockpit.desk.sending import order_entry
 from cockpit.desk.together import JudgedTogether
 from cockpit.model.clock import Clock
 from cockpit.model.orders import Order

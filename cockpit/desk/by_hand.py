@@ -16,11 +16,12 @@ from cockpit.desk.closing import Closing, How, closes
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.decisions import Decisions
 from cockpit.desk.drafts import Asker, new_orders
+from cockpit.desk.entries import order_entry
 from cockpit.desk.groups import lacking
 from cockpit.desk.market import Market
 from cockpit.desk.observer import Observer
 from cockpit.desk.risk import is_priced, warnings_of
-from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.sending import Sender
 from cockpit.desk.sent import insert_sent
 from cockpit.desk.switch import Switch
 from cockpit.desk.together import JudgedTogether, judge_together

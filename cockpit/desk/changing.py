@@ -10,12 +10,13 @@ from cockpit.desk.asking import Asking
 from cockpit.desk.book import Book
 from cockpit.desk.closing import Closing
 from cockpit.desk.drafts import asked_otherwise, changed_request, need_changeable, proposed, under_rule_anew
+from cockpit.desk.entries import order_entry
 from cockpit.desk.gate import Admitted
 from cockpit.desk.groups import Wanted
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.risk import refusal_of
 from cockpit.desk.rules import Verdict
-from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.sending import Sender
 from cockpit.desk.together import JudgedTogether
 from cockpit.model.clock import Clock
 from cockpit.model.orders import Order, OrderId, OrderRequest, OrderState

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cockpit.desk.book import Book
-from cockpit.desk.sending import order_entry
+from cockpit.desk.entries import order_entry
 from cockpit.model.clock import Clock
 from cockpit.model.orders import Order
 from cockpit.model.refusals import Refused, refuse

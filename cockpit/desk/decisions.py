@@ -16,11 +16,13 @@ from cockpit.desk.approvals import drift, drift_limit
 from cockpit.desk.approving import approved, in_the_way, sendings
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.entries import order_entry
 from cockpit.desk.groups import AT_THE_BROKER, EXITS, Wanted, edited, wanted_of
 from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.orders import OrderDesk
 from cockpit.desk.reconciling import Compared, Reconciler
-from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.resolving import resolve
+from cockpit.desk.sending import Sender
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.desk.waits import WITHDRAWN, Ending, Waits
@@ -84,7 +86,7 @@ class Decisions:
         """Compares with the brokers' books at start, after a line is up again, and when an order is unsure."""
         observer.foreign, observer.look_at_open = self.reconciler.not_ours, self.reconciler.look_at_open
         self.withdrawing = Withdrawing(book, sender, connections, clock, publish)
-        sender.on_moved = self.withdrawing.moved
+        sender.facts.on_moved = self.withdrawing.moved
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
         """Price and check an order as it would be sent now."""
@@ -282,7 +284,7 @@ class Decisions:
 
     async def resolve(self, order_id: OrderId, state: OrderState, by: str) -> Order | Refusal:
         """End an unknown order as the operator says."""
-        return await self._undisturbed.do(self._sender.resolve(order_id, state, by))
+        return await self._undisturbed.do(resolve(self._book, self._clock, order_id, state, by))
 
     async def _judge(self, connection: Connection, orders: Sequence[Order], wanted: Wanted) -> JudgedTogether | Refusal:
         try:

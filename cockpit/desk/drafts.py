@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from cockpit.desk.entries import order_entry
 from cockpit.desk.gate import Admitted
 from cockpit.desk.observer import Judged
 from cockpit.desk.rules import CHANGE_WAITS, Verdict, verdict_words
-from cockpit.desk.sending import order_entry
 from cockpit.desk.together import JudgedTogether
 from cockpit.model.identity import ClientName, GrantId
 from cockpit.model.ids import ulid

@@ -21,6 +21,7 @@ from cockpit.desk.drafts import (
     cancel_asked,
     withdrawn,
 )
+from cockpit.desk.entries import order_entry
 from cockpit.desk.equity import Marks
 from cockpit.desk.gate import Admitted
 from cockpit.desk.groups import Wanted
@@ -30,7 +31,7 @@ from cockpit.desk.observer import Judged, Observer
 from cockpit.desk.oversight import LimitsLeft
 from cockpit.desk.previews import Preview, Previews
 from cockpit.desk.rulebook import Rulebook
-from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.sending import Sender
 from cockpit.desk.surroundings import of_others
 from cockpit.desk.together import JudgedTogether, judge_together
 from cockpit.desk.undisturbed import Undisturbed

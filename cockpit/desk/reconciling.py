@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 from cockpit.brokers.base import HasOpenOrders, LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.facts import OURS
 from cockpit.desk.reconcile import missed, said_filled, shown_fills
-from cockpit.desk.sending import OURS, Sender
+from cockpit.desk.sending import Sender
 from cockpit.desk.sent import SELECT_SENT, Sent, sent_of
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, LinkChanged, Notice
@@ -108,7 +109,7 @@ class Reconciler:
         self._due: dict[str, float] = {}
         self._wake = asyncio.Event()
         sender.found_sending(book.open())
-        sender.on_unsure, sender.on_foreign = self.look_soon, self._foreign_moved
+        sender.facts.on_unsure, sender.facts.on_foreign = self.look_soon, self._foreign_moved
 
     def foreign(self, connection: str) -> tuple[BrokerOrder, ...]:
         """Return the open orders of others that the last comparison found."""
@@ -226,7 +227,7 @@ class Reconciler:
         for _ in range(_LOOKS):
             before = {order.reference: order for order in self._known(connection)}
             theirs = {one.reference: one for one in await self._books(connection)}
-            await self._sender.settled()
+            await self._sender.facts.settled()
             moved: set[OrderId] = set()
             held: Mapping[str, Decimal] | None = None
             for order in before.values():
@@ -244,7 +245,7 @@ class Reconciler:
                 if shown is not None:
                     self._tell_short(connection, line, order, seen, shown)
                 facts = missed(order, seen, shown, believed, self._clock.now())
-                if facts and not await self._sender.learn(order, facts):
+                if facts and not await self._sender.facts.learn(order, facts):
                     moved.add(order.order_id)
             if left is None:
                 await self._tell_foreign(connection, line, theirs)
@@ -316,7 +317,7 @@ class Reconciler:
         for order in ours:
             if order.state is OrderState.SENDING and not self._sender.is_under_way(order):
                 lost = LinkLost(order.reference, self._clock.now(), Safe("The broker's books could not be read."))
-                await self._sender.learn(order, [lost])
+                await self._sender.facts.learn(order, [lost])
 
     def _tell_beyond(self, connection: Connection, line: _Line, order: Order) -> None:
         """Tell once of an order that filled beyond its quantity: either is wrong, the broker or what is known here."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from cockpit.desk.book import Book
-from cockpit.desk.sending import order_entry
+from cockpit.desk.entries import order_entry
 from cockpit.model.clock import Clock
 from cockpit.model.text import Safe
 from cockpit.store.writes import StoreBusy, StoreUnavailable

@@ -9,7 +9,7 @@ from typing import Final
 
 from cockpit.desk.book import Book
 from cockpit.desk.deadlines import Deadlines
-from cockpit.desk.sending import order_entry
+from cockpit.desk.entries import order_entry
 from cockpit.model.clock import Clock
 from cockpit.model.orders import RESTING, Order, OrderId, OrderState
 from cockpit.model.refusals import Refusal, refuse

@@ -16,8 +16,9 @@ from typing import Any, Final
 from cockpit.brokers.base import LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
-from cockpit.desk.reconciling import OURS
-from cockpit.desk.sending import Sender, order_entry
+from cockpit.desk.entries import order_entry
+from cockpit.desk.facts import OURS
+from cockpit.desk.sending import Sender
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
 from cockpit.model.identity import OPERATORS_GRANT
@@ -180,7 +181,7 @@ class Withdrawing:
                 if resting is not None:
                     self._ask(connection, resting, by)
                     if not resting and began == self._anew.get(name) and not any(map(self._sender.is_under_way, ours)):
-                        await self._sender.settled()
+                        await self._sender.facts.settled()
                         return ()
                 if self._clock.monotonic() >= max(ends, self._anew.get(name, -inf) + WITHIN) or not wanted():
                     return tuple(map(_words, ours if resting is None else resting))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cockpit.desk.resolving import RESOLVED
 from cockpit.desk.shadow import OFF
 from cockpit.model.identity import Grant
-from cockpit.model.orders import AT_BROKER, Order, OrderId, OrderState
+from cockpit.model.orders import AT_BROKER, Order, OrderId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import counted, safe
 from cockpit.model.trading import Mode
@@ -16,7 +17,7 @@ from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.approval import RuleSettings
 
-_RESOLVED: Final = {state.value: state for state in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)}
+_RESOLVED: Final = {state.value: state for state in RESOLVED}
 
 
 class Ruling:

@@ -178,16 +178,16 @@ async def open_desk(
             shadows = Shadows(shadow or {}, store, clock)
             await shadows.load()
             sender = Sender(OrderGrants(grants, shadows), connections, switch, book, clock, events.append)
-            facts = asyncio.create_task(sender.run())
+            facts = asyncio.create_task(sender.facts.run())
             for name, opened in brokers.items():
-                opened.listen(sender.sink(name))
+                opened.listen(sender.facts.sink(name))
             oversight = Oversight(store, clock, events.append, clients)
             await oversight.load(connections)
             overseen.append(oversight)
-            sender.latched = oversight.latches.holding
+            sender.last_look.latched = oversight.latches.holding
             observer, undisturbed = Observer(book, switch, clock, oversight), Undisturbed()
             arming = Arming(book, connections, switch, store, clock, publish)
-            sender.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
+            sender.last_look.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
             arming.enrolled = lambda: True
             approval = approval or ApprovalSettings()
             rulebook = Rulebook(approval.rules, store, clock)

@@ -32,8 +32,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 async def told(desk: Desk, order: Order, fill: Execution) -> Order:
     """Return the order after a fill was told."""
-    desk.sender.sink()(Executed(order.reference, desk.clock.now(), fill))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Executed(order.reference, desk.clock.now(), fill))
+    await desk.sender.facts.settled()
     now = desk.book.get(order.order_id)
     assert now is not None
     return now
@@ -62,7 +62,7 @@ async def test_an_order_of_which_less_was_filled_after_all_is_unknown_until_the_
     async with open_desk(tmp_path) as desk:
         order, fill = await filled(desk, monkeypatch)
         asked: list[str] = []
-        monkeypatch.setattr(desk.sender, "on_unsure", asked.append)
+        monkeypatch.setattr(desk.sender.facts, "on_unsure", asked.append)
         now = await told(desk, order, replace(fill, quantity=Decimal(1), revision=2))
         assert (now.state, now.filled) == (OrderState.UNKNOWN, 1)
         assert "less of the order was filled" in now.reason
@@ -82,8 +82,8 @@ async def test_an_order_that_was_found_working_was_taken_whatever_the_books_say_
         await desk.decisions.approve(order.order_id, None, None, None, "test")
         for fact in (Rejected(order.reference, NOON, Safe("never shown")), FoundWorking(order.reference, NOON)):
             assert not await _acknowledged(desk, order)
-            desk.sender.sink()(fact)
-            await desk.sender.settled()
+            desk.sender.facts.sink()(fact)
+            await desk.sender.facts.settled()
         assert await _acknowledged(desk, order)
 
 

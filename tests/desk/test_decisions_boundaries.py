@@ -130,8 +130,8 @@ async def test_a_look_shows_how_far_the_price_moved_and_what_is_filled(
 ) -> None:
     order = await working(desk, claude)
     fact = filled(order, "2")
-    desk.sender.sink()(fact)
-    await desk.sender.settled()
+    desk.sender.facts.sink()(fact)
+    await desk.sender.facts.settled()
     asked = await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(9), None)
     prices_moved(desk, monkeypatch, "1.01")
     look = await desk.decisions.look(order.order_id)
@@ -168,8 +168,8 @@ async def test_an_order_whose_connection_is_gone_is_neither_looked_at_nor_approv
 
 async def test_a_change_is_edited_down_to_more_than_what_is_filled(desk: Desk, claude: Caller) -> None:
     order = await working(desk, claude)
-    desk.sender.sink()(filled(order, "2"))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(filled(order, "2"))
+    await desk.sender.facts.settled()
     asked = await desk.orders.modify(desk.admitted(claude), order.order_id, Decimal(9), None)
     assert code(await approve(desk, asked, "2")) == "BAD_QUANTITY"
     sent = await approve(desk, asked, "3")

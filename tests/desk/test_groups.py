@@ -181,7 +181,7 @@ async def test_what_becomes_of_a_linked_message_becomes_of_all_its_orders(
     monkeypatch.setattr(desk.connections.need("paper").broker, "submit_linked", fails)
     orders = await ask(desk, claude, await around(desk))
     await desk.decisions.approve(orders[0].order_id, None, None, None, "test")
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert states(desk, orders) == [becomes] * 3
 
 
@@ -197,7 +197,7 @@ async def test_a_linked_message_whose_answer_was_lost_is_found_again_whole_and_s
         sent.append(legs)
         broker.listen(lambda fact: None)
         await submit(linkage, legs)
-        broker.listen(desk.sender.sink())
+        broker.listen(desk.sender.facts.sink())
         raise BrokerUnavailable("no answer")
 
     monkeypatch.setattr(broker, "submit_linked", answers_nobody)

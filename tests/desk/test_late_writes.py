@@ -20,7 +20,7 @@ async def acknowledged(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, reaches_t
     broker, real, failed = desk.connections.need("paper").broker, desk.store.commit, False
 
     async def takes(reference: OrderRef, request: OrderRequest) -> None:
-        desk.sender.sink()(Acknowledged(reference, desk.clock.now()))
+        desk.sender.facts.sink()(Acknowledged(reference, desk.clock.now()))
 
     async def commit(writes: Sequence[Write], audit: Sequence[AuditEntry] = ()) -> Any:
         nonlocal failed
@@ -65,8 +65,8 @@ async def test_a_fill_behind_a_write_that_seemed_to_fail_is_kept(
         fill = Execution(
             "x-1", order.reference, "ALFA", Side.BUY, Decimal(1), price, Decimal(0), desk.clock.now()
         )  # fmt: skip
-        desk.sender.sink()(Executed(order.reference, desk.clock.now(), fill))
-        await desk.sender.settled()
+        desk.sender.facts.sink()(Executed(order.reference, desk.clock.now(), fill))
+        await desk.sender.facts.settled()
         rows = await desk.store.rows("SELECT state, filled FROM orders WHERE order_id = ?", (order.order_id,))
         assert [tuple(row) for row in rows] == [("partly_filled", "1")]
         assert not desk.book.is_ahead
@@ -89,9 +89,9 @@ async def test_facts_that_can_t_be_applied_have_the_broker_asked(
             raise RuntimeError("a fault that nobody thought of")
 
         with monkeypatch.context() as broken:
-            broken.setattr(desk.sender, "on_unsure", asked.append)
+            broken.setattr(desk.sender.facts, "on_unsure", asked.append)
             broken.setattr(desk.book, "move", breaks)
             fill = Execution("x-1", order.reference, "ALFA", Side.BUY, Decimal(1), price, Decimal(0), desk.clock.now())
-            desk.sender.sink()(Executed(order.reference, desk.clock.now(), fill))
-            await desk.sender.settled()
+            desk.sender.facts.sink()(Executed(order.reference, desk.clock.now(), fill))
+            await desk.sender.facts.settled()
         assert asked == ["paper"]

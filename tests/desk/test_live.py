@@ -356,8 +356,8 @@ async def test_it_is_refused_while_nobody_knows_what_became_of_an_order(real: De
     price = round(await real.touch("ALFA", Side.BUY) * Decimal("0.98"), 2)
     resting = await sent(real, client, limit(price), "key-resting-01")
     assert isinstance(resting, Order)
-    real.sender.sink()(LinkLost(resting.reference, real.clock.now(), Safe("test")))
-    await real.sender.settled()
+    real.sender.facts.sink()(LinkLost(resting.reference, real.clock.now(), Safe("test")))
+    await real.sender.facts.settled()
     assert await arm_refused(real) == "RECONCILING"
 
 
@@ -411,10 +411,10 @@ async def test_an_account_that_turns_out_to_be_real_gets_nothing_from_a_connecti
     async with open_desk(tmp_path / "data", make=LiveBroker) as desk:
         broker(desk).mode = Mode.PAPER
         order = await place(desk, desk.grants.give("claude"), market())
-        look = desk.sender.last_look(order, desk.connections.need("paper"), opens=False)
+        look = desk.sender.last_look.refusal(order, desk.connections.need("paper"), opens=False)
         assert look is None
         broker(desk).mode = Mode.LIVE
-        look = desk.sender.last_look(order, desk.connections.need("paper"), opens=False)
+        look = desk.sender.last_look.refusal(order, desk.connections.need("paper"), opens=False)
         assert look is not None
         assert look.code == "MODE_MISMATCH"
 

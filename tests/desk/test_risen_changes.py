@@ -72,8 +72,8 @@ async def test_a_change_of_an_order_whose_fate_is_unknown_is_not_sent(
             sent.append(request)
 
         monkeypatch.setattr(desk.connections.need("paper").broker, "replace", replaces)
-        desk.sender.sink()(LinkLost(order.reference, desk.clock.now(), safe("the line broke")))
-        await desk.sender.settled()
+        desk.sender.facts.sink()(LinkLost(order.reference, desk.clock.now(), safe("the line broke")))
+        await desk.sender.facts.settled()
         refusal = await approve(desk, desk.book.get(order.order_id) or order)
         assert isinstance(refusal, Refusal)
         assert (refusal.code, sent) == ("ORDER_BUSY", [])

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.desk import sending
+from cockpit.desk import facts
 from cockpit.desk.groups import bracket
 from cockpit.desk.sending import Sender
 from cockpit.model.events import Notice, OrderChanged
@@ -76,8 +76,8 @@ async def leaving(desk: Desk, caller: Caller) -> Order:
 
 async def unknown(desk: Desk, order: Order) -> Order:
     """Let the line to the broker break under an order."""
-    desk.sender.sink()(LinkLost(order.reference, order.changed_at, Safe("gone")))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(LinkLost(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.facts.settled()
     assert now(desk, order).state is OrderState.UNKNOWN
     return now(desk, order)
 
@@ -86,7 +86,7 @@ async def unknown(desk: Desk, order: Order) -> Order:
 def unsure(desk: Desk) -> list[str]:
     """The connections that the sender asks to be compared, instead of comparing them."""
     told: list[str] = []
-    desk.sender.on_unsure = told.append
+    desk.sender.facts.on_unsure = told.append
     return told
 
 
@@ -101,7 +101,7 @@ def sick(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[type[Exception]]:
         return await commit(writes, audit)
 
     monkeypatch.setattr(desk.store, "commit", sometimes)
-    monkeypatch.setattr(sending, "_RETRY_WRITE", 0)
+    monkeypatch.setattr(facts, "_RETRY_WRITE", 0)
     return errors
 
 
@@ -133,7 +133,7 @@ async def test_the_last_look_sees_switch_and_authority_as_they_are_now(
 ) -> None:
     order = await place(desk, claude, market())
     change(desk, claude)
-    refusal = desk.sender.last_look(order, desk.connections.need("paper"))
+    refusal = desk.sender.last_look.refusal(order, desk.connections.need("paper"))
     assert (None if refusal is None else refusal.code) == code
 
 
@@ -216,7 +216,7 @@ async def test_a_cancel_that_the_broker_took_on_the_way_is_not_asked_again(
 
     async def arrives(reference: OrderRef, request: OrderRequest) -> None:
         await desk.sender.cancel(order)
-        desk.sender.sink()(Acknowledged(reference, order.changed_at))
+        desk.sender.facts.sink()(Acknowledged(reference, order.changed_at))
 
     monkeypatch.setattr(broker, "cancel", takes)
     monkeypatch.setattr(broker, "submit", arrives)
@@ -277,7 +277,7 @@ async def test_a_message_that_breaks_off_may_have_left(
     failing(desk, monkeypatch, "submit", MemoryError())
     with pytest.raises(MemoryError):
         await desk.decisions.approve(order.order_id, None, None, None, "test")
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert (now(desk, order).state, now(desk, order).reason) == (OrderState.UNKNOWN, "the sending broke off")
     assert not desk.sender.is_under_way(now(desk, order))
 
@@ -348,8 +348,8 @@ async def test_what_was_handed_over_is_not_on_its_way_any_more(
     await desk.decisions.approve(order.order_id, None, None, None, "test")
     as_sent = replace(now(desk, order), state=OrderState.SENDING)
     assert not desk.sender.is_under_way(as_sent)
-    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("done")))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Cancelled(order.reference, order.changed_at, Safe("done")))
+    await desk.sender.facts.settled()
     assert desk.sender.is_under_way(as_sent), "what has ended is forgotten"
 
 
@@ -365,9 +365,9 @@ async def test_of_another_run_only_what_it_was_sending_was_handed_over(desk: Des
 async def test_what_the_books_say_counts_only_for_the_order_that_was_compared(desk: Desk, claude: Caller) -> None:
     order = await working(desk, claude)
     ended = Cancelled(order.reference, order.changed_at, Safe("expired there"))
-    assert not await desk.sender.learn(replace(order, version=order.version - 1), [ended])
+    assert not await desk.sender.facts.learn(replace(order, version=order.version - 1), [ended])
     assert now(desk, order) == order
-    assert await desk.sender.learn(order, [ended])
+    assert await desk.sender.facts.learn(order, [ended])
     assert now(desk, order).state is OrderState.CANCELLED
 
 
@@ -377,7 +377,7 @@ async def test_what_the_books_say_counts_only_for_the_order_that_was_compared(de
 async def test_an_unknown_order_ends_as_the_operator_says(desk: Desk, claude: Caller, unsure: list[str]) -> None:
     order = await unknown(desk, await working(desk, claude))
     desk.clock.pass_time(1)
-    ended = await desk.sender.resolve(order.order_id, OrderState.EXPIRED, "ann")
+    ended = await desk.decisions.resolve(order.order_id, OrderState.EXPIRED, "ann")
     assert isinstance(ended, Order)
     assert ended == now(desk, order)
     assert (ended.state, ended.version) == (OrderState.EXPIRED, order.version + 1)
@@ -395,13 +395,13 @@ async def test_what_can_not_be_resolved_is_refused_and_stays(
         (rests.order_id, OrderState.CANCELLED, "ALREADY_DECIDED"),
         (OrderId("o-" + 60 * "x"), OrderState.CANCELLED, "ORDER_UNKNOWN"),
     ):
-        answer = await desk.sender.resolve(order_id, state, "ann")
+        answer = await desk.decisions.resolve(order_id, state, "ann")
         assert isinstance(answer, Refusal)
         assert answer.code == code
         assert len(answer.details.get("order_id", 40 * "x")) == 40
     for error in (StoreUnavailable, StoreBusy):
         sick.append(error)
-        answer = await desk.sender.resolve(lost.order_id, OrderState.CANCELLED, "ann")
+        answer = await desk.decisions.resolve(lost.order_id, OrderState.CANCELLED, "ann")
         assert isinstance(answer, Refusal)
         assert answer.code == "AUDIT_UNAVAILABLE"
     assert (now(desk, lost), now(desk, rests)) == (lost, rests)
@@ -414,7 +414,7 @@ async def test_facts_whose_order_can_not_be_read_wait_and_stay_in_their_order(
     desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = await working(desk, claude), await working(desk, claude, "resting-0002")
-    put, read, asked = desk.sender.sink(), desk.book.of_reference, list[OrderRef]()
+    put, read, asked = desk.sender.facts.sink(), desk.book.of_reference, list[OrderRef]()
     price = one.request.limit_price
 
     async def once_blind(reference: OrderRef) -> Order | None:
@@ -428,7 +428,7 @@ async def test_facts_whose_order_can_not_be_read_wait_and_stay_in_their_order(
     monkeypatch.setattr(desk.book, "of_reference", once_blind)
     del desk.events[:]
     put(Replaced(one.reference, one.changed_at, Decimal(4), price))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert asked == [one.reference, other.reference, one.reference]
     assert now(desk, one).request.quantity == Decimal(3)
     assert now(desk, one).version == one.version + 2
@@ -447,9 +447,9 @@ async def test_facts_that_are_not_understood_are_told_and_stop_none_behind_them(
         return await read(reference)
 
     monkeypatch.setattr(desk.book, "of_reference", confused)
-    desk.sender.sink()(Acknowledged(LOST, order.changed_at))
-    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Acknowledged(LOST, order.changed_at))
+    desk.sender.facts.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.facts.settled()
     assert notices(desk) == [(f"A broker's message was not understood: {LOST}", True)]
     assert now(desk, order).state is OrderState.CANCELLED
 
@@ -462,28 +462,28 @@ async def test_an_order_whose_facts_are_not_understood_is_looked_into(
     def confused(*_: object) -> Order:
         raise ValueError("what is this?")
 
-    monkeypatch.setattr(sending, "applied", confused)
-    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
-    await desk.sender.settled()
+    monkeypatch.setattr(facts, "applied", confused)
+    desk.sender.facts.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.facts.settled()
     assert unsure == ["paper"]
 
 
 async def test_facts_about_an_order_of_others_change_nothing(desk: Desk, claude: Caller) -> None:
     order = await working(desk, claude)
-    desk.sender.sink()(Cancelled(LOST, order.changed_at, Safe("theirs")))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Cancelled(LOST, order.changed_at, Safe("theirs")))
+    await desk.sender.facts.settled()
     assert (now(desk, order), notices(desk)) == (order, [])
 
 
 async def test_facts_of_another_connection_change_no_order(desk: Desk, claude: Caller) -> None:
     order = await working(desk, claude)
-    elsewhere = desk.sender.sink("elsewhere")
+    elsewhere = desk.sender.facts.sink("elsewhere")
     elsewhere(Cancelled(order.reference, order.changed_at, Safe("theirs")))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert (now(desk, order), notices(desk)) == (order, [])
     elsewhere(Cancelled(order.reference, order.changed_at, Safe("theirs")))
-    desk.sender.sink(order.connection)(Cancelled(order.reference, order.changed_at, Safe("ours")))
-    await desk.sender.settled()
+    desk.sender.facts.sink(order.connection)(Cancelled(order.reference, order.changed_at, Safe("ours")))
+    await desk.sender.facts.settled()
     assert (now(desk, order).state, now(desk, order).reason) == (OrderState.CANCELLED, "ours")
 
 
@@ -491,15 +491,15 @@ async def test_each_execution_counts_once_however_often_it_is_told(
     desk: Desk, claude: Caller, unsure: list[str]
 ) -> None:
     order = await working(desk, claude, quantity="3")
-    put = desk.sender.sink()
+    put = desk.sender.facts.sink()
     for number in (1, 1, 2):
         put(execution(order, number))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     put(execution(order, 2))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert (now(desk, order).filled, now(desk, order).version) == (Decimal(2), order.version + 2)
     put(execution(order, 3))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert (now(desk, order).state, now(desk, order).fees) == (OrderState.FILLED, Decimal(3))
     assert set(await desk.book.executions(order)) == {f"{order.reference}.{number}" for number in (1, 2, 3)}
     assert unsure == [], "all of it and no more was filled"
@@ -509,8 +509,8 @@ async def test_a_fill_beyond_the_quantity_is_counted_and_looked_into(
     desk: Desk, claude: Caller, unsure: list[str]
 ) -> None:
     order = await working(desk, claude, quantity="3")
-    desk.sender.sink()(execution(order, 1, "4"))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(execution(order, 1, "4"))
+    await desk.sender.facts.settled()
     assert now(desk, order).filled == Decimal(4)
     assert unsure == ["paper"]
 
@@ -519,12 +519,12 @@ async def test_what_happens_to_an_order_that_had_ended_is_looked_into(
     desk: Desk, claude: Caller, unsure: list[str]
 ) -> None:
     order = await working(desk, claude)
-    put = desk.sender.sink()
+    put = desk.sender.facts.sink()
     put(Cancelled(order.reference, order.changed_at, Safe("gone")))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert unsure == []
     put(FoundWorking(order.reference, order.changed_at))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert now(desk, order).state is OrderState.WORKING
     assert unsure == ["paper"]
 
@@ -533,11 +533,11 @@ async def test_an_ended_order_among_the_facts_of_one_batch_is_looked_into_too(
     desk: Desk, claude: Caller, unsure: list[str]
 ) -> None:
     order = await working(desk, claude)
-    put = desk.sender.sink()
+    put = desk.sender.facts.sink()
     put(Cancelled(order.reference, order.changed_at, Safe("gone")))
     put(FoundWorking(order.reference, order.changed_at))
     put(execution(order, 1))
-    await desk.sender.settled()
+    await desk.sender.facts.settled()
     assert now(desk, order).state is OrderState.PARTLY_FILLED
     assert unsure == ["paper"]
 
@@ -546,8 +546,8 @@ async def test_a_fact_that_changes_nothing_is_neither_recorded_nor_told(desk: De
     order = await working(desk, claude)
     records = len(await desk.store.audit_tail(50))
     del desk.events[:]
-    desk.sender.sink()(Acknowledged(order.reference, order.changed_at))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Acknowledged(order.reference, order.changed_at))
+    await desk.sender.facts.settled()
     assert len(await desk.store.audit_tail(50)) == records
     assert desk.events == []
 
@@ -589,8 +589,8 @@ async def test_what_could_not_be_written_is_told_and_tried_until_it_is(
 
     monkeypatch.setattr(desk.book, "write_late", watched)
     sick.extend([StoreUnavailable, StoreBusy, StoreUnavailable])
-    desk.sender.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
-    await desk.sender.settled()
+    desk.sender.facts.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await desk.sender.facts.settled()
     assert now(desk, order).state is OrderState.CANCELLED
     says = f"{order.request.words()} is cancelled, but the database can't be written."
     assert notices(desk) == [(says, True)]
@@ -607,12 +607,12 @@ async def test_at_the_end_what_could_not_be_written_is_tried_once_more(
     desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, sick: list[type[Exception]]
 ) -> None:
     order = await working(desk, claude)
-    monkeypatch.setattr(sending, "_RETRY_WRITE", 3600)
+    monkeypatch.setattr(facts, "_RETRY_WRITE", 3600)
     other = Sender(desk.grants, desk.connections, desk.switch, desk.book, desk.clock, desk.events.append)
-    running = asyncio.create_task(other.run())
+    running = asyncio.create_task(other.facts.run())
     sick.append(StoreUnavailable)
-    other.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
-    await other.settled()
+    other.facts.sink()(Cancelled(order.reference, order.changed_at, Safe("gone")))
+    await other.facts.settled()
     assert await stored(desk, order) == "working"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

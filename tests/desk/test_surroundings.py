@@ -167,8 +167,8 @@ async def test_a_fill_while_the_account_is_looked_at_makes_nothing_sellable_twic
             if not told:
                 fill = Execution("x-1", selling.reference, "ALFA", Side.SELL, Decimal(10), price, ZERO, NOON)
                 told.append(Executed(fill.reference, fill.at, fill))
-                desk.sender.sink()(told[0])
-                await desk.sender.settled()
+                desk.sender.facts.sink()(told[0])
+                await desk.sender.facts.settled()
             return answer
 
         monkeypatch.setattr(broker, question, answer_then_fill)
@@ -192,8 +192,8 @@ async def test_an_account_is_looked_at_again_where_own_orders_moved_meanwhile(
             fill = Execution(
                 f"x-{looks}-{moves}", buying.reference, "ALFA", Side.BUY, Decimal(1), Decimal(100), ZERO, NOON
             )
-            desk.sender.sink()(Executed(fill.reference, NOON, fill))
-            await desk.sender.settled()
+            desk.sender.facts.sink()(Executed(fill.reference, NOON, fill))
+            await desk.sender.facts.settled()
         return await asked()
 
     monkeypatch.setattr(broker, "positions", positions)
@@ -431,8 +431,8 @@ async def test_a_change_of_a_partly_filled_order_is_judged_by_what_is_left(
 
         monkeypatch.setattr(broker, "positions", positions)
         fill = Execution("x-1", selling.reference, "ALFA", Side.SELL, Decimal(4), price, ZERO, NOON)
-        desk.sender.sink()(Executed(fill.reference, fill.at, fill))
-        await desk.sender.settled()
+        desk.sender.facts.sink()(Executed(fill.reference, fill.at, fill))
+        await desk.sender.facts.settled()
         assert isinstance(await change(desk, claude, selling, limit_price=price - 1), Order)
         more = await desk.decisions.deny(selling.order_id, "", "test")
         assert isinstance(more, Order)

@@ -124,7 +124,7 @@ async def test_what_is_left_is_closed_as_soon_as_the_positions_show_the_fill(lat
 
 async def test_a_fill_of_an_order_that_was_not_sent_from_here_counts_too(late: Desk, client: Caller) -> None:
     await late.connections.need("paper").positions()
-    late.sender.sink("paper")(Executed(OrderRef("tws-1"), NOON, fill(1, "-10")))
+    late.sender.facts.sink("paper")(Executed(OrderRef("tws-1"), NOON, fill(1, "-10")))
     assert await code_of_selling(late, client, "10", "key-to-sell-10") == "LIVE_DISABLED"
     late.clock.pass_time(SETTLED_AFTER)
     assert isinstance(await sell(late, client, "10", "key-to-sell-11"), Order)

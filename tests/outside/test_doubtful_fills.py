@@ -21,8 +21,8 @@ async def test_a_fill_beyond_the_quantity_is_told_once(tmp_path: Path, outside: 
         order = await send(desk, desk.grants.give("claude"), limit(RESTS, quantity="2"))
         order = await becomes(desk, order, state(OrderState.WORKING))
         fill = Execution("x-1", order.reference, "ALFA", Side.BUY, Decimal(3), RESTS, Decimal(0), desk.clock.now())
-        desk.sender.sink()(Executed(order.reference, desk.clock.now(), fill))
-        await desk.sender.settled()
+        desk.sender.facts.sink()(Executed(order.reference, desk.clock.now(), fill))
+        await desk.sender.facts.settled()
         await _compared_twice(desk)
 
         assert len(_about(desk, order, "more than it asked for")) == 1

@@ -253,7 +253,7 @@ async def test_however_often_a_broker_tells_of_others_it_is_compared_every_two_s
         begun = reconciler._lines["paper"].begun
         assert begun is not None
         for _ in range(50):
-            desk.sender.on_foreign("paper")
+            desk.sender.facts.on_foreign("paper")
         assert reconciler._due["paper"] == pytest.approx(begun + FOREIGN_APART, abs=0.05)
 
 
@@ -326,7 +326,7 @@ async def test_books_that_are_older_than_what_was_heard_since_are_read_again(tmp
         assert (desk.book.get(order.order_id) or order).request.quantity == 3
         assert [record.tool for record in await desk.store.audit_tail(20)].count("order.replaced") == 1
         older = Replaced(order.reference, order.changed_at, Decimal(4), RESTS)
-        assert not await desk.sender.learn(order, [older])
+        assert not await desk.sender.facts.learn(order, [older])
         assert (desk.book.get(order.order_id) or order).request.quantity == 3
 
 

@@ -49,6 +49,6 @@ async def _run(case: Case, folder: Path, port: int, point: KillPoint) -> None:
             point.armed = True
 
         await ACTS[case.act](desk, arm, case.fills)
-        await desk.sender.settled()
+        await desk.sender.facts.settled()
         await asyncio.sleep(0.1)  # what comes late may come before the end, or never
         die()
