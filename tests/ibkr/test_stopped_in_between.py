@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
+
 from cockpit.model.orders import OrderState
 from tests.gateway import FakeGateway, faults
 from tests.ibkr.cockpits import settings_of, within
