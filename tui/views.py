@@ -157,7 +157,7 @@ class Views:
             case Place.RECORD:
                 rows = self.record(width)
             case Place.HELP:
-                rows = help_rows(self._keys, width)
+                rows = help_rows(self._keys, width, state)
             case _:
                 rows = []
         return self._scrolled(rows, width, height)

@@ -1,3 +1,4 @@
+from cockpit.model.screen import ScreenSettings
 from cockpit.operator.acts import ACTS, PENDING, STATUS
 from tests.tui.fake_face import busy_face
 from tests.tui.screens import seated
@@ -59,3 +60,23 @@ def test_the_help_names_every_command_that_there_is() -> None:
         assert act in (STATUS, PENDING) or act.command in drawn
     assert " u      records" in drawn
     assert " ^p     palette" in drawn
+
+
+async def test_the_help_begins_with_what_the_keys_do_where_it_was_opened() -> None:
+    async with seated(busy_face(), (100, 60)) as seat:
+        await seat.press("c", "question_mark")
+        head, _, rest = seat.text.partition(" EVERYWHERE")
+        assert " ^k     kill" in head.partition(" HERE")[0]
+        assert " x      revoke" in head
+        assert " x      cancel" not in head
+        assert " x      cancel" in rest.partition(" ELSEWHERE")[2]
+        await seat.press("escape")
+        assert "CLIENTS 3" in seat.text
+
+
+async def test_the_help_of_a_screen_that_only_looks_offers_nothing_that_changes_anything() -> None:
+    async with seated(busy_face(), (100, 60), ScreenSettings(read_only=True)) as seat:
+        await seat.press("question_mark")
+        assert " l      limits" in seat.text
+        for name in (" kill ", " approve-order ", " deny ", " revoke ", "flatten", "key create"):
+            assert name not in seat.text, name
