@@ -32,6 +32,11 @@ _NOT_CLOSED: Final = {
 """What a close is refused with that came to nothing, or of which nobody knows what it came to."""
 
 
+_OF_A_PRICE: Final = frozenset(
+    {"MARKET_DATA_STALE", "MARKET_DATA_NOT_LIVE", "SPREAD_TOO_WIDE", "PRICE_COLLAR", "MARKETABLE_THROUGH"}
+)
+
+
 class ClosingActs:
     """The acts about positions. What is sent only closes, so neither switch nor latch stands in its way."""
 
@@ -136,7 +141,11 @@ def _untrusted(symbols: Sequence[str]) -> str:
 
 def _warning(closure: Closure) -> str:
     """Say loudly what leaves the decision to the operator; empty where there is nothing."""
-    told = "; ".join(f"{one.code}: {one.message.rstrip('.')}" for one in closure.warnings())
+    warnings = closure.warnings()
+    if any(one.code == "MARKET_DATA_MISSING" for one in warnings):
+        # Of a price that isn't there, what else isn't known goes without saying.
+        warnings = tuple(one for one in warnings if one.code not in _OF_A_PRICE)
+    told = "; ".join(f"{one.code}: {one.message.rstrip('.')}" for one in warnings)
     if not told:
         return ""
     return f"{'WARNING' if closure.is_priced else 'NO PRICE TO TRUST'}: {told}."

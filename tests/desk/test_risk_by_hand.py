@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from cockpit.desk.risk import CHECKS, Activity, Linked, evaluate, is_priced, warnings_of
 from cockpit.model.checks import Applies
+from cockpit.model.identity import ClientName
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.latches import Latch, LatchKind
 from cockpit.model.money import ZERO
-from cockpit.model.orders import Linkage, OrderRequest, OrderType, Role, Side
+from cockpit.model.orders import Linkage, OrderRef, OrderRequest, OrderType, Role, Side
 from cockpit.model.quotes import DataType
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingState
@@ -142,6 +143,19 @@ def test_what_becomes_of_a_closing_order(
     assert (code in warned, his.message.startswith("Warning: ")) == ((becomes == WARNED,) * 2)
     if becomes == SKIPPED and code not in {"ORDER_TYPE_NOT_ALLOWED", "TIF_NOT_ALLOWED"}:
         assert (his.message, his.applies) == ("The operator closes by hand.", Applies.NOT_APPLICABLE)
+
+
+def test_orders_in_the_way_are_named_and_what_only_their_broker_can_cancel_too() -> None:
+    mine = resting(order("1", "99.99"))
+    theirs = replace(mine, client=ClientName(""), reference=OrderRef("ib:77"))
+    seen = replace(HELD, by_operator=True)
+    words = "It would trade with BUY 1 ALFA LMT 99.99 DAY"
+    assert (
+        found("SELF_CROSS", ALL, replace(seen, resting=(mine,))).message
+        == f"{words} (o-1): cancel that first, or flatten."
+    )
+    says = found("SELF_CROSS", ALL, replace(seen, resting=(theirs,))).message
+    assert says == f"{words} (ib:77 (not sent from here)): cancel that first."
 
 
 def test_a_halt_that_an_old_price_told_of_keeps_nobody_from_closing() -> None:
