@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import pytest
 from ib_async.contract import Contract
 
 from cockpit.brokers.base import BrokerUnavailable
@@ -51,6 +52,19 @@ async def test_twenty_breaks_at_different_points_leave_no_request_whose_end_nobo
                 await _broken(name, lambda gateway, name=name, broken=broken: gateway.once(name, broken))
         for name in ("reqContractDetails", "reqHistoricalData"):
             await _broken(name, FakeGateway.cut)
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    "name", ["startApi", "reqCurrentTime", "reqPositions", "reqAccountUpdates", "reqAllOpenOrders"]
+)
+async def test_a_line_that_breaks_before_it_is_ready_leaves_none_either(name: str) -> None:
+    with complaints() as heard:
+        for broken in _BREAKS:
+            async with FakeGateway() as gateway:
+                gateway.once(name, broken)
+                async with line_to(gateway.port) as line:
+                    await until(line, Link.READY)
     assert heard == []
 
 
