@@ -14,11 +14,12 @@ from importlib.metadata import version
 from cockpit.app.brokers import broker_of
 from cockpit.app.configured import authority_config, certificate_of, rates
 from cockpit.app.ends import Ends
+from cockpit.app.listening import hear, listening
 from cockpit.app.local_client import local_client
 from cockpit.app.record_keeping import record_keeping
 from cockpit.app.services import Services
 from cockpit.app.web import web_access
-from cockpit.brokers.base import Broker, BrokerUnavailable, HasGroups, HasLine, HasNotices, LinkSink
+from cockpit.brokers.base import Broker, HasGroups
 from cockpit.desk.alerts import Alerts
 from cockpit.desk.arming import Arming
 from cockpit.desk.automatic import Automatic
@@ -45,11 +46,11 @@ from cockpit.desk.shadow import OrderGrants, Shadows
 from cockpit.desk.switch import Switch
 from cockpit.desk.undisturbed import Undisturbed
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event, Notice
+from cockpit.model.events import Notice
 from cockpit.model.identity import Scope, effective
 from cockpit.model.networks import Networks
-from cockpit.model.text import Safe, safe
-from cockpit.model.trading import Link, TradingState
+from cockpit.model.text import safe
+from cockpit.model.trading import TradingState
 from cockpit.operator.desk_face import OperatorFace
 from cockpit.operator.feed import Feed
 from cockpit.operator.rooms import Examination, OperatorRooms, nothing_wrong
@@ -160,7 +161,7 @@ async def running(
         for connection in connections:
             if isinstance(connection.broker, HasGroups):
                 connection.broker.know_groups(*await linked_at_broker(book, connection.name))
-            await stack.enter_async_context(_listening(connection, sender))
+            await stack.enter_async_context(listening(connection, sender.facts))
         oversight = Oversight(
             store, clock, feed.publish, {name: client.policy for name, client in settings.clients.items()}
         )
@@ -184,14 +185,7 @@ async def running(
         if settings.kill.cancel_orders:
             decisions.withdrawing.killed = lambda: switch.state is TradingState.KILLED
         for connection in connections:
-            if isinstance(connection.broker, HasLine):
-                connection.broker.on_link(
-                    _all_of(
-                        [decisions.reconciler.link_sink(connection.name), decisions.withdrawing.link_sink(connection)]
-                    )
-                )
-            if isinstance(connection.broker, HasNotices):
-                connection.broker.on_notice(_notices(connection.name, clock, feed.publish))
+            hear(connection, decisions, clock, feed.publish)
         if switch.state is TradingState.KILLED:
             await decisions.void_waiting("KILL_SWITCH", "start")
         await decisions.reconcile()
@@ -287,30 +281,6 @@ async def running(
         yield Cockpit(face, f"{origin}/mcp", stopping)
 
 
-@contextlib.asynccontextmanager
-async def _listening(connection: Connection, sender: Sender) -> AsyncIterator[None]:
-    broker, wanted = connection.broker, connection.settings.account
-    async with broker:
-        reported = broker.status().account
-        if wanted and wanted != reported and not isinstance(broker, HasLine):
-            # A broker with a line says it there, and looks again: the account may only be known once it is up.
-            raise BrokerUnavailable(
-                f"connection {connection.name!r}: the settings name account {wanted!r}, the broker reports {reported!r}"
-            )
-        broker.listen(sender.facts.sink(connection.name))
-        yield
-
-
-def _all_of(sinks: Sequence[LinkSink]) -> LinkSink:
-    """Return a sink that tells them all."""
-
-    def told(link: Link, note: str) -> None:
-        for sink in sinks:
-            sink(link, note)
-
-    return told
-
-
 def _may_read_prices(authority: Authority, connections: Connections) -> frozenset[tuple[str, str]]:
     """Return which clients may read prices now, each with its connection."""
     return frozenset(
@@ -320,8 +290,3 @@ def _may_read_prices(authority: Authority, connections: Connections) -> frozense
         and (home := connections.get(grant.connection)) is not None
         and Scope.READ_MARKET in effective(grant, None, home.allowed)
     )
-
-
-def _notices(connection: str, clock: Clock, publish: Callable[[Event], None]) -> Callable[[Safe], None]:
-    """Return where a connection's broker says what the operator has to know."""
-    return lambda text: publish(Notice(clock.now(), safe(f"{connection}: {text}", 300), True))
