@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from tests.tui.fake_face import LIMITS, NOW, busy_face, checks
+from tests.tui.fake_face import LIMITS, NOW, busy_face, checks, limit
 from tests.tui.screens import seated
 from tui.calls import CallHistory
 from tui.cells import width_of
 from tui.glyphs import bar, in_ascii
+from tui.rows.limit_rows import side_limit_rows
 from tui.rows.side_rows import side_rows
 from tui.state import ScreenState
 
@@ -68,6 +69,15 @@ def test_what_the_account_has_is_never_cut(name: str) -> None:
     assert "$1,000,000" in text
     assert "$4,000,000 buying power" in text
     assert all(width_of(row.spans) <= 46 for row in drawn)
+
+
+def test_no_figure_of_a_limit_is_cut_and_money_bears_its_sign() -> None:
+    used = [limit("bot", "max_daily_notional", "1234567.89", "5000000"), limit("bot", "max_daily_orders", "2", "1000")]
+    seen = replace(busy_face().seen, limits=tuple(used))
+    for width, said in ((60, ["$1,234,568 / $5,000,000", "2 / 1,000"]), (46, ["25%", "0%"])):
+        rows = ["".join(span.text for span in row.spans) for row in side_limit_rows(seen, width)[1:]]
+        assert all(row.endswith(f" {one}") for row, one in zip(rows, said, strict=True)), rows
+        assert all(len(row) <= width for row in rows)
 
 
 def test_a_bar_shows_that_something_is_not_nothing_and_is_never_longer_than_it_may() -> None:

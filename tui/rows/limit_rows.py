@@ -198,18 +198,26 @@ def _figure(use: LimitUse, value: Decimal, currency: str) -> str:
     return money(value, currency) if use.name in _MONEY else amount(value)
 
 
+def _share_told(use: LimitUse, currency: str) -> str:
+    return f"{_figure(use, use.used, currency)} / {_figure(use, use.limit, currency)}"
+
+
+def _percent(use: LimitUse) -> str:
+    return f"{min(use.used / use.limit if use.limit else _FULL, _MOST):.0%}"
+
+
 def side_limit_rows(snapshot: Snapshot, width: int) -> list[Line]:
     """The limits that are used up most, for the side of a wide screen."""
     fullest = sorted(snapshot.limits, key=lambda use: -(use.used / use.limit if use.limit else _FULL))[:5]
     latched = [Span(f"{len(snapshot.latches)} latched", "bad")] if snapshot.latches else []
     lines = [heading([Span(" LIMITS", "title-off")], latched, width)]
     wide = width >= 56
-    cells, figures = (8, 20) if wide else (5, 6)
+    told = [_share_told(use, currency_of(snapshot, use.connection)) if wide else _percent(use) for use in fullest]
+    cells, figures = 8 if wide else 5, max(6, *(cell_len(of) + 1 for of in told)) if told else 6
     room = max(8, width - cells - figures - 4)
-    for use in fullest:
+    for use, of in zip(fullest, told, strict=True):
         share = use.used / use.limit if use.limit else _FULL
         role = "bad" if share >= _FULL else "wait" if share >= _NEARLY else "ok"
-        of = f"{_figure(use, use.used, '')} / {_figure(use, use.limit, '')}" if wide else f"{min(share, _MOST):.0%}"
         label = f"{use.symbol or use.client or use.connection} {_LABELS.get(use.name, use.name)}"
         spans = (Span("  "), Span(left(label, room) + " "), Span(bar(float(share), cells), role))
         lines.append(Line(clip((*spans, Span(right(of, figures), "dim")), width)))
