@@ -42,6 +42,8 @@ class Equity:
         self._store = store
         self._clock = clock
         self._marks: dict[str, Marks] = {}
+        self._day_before: dict[str, Marks] = {}
+        """Marks of the day that was left last, since this start."""
         self._stored: dict[str, tuple[Marks, datetime]] = {}
 
     async def load(self) -> None:
@@ -61,11 +63,20 @@ class Equity:
         return self._marks.get(connection)
 
     def take(self, connection: str, equity: Decimal) -> Marks:
-        """Note an equity and return the marks. A clock that jumps back begins no day."""
-        today, marks = self._clock.now().date(), self._marks.get(connection)
+        """Note an equity and return the marks.
+
+        A clock that jumps back begins no day; one that has jumped ahead and comes back goes on with the day that it left,
+        which has lost as much as either of the two.
+        """
+        today, marks, left = self._clock.now().date(), self._marks.get(connection), self._day_before.get(connection)
         if marks is None:
             marks = Marks(today, equity, equity, equity)
+        elif left is not None and today <= left.day:
+            del self._day_before[connection]
+            started, high = max(left.day_start, marks.day_start), max(marks.high_water, equity)
+            marks = Marks(left.day, started, high, equity)
         elif today > marks.day:
+            self._day_before[connection] = marks
             marks = Marks(today, marks.last, max(marks.high_water, equity), equity)
         elif equity != marks.last:
             marks = replace(marks, high_water=max(marks.high_water, equity), last=equity)
@@ -75,6 +86,7 @@ class Equity:
     def count_anew(self, connection: str, kind: LatchKind) -> None:
         """Measure from the equity that was seen last: what was lost before was accepted by the operator."""
         marks = self._marks.get(connection)
+        self._day_before.pop(connection, None)
         if marks is None:
             return
         if kind is LatchKind.DAILY_LOSS:

@@ -18,7 +18,7 @@ from cockpit.model.refusals import Refusal, Refused
 from cockpit.settings.model import ConnectionSettings
 from cockpit.settings.policy import PolicySettings
 from cockpit.store.writes import StoreUnavailable, Write
-from tests.desk.desks import Desk, GrantBook, HandClock, limit, market, open_desk, place
+from tests.desk.desks import NOON, Desk, GrantBook, HandClock, limit, market, open_desk, place
 
 
 async def refused_code(desk: Desk, client: str = "claude", side: Side = Side.BUY, key: str = "key-00000009") -> str:
@@ -224,6 +224,30 @@ async def test_a_clock_that_jumps_back_begins_no_new_day(tmp_path: Path, days: i
         connection = desk.connections.need("paper")
         marks = desk.oversight.take_equity(connection, await connection.broker.balances())
         assert marks.day_start == 100_000
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=13), timedelta(days=400)])
+async def test_a_clock_that_jumps_ahead_and_comes_back_forgives_no_loss_of_the_day(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path, clock=clock) as desk:
+        connection = desk.connections.need("paper")
+        balances = await connection.broker.balances()
+
+        def marks_at(equity: int) -> tuple[Decimal, int]:
+            marks = desk.oversight.take_equity(connection, replace(balances, equity=Decimal(equity)))
+            return marks.day_start, (marks.day - NOON.date()).days
+
+        await lose(desk, "0.03")
+        clock.at += jump
+        assert marks_at(97_000)[0] == 97_000
+        clock.at -= jump
+        assert marks_at(96_500) == (100_000, 0)
+        clock.at += timedelta(days=1)
+        assert marks_at(96_000) == (96_500, 1)
+        clock.at -= timedelta(days=1)
+        assert marks_at(97_000)[0] == 100_000, "of two days the stricter, wherever the clock stands"
 
 
 async def test_a_new_day_begins_with_the_equity_seen_last(tmp_path: Path) -> None:
