@@ -10,7 +10,7 @@ from aiohttp import web
 
 from cockpit.model.identity import ClientName
 from cockpit.model.refusals import refusal_json, refuse
-from server.connections import Connection
+from server.connection import Connection
 from server.door import Door
 from server.guard import Guard, Policy
 from server.shortcut import Shortcut

@@ -14,7 +14,8 @@ from typing import Final
 
 from aiohttp import web
 
-from server.connections import Connection, Connections, place_of_peer
+from server.connection import Connection, place_of_peer
+from server.connections import Connections
 
 _BACKLOG: Final = 256
 _STOP_SECONDS: Final = 0.5

@@ -32,7 +32,7 @@ def test_every_code_stands_on_the_page_once(code: str) -> None:
 
 def test_every_short_error_before_a_message_is_read_stands_on_the_page() -> None:
     said: set[str] = set()
-    for name in ("guard", "door", "app", "connections"):
+    for name in ("guard", "door", "app", "connection"):
         source = (ROOT / "server" / f"{name}.py").read_text()
         said |= set(re.findall(r'_refused\(\d+, "(\w+)"', source)) | set(re.findall(r'"error": "(\w+)"', source))
     assert {"origin_not_allowed", "too_many_requests", "internal"} <= said

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from server import connections as connections_module
 from server import listener, oauth_routes
-from server.connections import Connections, Patience
+from server.connection import Patience
+from server.connections import Connections
 from server.transport import wire
 from tests.server.parts import House, Wire, house
 from tests.server.parts import wire as wire_of

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from cockpit.model.identity import Caller, GrantId, Via
 from cockpit.model.refusals import refuse
-from server.connections import Connections, Patience
+from server.connection import Patience
+from server.connections import Connections
 from server.host import Talk, ToolAnswer, ToolResult
 from server.shortcut import KnownHead, ShortCall, Shortcut, Wire
 from server.transport import wire

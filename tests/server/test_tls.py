@@ -30,7 +30,8 @@ from cockpit.app.wiring import running
 from cockpit.model.clock import SystemClock
 from cockpit.settings.load import load
 from cockpit.settings.where import Given
-from server.connections import Connections, Patience
+from server.connection import Patience
+from server.connections import Connections
 from server.listener import bind
 from server.tls import BadCertificate, Certificate
 from tests.server.parts import House, house
