@@ -357,12 +357,26 @@ class Acting:
         label = f"TYPE {act.word} to {act.help[0].lower()}{act.help[1:]}"
         if act is FLATTEN:
             label = flatten_label(self._state, command)
+        elif act is ARM and (unfit := self._unarmable(command.arguments["connection"])):
+            self.complain(unfit)
+            return
         elif act is ARM:
             label = f"LIVE MONEY: TYPE ARM to let orders open on {safe(command.arguments['connection'], 32)}"
         if label:
             self._state.entry = Entry(Asks.WORD, label, command=command, word=act.word)
         else:
             self.complain(f"There is more than one connection; name one: {act.command} NAME")
+
+    def _unarmable(self, name: str) -> str:
+        """Say why no word is asked for to arm a connection; nothing where its money is real."""
+        names = [one.name for one in self._state.snapshot.connections]
+        if name not in names:
+            return f"No connection is called “{safe(name, 32)}”: {', '.join(names)}."
+        return (
+            ""
+            if self._state.is_live(name)
+            else f"{name} is on paper: there is nothing to arm, orders open as they are."
+        )
 
     def _approve_typed(self, command: Command) -> None:
         """Ask about a waiting order that was named by its id, in the same words as for a key."""

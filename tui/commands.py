@@ -93,7 +93,7 @@ def _arguments(act: Act, words: list[str]) -> dict[str, str]:
     _place(act, loose, given)
     missing = [argument.name for argument in act.arguments if argument.required and argument.name not in given]
     if missing:
-        raise LineUnfit(f"{missing[0]} is missing: {usage(act)}")
+        raise LineUnfit(f"{missing[0].upper().replace('_', '-')} is missing: {usage(act)}")
     return given
 
 

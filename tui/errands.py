@@ -217,7 +217,8 @@ class Errands:
         self._state.close_sought = None
         closing = None if isinstance(answer, Refusal) else closing_of(answer.data)
         if isinstance(answer, Refusal):
-            self.told.complain(_words(answer))
+            by_hand = answer.who_can_fix is Mender.CLIENT
+            self.told.complain(f"✗ {answer.code}: {answer.message}" if by_hand else _words(answer))
         elif closing is None:
             self.told.complain("That position could not be looked at.")
         else:

@@ -1,6 +1,9 @@
 import pytest
 
+from cockpit.model.refusals import refuse
 from cockpit.operator.act import Command
+from tests.tui.fake_face import busy_face
+from tests.tui.screens import seated
 from tui.commands import LineUnfit, command_of, matching, usage
 from tui.screen_acts import KNOWN
 
@@ -35,7 +38,7 @@ def test_a_line_becomes_the_act_that_it_names(line: str, act: str, arguments: di
     ("line", "complaint"),
     [
         ("fly", "no command 'fly'"),
-        ("revoke", "client is missing"),
+        ("revoke", "CLIENT is missing"),
         ("revoke a b", "'b' is too much"),
         ("scopes x --add everything", "no scope"),
         ("scopes x --with y", "has no --with"),
@@ -59,3 +62,34 @@ def test_every_act_can_be_typed() -> None:
 def test_a_line_is_matched_to_the_act_that_it_may_become() -> None:
     assert [act.command for act in matching("approve")] == ["approve"]
     assert usage(matching("revoke")[0]) == "revoke CLIENT"
+
+
+async def test_only_real_money_that_there_is_asks_for_the_word_to_arm_it() -> None:
+    async with seated(busy_face()) as seat:
+        for line, said in (
+            (":arm paper", "paper is on paper: there is nothing to arm"),
+            (":arm nix", "is called “nix”: paper."),
+        ):
+            await seat.type(line)
+            await seat.press("enter")
+            assert said in " ".join(seat.text.split())
+            assert "TYPE ARM" not in seat.text
+        assert seat.sent == []
+
+
+async def test_what_is_missing_is_called_as_the_usage_calls_it() -> None:
+    async with seated(busy_face()) as seat:
+        await seat.type(":cancel")
+        await seat.press("enter")
+        assert "ORDER-ID is missing: cancel ORDER-ID" in seat.text
+
+
+async def test_a_refusal_to_look_at_a_position_of_the_operators_own_names_no_client() -> None:
+    face = busy_face()
+    face.answers["position.look"] = refuse("INSTRUMENT_UNRESOLVED")
+    async with seated(face) as seat:
+        await seat.type(":close NOPE")
+        await seat.press("enter")
+        await seat.settle()
+        assert "INSTRUMENT_UNRESOLVED" in seat.text
+        assert "client has to mend" not in seat.text
