@@ -11,7 +11,7 @@ from cockpit.model.events import ClientAskEnded, GrantChanged
 from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via, may_be_client
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict
+from cockpit.store.writes import StoreBusy, StoreUnavailable, WriteConflict, unwritten
 from oauth import changes, client_changes
 from oauth.records import GivenName, StoredGrant
 from oauth.state import State, entry
@@ -70,10 +70,8 @@ class Approvals:
             ]
             try:
                 await state.commit(writes, [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
+            except (StoreUnavailable, StoreBusy) as problem:
+                return unwritten(problem)
             except WriteConflict:
                 return refuse("CODE_UNKNOWN")
             if state.epoch != epoch:
@@ -106,10 +104,8 @@ class Approvals:
             try:
                 waiting.location = await way_back(state, waiting, None)
                 await state.commit([], [note])
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
+            except (StoreUnavailable, StoreBusy) as problem:
+                return unwritten(problem)
         return None
 
     async def _take_back(self, grant: Grant, by: str) -> None:

@@ -10,7 +10,7 @@ from cockpit.model.identity import Grant, GrantId, Scope, TimedScope, Via, falle
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.audit import AuditEntry
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 from oauth import changes
 from oauth.records import StoredGrant
 from oauth.state import State, entry
@@ -54,7 +54,7 @@ class Changes:
             except (StoreUnavailable, StoreBusy) as error:
                 if narrowed != before:
                     state.owe([], [changes.set_grant_scopes(narrowed)], [_note(now, before, narrowed, by)])
-                return _unwritten(error)
+                return unwritten(error)
             grant = self._put(grant_id, scopes=after.scopes, timed=after.timed)
         return self._told(now, grant, already=already)
 
@@ -73,7 +73,7 @@ class Changes:
             try:
                 await state.commit([changes.set_grant_connection(grant_id, connection)], [note])
             except (StoreUnavailable, StoreBusy) as error:
-                return _unwritten(error)
+                return unwritten(error)
             grant = self._put(grant_id, connection=connection)
         return self._told(now, grant)
 
@@ -98,7 +98,7 @@ class Changes:
             except (StoreUnavailable, StoreBusy) as error:
                 if not lengthens:
                     state.owe([], writes, [note])
-                return _unwritten(error)
+                return unwritten(error)
             grant = self._put(grant_id, expires_at=ends)
         return self._told(now, grant, already=already)
 
@@ -183,7 +183,3 @@ def _note(now: datetime, before: Grant, after: Grant, by: str) -> AuditEntry:
         dropped=sorted(before.scopes - after.scopes),
         timed={one.scope.value: one.until.isoformat() for one in after.timed},
     )  # fmt: skip
-
-
-def _unwritten(error: Exception) -> Refusal:
-    return refuse("BUSY" if isinstance(error, StoreBusy) else "AUDIT_UNAVAILABLE")

@@ -11,7 +11,7 @@ from typing import Final
 from cockpit.model.events import ClientAskEnded
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 from oauth import client_changes, records
 from oauth.cimd import LARGEST_DOCUMENT, BadDocument, DocumentAddress, document_address, read_document
 from oauth.fetch import Fetch, FetchBusy, FetchFailed
@@ -80,10 +80,8 @@ class Documents:
                 raise DocumentUnusable
         except DocumentUnusable:
             return self._give_up(waiting)
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         waiting.shown = replace(
             waiting.shown, claimed_name=found.claimed_name, unfetched=False, changed=found.changed
         )  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import timedelta
 from cockpit.model.events import GrantChanged
 from cockpit.model.identity import ClientName, Grant, Scope, Via
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 from oauth import changes
 from oauth.making import Terms, make_key
 from oauth.records import StoredGrant
@@ -48,10 +48,8 @@ class ApiKeys:
                 await state.commit(
                     [changes.enable_grant(grant.grant_id)], [entry(now, "enabled", "done", grant, by=by)]
                 )
-            except StoreUnavailable:
-                return refuse("AUDIT_UNAVAILABLE")
-            except StoreBusy:
-                return refuse("BUSY")
+            except (StoreUnavailable, StoreBusy) as problem:
+                return unwritten(problem)
             if state.epoch != epoch:
                 return refuse("KILL_SWITCH")
             if state.live.held(grant.grant_id) is None:
@@ -74,10 +72,8 @@ class ApiKeys:
             return refuse("KEY_UNKNOWN")
         try:
             await state.settle()
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         return None
 
     def _find(self, name: ClientName) -> StoredGrant | None:

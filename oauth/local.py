@@ -13,7 +13,7 @@ from cockpit.model.events import GrantChanged
 from cockpit.model.identity import Caller, Grant, GrantId, Scope, Via, scope_text
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.store.audit import AuditEntry
-from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, unwritten
 from oauth import changes
 from oauth.making import LOCAL_HOST, Terms, make_local
 from oauth.records import StoredGrant
@@ -96,10 +96,8 @@ class LocalClient:
                 await state.commit(
                     [changes.set_grant_scopes(after), _asked(before.grant_id, said)], [_note(now, before, after)]
                 )
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         state.live.put(replace(stored, grant=after, asked=said))
         state.publish(GrantChanged(now, after.grant_id, after.client))
         return after

@@ -13,7 +13,7 @@ from cockpit.model.identity import ClientName, Grant, GrantId, Scope, Via
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
 from cockpit.store.times import to_micros
-from cockpit.store.writes import StoreBusy, StoreUnavailable, Write
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, unwritten
 from oauth import changes, client_changes, records
 from oauth.approval import check_terms
 from oauth.records import Kind, Registration, Standing, StoredGrant
@@ -147,10 +147,8 @@ async def _make(state: State, terms: Terms, via: Via, by: str, finish: Callable[
         )  # fmt: skip
         try:
             await state.commit([changes.add_grant(made.stored), *made.writes], [note])
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         if state.epoch != epoch:
             if via is not Via.KEY:
                 return refuse("KILL_SWITCH")

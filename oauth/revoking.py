@@ -11,7 +11,7 @@ from cockpit.model.events import ClientAskEnded, GrantEnded
 from cockpit.model.identity import Grant, GrantId
 from cockpit.model.refusals import Refusal, refuse
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 from oauth import changes, client_changes, records
 from oauth.state import State, entry
 
@@ -57,10 +57,8 @@ class Endings:
             state.owe(hits, writes, notes)
         try:
             await state.settle()
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         return None
 
     def kill_now(self) -> tuple[GrantId, ...]:

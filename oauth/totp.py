@@ -20,7 +20,7 @@ from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
 from cockpit.store.folder import StoreCannotOpen, sync_folder
 from cockpit.store.keys import read_secret, secret_file
-from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, WriteConflict
+from cockpit.store.writes import StoreBusy, StoreUnavailable, Write, WriteConflict, unwritten
 from oauth import totp_records as records
 from oauth.totp_codes import (
     SECRET_BYTES,
@@ -266,10 +266,8 @@ class Totp:
     async def _write(self, writes: Sequence[Write], entry: AuditEntry) -> Refusal | None:
         try:
             await self._store.commit(writes, [entry])
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         except WriteConflict:
             return refuse("TOTP_USED")
         return None

@@ -33,7 +33,7 @@ from cockpit.model.identity import GrantId
 from cockpit.model.orders import AT_BROKER, DONE, Execution, Order, OrderId, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 
 log = logging.getLogger(__name__)
 
@@ -184,10 +184,8 @@ class Decisions:
                 ]
                 try:
                     orders = await self._book.move_all(moves, entries, writes=sendings(moves, judged))
-                except StoreUnavailable:
-                    return refuse("AUDIT_UNAVAILABLE")
-                except StoreBusy:
-                    return refuse("BUSY")
+                except (StoreUnavailable, StoreBusy) as problem:
+                    return unwritten(problem)
         return await self._send(orders, judged.opens())
 
     async def _send(self, orders: Sequence[Order], opens: Sequence[bool]) -> Order:

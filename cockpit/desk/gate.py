@@ -22,7 +22,7 @@ from cockpit.model.text import Safe, safe
 from cockpit.model.trading import Mode, TradingState
 from cockpit.store.audit import AuditEntry
 from cockpit.store.database import Store
-from cockpit.store.writes import StoreBusy, StoreUnavailable
+from cockpit.store.writes import StoreBusy, StoreUnavailable, unwritten
 
 log = logging.getLogger(__name__)
 
@@ -208,10 +208,8 @@ class Gate:
             return await tool(admitted)
         except Refused as refused:
             return refused.refusal
-        except StoreUnavailable:
-            return refuse("AUDIT_UNAVAILABLE")
-        except StoreBusy:
-            return refuse("BUSY")
+        except (StoreUnavailable, StoreBusy) as problem:
+            return unwritten(problem)
         except Exception:
             log.exception("tool %s failed", rule.name if rule else name)
             return refuse("INTERNAL")

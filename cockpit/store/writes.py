@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cockpit.model.refusals import Refusal, refuse
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -25,3 +27,8 @@ class StoreUnavailable(Exception):
 
 class StoreBusy(Exception):
     """The queue is full: refuse the call rather than wait."""
+
+
+def unwritten(problem: StoreUnavailable | StoreBusy) -> Refusal:
+    """Return with what somebody is refused for whom nothing could be written."""
+    return refuse("BUSY" if isinstance(problem, StoreBusy) else "AUDIT_UNAVAILABLE")
