@@ -70,12 +70,17 @@ _Key = TypeVar("_Key")
 
 
 class Tally:
-    """Counts orders by the day on which they were asked for or raised. A day never begins again, whatever the clock does."""
+    """Counts orders by the day on which they were asked for or raised. A day never begins again, whatever the clock does.
+
+    One that was left because the clock had jumped ahead goes on, with all that was counted since.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._day = date.min
+        self._left: tuple[date, dict[OrderId, _Share]] | None = None
+        """The day that was left last, since this start, with what had been counted on it."""
         self._shares: dict[OrderId, _Share] = {}
         self._clients: dict[str, Day] = {}
         self._connections: dict[str, Day] = {}
@@ -170,15 +175,23 @@ class Tally:
 
     def _turn(self, now: datetime) -> None:
         """Begin a new day where ``now`` is in one, and drop what is too old to count."""
-        if now.date() <= self._day:
-            return
-        self._day = now.date()
-        self._shares.clear()
+        today, left = now.date(), self._left
+        if left is not None and today <= left[0]:
+            self._left = None
+            self._begin(left[0], {**left[1], **self._shares})
+        elif today > self._day:
+            self._left = None if self._day == date.min else (self._day, self._shares)
+            self._begin(today, {})
+            _forget(self._asked, now, IDENTICAL_SECONDS)
+            _forget(self._filled, now, REPEATED_SECONDS)
+            _forget(self._rejected, now, REJECT_SECONDS)
+
+    def _begin(self, day: date, shares: dict[OrderId, _Share]) -> None:
+        self._day, self._shares = day, shares
         self._clients.clear()
         self._connections.clear()
-        _forget(self._asked, now, IDENTICAL_SECONDS)
-        _forget(self._filled, now, REPEATED_SECONDS)
-        _forget(self._rejected, now, REJECT_SECONDS)
+        for share in shares.values():
+            self._add(share, 1)
 
     def _add(self, share: _Share, sign: int) -> None:
         self._clients.setdefault(share.client, Day()).add(share, sign)

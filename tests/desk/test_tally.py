@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,25 @@ async def test_a_client_that_asks_on_two_connections_at_once_has_one_limit(tmp_p
         )
         assert sum(isinstance(one, Order) for one in answers) == 1
         assert [one.refusal.code for one in answers if isinstance(one, Refused)] == ["DAILY_ORDER_COUNT"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=13), timedelta(days=400)])
+async def test_a_clock_that_jumps_ahead_and_comes_back_forgets_nothing_of_the_day(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    clock = HandClock()
+    async with open_desk(tmp_path, clock=clock) as desk:
+        claude, tally = desk.grants.give("claude"), desk.oversight._tally
+        cancelled = await place(desk, claude, market(), "key-00000001")
+        clock.at += jump
+        assert (tally.client("claude").orders, worth(desk)) == (0, 0)
+        await place(desk, claude, market(), "key-00000002")
+        await desk.orders.cancel(desk.admitted(claude), cancelled.order_id)
+        clock.at -= jump
+        assert (tally.client("claude").orders, tally.connection("paper").orders) == (2, 2)
+        assert worth(desk) > 0
+        clock.at += timedelta(days=1)
+        assert tally.client("claude").orders == 0
 
 
 async def test_an_old_database_counts_its_orders_by_their_prices(tmp_path: Path) -> None:
