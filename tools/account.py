@@ -95,7 +95,7 @@ async def get_balances(call: Call, asked: AccountArguments) -> Served[BalancesRe
         fees=None if balances.fees is None else cents(balances.fees),
         as_of=iso(balances.as_of) or "",
         source=balances.source,
-        simulated=call.connection.broker.status().kind == "paper",
+        simulated=call.connection.broker.status().simulated,
     )
     return Served(result, summary=safe(f"equity {result.equity} {result.currency}"))
 
@@ -113,6 +113,6 @@ async def get_positions(call: Call, asked: AccountArguments) -> Served[Positions
         positions=[PositionRow.of(one) for one in positions if one.quantity],
         as_of=iso(call.rooms.clock.now()) or "",
         source=positions[0].source if positions else status.kind,
-        simulated=status.kind == "paper",
+        simulated=status.simulated,
     )
     return Served(result, summary=safe(f"{len(result.positions)} positions"))

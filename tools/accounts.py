@@ -36,7 +36,7 @@ class AccountRow(Result):
             connection=connection.name,
             broker=status.kind,
             mode=status.mode,
-            simulated=status.kind == "paper",
+            simulated=status.simulated,
             link=status.link,
         )
 
@@ -109,7 +109,7 @@ async def get_account(call: Call, asked: AccountArguments) -> Served[AccountResu
         connection=connection.name,
         broker=status.kind,
         mode=status.mode,
-        simulated=status.kind == "paper",
+        simulated=status.simulated,
         currency=balances.currency,
         link=status.link,
         link_since=iso(status.since) or "",

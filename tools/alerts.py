@@ -96,7 +96,7 @@ async def list_alerts(call: Call, asked: AlertsArguments) -> Served[AlertsResult
     from. Nothing is pushed to you: ask again. An alert never places an order.
     """
     found = call.rooms.alerts.of(call.admitted.grant.client, call.connection.name)
-    simulated = call.connection.broker.status().kind == "paper"
+    simulated = call.connection.broker.status().simulated
     rows = [AlertRow.of(one, simulated=simulated) for one in found]
     fired = sum(row.state == "fired" for row in rows)
     says = f"{len(rows) - fired} armed, {fired} fired."
@@ -153,7 +153,7 @@ async def create_alert(call: Call, asked: NewAlert) -> Served[AlertRow]:
         )
     )
     summary = safe(f"{alert.symbol} {alert.watched} {alert.direction} {plain(alert.price)}")
-    simulated = call.connection.broker.status().kind == "paper"
+    simulated = call.connection.broker.status().simulated
     return Served(AlertRow.of(alert, simulated=simulated), symbol=alert.symbol, summary=summary)
 
 
@@ -176,7 +176,7 @@ class WhichAlert(Arguments):
 async def delete_alert(call: Call, asked: WhichAlert) -> Served[AlertRow]:
     """Forget one of your alerts, armed or fired, and return it as it was. ALERT_UNKNOWN where you have none of that id."""
     alert = await call.rooms.alerts.delete(call.admitted.grant.client, call.connection.name, asked.alert_id)
-    simulated = call.connection.broker.status().kind == "paper"
+    simulated = call.connection.broker.status().simulated
     return Served(AlertRow.of(alert, simulated=simulated), symbol=alert.symbol, summary=safe(alert.alert_id))
 
 

@@ -91,7 +91,7 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
         left_out=len(positions) - len(owned),
         as_of=iso(call.rooms.clock.now()) or "",
         source=positions[0].source if positions else status.kind,
-        simulated=status.kind == "paper",
+        simulated=status.simulated,
         says=_SETTLES_AT_ONCE if at_once else _UNSETTLED,
     )
     return Served(result, summary=safe(f"{len(owned)} holdings"))

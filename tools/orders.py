@@ -367,7 +367,7 @@ def _terms(asked: PlaceArguments) -> OrderRequest:
 
 def simulated(call: Call) -> bool:
     """Whether the caller's connection is the paper broker."""
-    return call.connection.broker.status().kind == "paper"
+    return call.connection.broker.status().simulated
 
 
 def served(call: Call, order: Order) -> Served[OrderResult]:

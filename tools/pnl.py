@@ -98,6 +98,6 @@ async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
         ),
         as_of=iso(balances.as_of) or "",
         source=balances.source,
-        simulated=connection.broker.status().kind == "paper",
+        simulated=connection.broker.status().simulated,
     )
     return Served(result, summary=safe(f"{cents(total)} {result.currency}, today {cents(change)}"))

@@ -77,7 +77,7 @@ async def get_portfolio(call: Call, asked: AccountArguments) -> Served[Portfolio
         positions=[PositionRow.of(one) for one in positions],
         as_of=iso(balances.as_of) or "",
         source=balances.source,
-        simulated=broker.status().kind == "paper",
+        simulated=broker.status().simulated,
     )
     return Served(result, summary=safe(f"equity {result.equity} {result.currency}, {len(positions)} positions"))
 
@@ -154,7 +154,7 @@ async def get_portfolio_history(call: Call, asked: HistoryArguments) -> Served[H
         change=None if change is None else cents(change),
         change_percent=None if change is None or not first else cents(change / first * 100),
         source=status.kind,
-        simulated=status.kind == "paper",
+        simulated=status.simulated,
     )
     return Served(result, summary=safe(f"{len(points)} points"))
 
@@ -283,6 +283,6 @@ async def list_executions(call: Call, asked: ExecutionsArguments) -> Served[Exec
     result = ExecutionsResult(
         executions=rows,
         next_before=rows[-1].execution_id if len(found) > len(rows) else None,
-        simulated=call.connection.broker.status().kind == "paper",
+        simulated=call.connection.broker.status().simulated,
     )
     return Served(result, summary=safe(f"{len(rows)} fills"))

@@ -126,7 +126,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
         broker=status.kind,
         account=status.account,
         mode=connection.settings.mode,
-        simulated=status.kind == "paper",
+        simulated=status.simulated,
         may_trade=may_trade,
         may_open=may_trade and armed and stands.state is TradingState.RUNNING,
         state=stands.state,

@@ -63,6 +63,11 @@ class BrokerStatus:
     unsure_positions: int = 0
     """Of how many instruments the broker contradicts itself on how much is held."""
 
+    @property
+    def simulated(self) -> bool:
+        """Whether prices, fills and money are invented here."""
+        return self.kind == "paper"
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
