@@ -106,7 +106,9 @@ class Arming:
         if not settings.trade:
             return refuse("TRADING_DISABLED", connection=name)
         if not self.enrolled():
-            return refuse("TOTP_NOT_ENROLLED", "Real money is armed with a code: enrol an authenticator first.")
+            return refuse(
+                "TOTP_NOT_ENROLLED", "Real money is armed with a code: enrol an authenticator first, with totp enroll."
+            )
         if self._switch.state is not TradingState.RUNNING:
             return _STOPPED[self._switch.state]
         if status.link is not Link.READY:

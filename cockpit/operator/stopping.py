@@ -96,7 +96,9 @@ class Stopping:
             return refuse("AUDIT_UNAVAILABLE", "The database can't be written, so nothing may start again.")
         rooms.authority.reopen()
         says = (
-            "RUNNING." if before is not TradingState.KILLED else "RUNNING. Clients connect anew; keys stay suspended."
+            "RUNNING."
+            if before is not TradingState.KILLED
+            else "RUNNING. Clients connect anew; a key stays suspended until key enable NAME."
         )
         return Done(says, {"state": TradingState.RUNNING})
 

@@ -52,7 +52,7 @@ def _adds(order: OrderRequest, seen: Seen) -> str:
     opening = seen.opening(order)
     if opening == ZERO and seen.uncovers_sold():
         return "Sold options would have less to cover them"
-    return f"{plain(opening)} would open a position"
+    return f"{plain(opening)} {order.symbol} would open a position"
 
 
 @check("G2", "MODE_MISMATCH", "SEC 15c3-5 (c)(2)")
@@ -107,7 +107,7 @@ def broker_ready(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 def reconciled(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """No order of the account is unresolved, and the broker doesn't contradict itself on what it holds."""
     count = seen.unknown_orders
-    says = f"{count} orders of the account are unresolved." if count else "Every order of the account is known."
+    says = f"Unresolved orders of the account: {count}." if count else "Every order of the account is known."
     if seen.unsure_positions:
         count += seen.unsure_positions
         says = f"The broker contradicts itself on how much is held of {seen.unsure_positions} instruments."
