@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from tests.gateway.session import Session
 from tests.ibkr.cockpits import Within, settings_of, within
 
 READS: Final = 150
+_READERS: Final = READS + 40
+"""As many as the budget lets out of the queue at once have to come behind them."""
 KILL_WITHIN: Final = 0.05
 ORDER_WITHIN: Final = 1.5
 """Seconds: what is judged anew before it leaves takes some messages, and the budget of this second is used up."""
@@ -41,15 +44,20 @@ async def cockpit(tmp_path: Path, gateway: FakeGateway) -> AsyncIterator[Within]
 
 
 @asynccontextmanager
-async def _reading(gateway: FakeGateway, cockpit: Within, key: str) -> AsyncIterator[None]:
-    """Ask for that many instruments, each a read of its own, and go on once the budget for reads is used up."""
+async def _reading(gateway: FakeGateway, cockpit: Within) -> AsyncIterator[None]:
+    """Ask for instruments, each a read of its own, and go on once the budget is used up and that many wait."""
     before = len(gateway.named("reqContractDetails"))
-    asking = [
-        asyncio.create_task(cockpit.call(key, "get_instrument", symbol=f"NONE{number}")) for number in range(READS)
-    ]
+    numbers = itertools.count()
+
+    async def ask(key: str) -> None:
+        while True:
+            await cockpit.call(key, "get_instrument", symbol=f"NONE{next(numbers)}")
+
+    keys = [await cockpit.key(f"reader-{number}") for number in range(2)]
+    asking = [asyncio.create_task(ask(key)) for key in keys for _ in range(_READERS // len(keys))]
     turns = cockpit.broker._line._turns
-    async with asyncio.timeout(5):
-        while turns.waiting(Lane.READ) < READS - 40 or len(gateway.named("reqContractDetails")) == before:
+    async with asyncio.timeout(20):
+        while turns.waiting(Lane.READ) < READS or len(gateway.named("reqContractDetails")) == before:
             await asyncio.sleep(0.001)
     try:
         yield
@@ -94,7 +102,7 @@ async def _kill(folder: Path) -> float:
             for number in range(_RESTING):
                 placed = await cockpit.place(key, f"the-order-{number}", limit_price=f"{400 + number / 5:.1f}")
                 assert placed.get("state") == OrderState.WORKING, placed
-            async with _reading(gateway, cockpit, key):
+            async with _reading(gateway, cockpit):
                 gateway.always("cancelOrder", timed)
                 began, began_here = time.monotonic(), time.process_time()
                 killing = asyncio.create_task(cockpit.do("kill"))
@@ -110,7 +118,7 @@ async def test_an_order_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: W
     key = await cockpit.key("somebody")
     placed = await cockpit.place(key)
     assert placed["state"] == OrderState.PENDING, placed
-    async with _reading(gateway, cockpit, key):
+    async with _reading(gateway, cockpit):
         began = time.monotonic()
         approving = asyncio.create_task(cockpit.do("order.approve", order_id=placed["order_id"]))
         (order,) = await _arrived(gateway, "placeOrder", 0, 1)
@@ -129,7 +137,7 @@ async def test_a_cancel_of_a_client_goes_ahead_of_150_reads(gateway: FakeGateway
         times.append((time.process_time(), turns.waiting(Lane.READ)))
         return proceed()
 
-    async with _reading(gateway, cockpit, key):
+    async with _reading(gateway, cockpit):
         gateway.always("cancelOrder", timed)
         began, began_here = time.monotonic(), time.process_time()
         cancelled = await cockpit.call(key, "cancel_order", order_id=placed["order_id"])
