@@ -76,7 +76,7 @@ PICTURES: Final = (
         "approve", "The question before an order is sent: approve, then y", "APPROVE +buy 20 ALFA", ("j", "j", "a")
     ),
     Picture(
-        "code", "The code that a client's browser shows is being typed", "CODE .*kwmr", ("j", "a", *CODE[:4].lower())
+        "code", "The code that a client's browser shows is being typed", "CODE .*KWMR", ("j", "a", *CODE[:4].lower())
     ),
     Picture(
         "client",
