@@ -23,7 +23,8 @@ from cockpit.model.strategies import PLANS, Holding, Outcome, Strategy, outcome
 from tools.account import check_account
 from tools.groups import GroupResult, served_group
 from tools.instruments import lower
-from tools.options import MoneynessWord, OptionArguments, SeriesArguments
+from tools.option_words import MoneynessWord
+from tools.options import OptionArguments, SeriesArguments
 from tools.orders import served
 from tools.registry import Call, Result, Toolset, tool
 from tools.terms import LIMIT, PLACES, fault

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
 from math import exp
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from cockpit.brokers.base import Feature
 from cockpit.desk.gate import Served
-from cockpit.desk.option_choice import MONEYNESS, Board, Wish, board, resolve
+from cockpit.desk.option_choice import Board, Wish, board, resolve
 from cockpit.model.black_scholes import Assumptions, implied_volatility
-from cockpit.model.chains import ChainRow, Greeks, OptionLine, OptionSeries
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import plain
@@ -21,39 +19,15 @@ from cockpit.model.options import Right
 from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
-from tools.instruments import InstrumentRow, lower
+from tools.instruments import InstrumentRow
 from tools.market import QuoteResult
+from tools.option_rows import GreeksRow, SeriesRow, StrikeRow, digits, digits_or_none
+from tools.option_words import EXPIRY, MONEY, OFFSET, RIGHT, STRIKE, ExpiryWord, MoneynessWord, OffsetWord, RightWord
 from tools.registry import Arguments, Call, Result, Toolset, tool
 from tools.words import Price, Symbol, iso, maybe
 
 MOST_STRIKES: Final = 41
-_PLACES: Final = 6
 _STEP: Final = Decimal("0.0001")
-
-
-def day(value: object) -> object:
-    """Read a day as ISO 8601 writes it, and nothing else."""
-    if value is None or isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
-        return value
-    raise ValueError("must be a day such as 2026-12-18")
-
-
-def _known(value: str) -> str:
-    if MONEYNESS.fullmatch(value) is None:
-        raise ValueError("must be atm, itm1 to itm99 or otm1 to otm99")
-    return value
-
-
-ExpiryWord = Annotated[date, BeforeValidator(day)]
-OffsetWord = Annotated[int, Field(ge=0, le=99)]
-RightWord = Annotated[Right, BeforeValidator(lower)]
-MoneynessWord = Annotated[str, StringConstraints(max_length=5), BeforeValidator(lower), AfterValidator(_known)]
-
-EXPIRY: Final = "Last trading day (YYYY-MM-DD) of a listed series; either this or expiry_offset"
-OFFSET: Final = "Place among the listed expiries instead of a day: 0 is the soonest"
-RIGHT: Final = "call or put"
-STRIKE: Final = "A listed strike; either this or moneyness"
-MONEY: Final = "Instead of a strike: atm, or itm or otm with a number of strikes, such as otm2"
 
 
 class SeriesArguments(Arguments):
@@ -98,31 +72,6 @@ class UnderlyingArguments(Arguments):
     underlying: Symbol
 
 
-class SeriesRow(Result):
-    """The options that expire together."""
-
-    expiry: str
-    last_trade_at: str
-    days: str
-    """From now until it expires, with two decimal places."""
-    monthly: bool
-    multiplier: str
-    settlement: str
-
-    @classmethod
-    def of(cls, series: OptionSeries, now: datetime) -> SeriesRow:
-        """Write a series."""
-        days = Decimal((series.last_trade_at - now).total_seconds() / 86_400)
-        return cls(
-            expiry=series.expiry.isoformat(),
-            last_trade_at=iso(series.last_trade_at) or "",
-            days=format(days, ".2f"),
-            monthly=series.monthly,
-            multiplier=plain(series.multiplier),
-            settlement=series.settlement,
-        )
-
-
 class ExpiriesResult(Result):
     """The listed expiries, soonest first: the place of each is its expiry_offset."""
 
@@ -148,79 +97,6 @@ async def get_expiries(call: Call, asked: UnderlyingArguments) -> Served[Expirie
     rows = [SeriesRow.of(one, now) for one in found]
     result = ExpiriesResult(underlying=underlying.symbol, expiries=rows)
     return Served(result, symbol=underlying.symbol, summary=safe(f"{underlying.symbol} {len(rows)} expiries"))
-
-
-class GreeksRow(Result):
-    """Model values for one unit of the underlying; a contract moves by multiplier times as much."""
-
-    price: str
-    """What the model says the option is worth."""
-    delta: str
-    """Change for 1 of the underlying's price."""
-    gamma: str
-    """Change of delta for 1 of the underlying's price."""
-    theta: str
-    """Change in one calendar day."""
-    vega: str
-    """Change for one percentage point of volatility."""
-    rho: str | None
-    """Change for one percentage point of the interest rate; null where the broker doesn't tell."""
-    volatility: str
-    """A year's, as the model was given it; 0.25 is 25 %."""
-
-    @classmethod
-    def of(cls, greeks: Greeks) -> GreeksRow:
-        """Write model values."""
-        return cls(
-            price=digits(greeks.price),
-            delta=digits(greeks.delta),
-            gamma=digits(greeks.gamma),
-            theta=digits(greeks.theta),
-            vega=digits(greeks.vega),
-            rho=digits_or_none(greeks.rho),
-            volatility=digits(greeks.volatility),
-        )
-
-
-class LineRow(Result):
-    """One option of a chain."""
-
-    symbol: str
-    bid: str | None
-    ask: str | None
-    last: str | None
-    open_interest: str | None
-    volume: str | None
-    greeks: GreeksRow | None
-
-    @classmethod
-    def of(cls, line: OptionLine | None) -> LineRow | None:
-        """Write an option, or that there is none."""
-        if line is None:
-            return None
-        quote = line.quote
-        return cls(
-            symbol=line.instrument.symbol,
-            bid=None if quote is None else maybe(quote.bid),
-            ask=None if quote is None else maybe(quote.ask),
-            last=None if quote is None else maybe(quote.last),
-            open_interest=maybe(line.open_interest),
-            volume=maybe(line.volume),
-            greeks=None if line.greeks is None else GreeksRow.of(line.greeks),
-        )
-
-
-class StrikeRow(Result):
-    """Call and put of one strike; null where one isn't listed."""
-
-    strike: str
-    call: LineRow | None
-    put: LineRow | None
-
-    @classmethod
-    def of(cls, row: ChainRow) -> StrikeRow:
-        """Write a row."""
-        return cls(strike=plain(row.strike), call=LineRow.of(row.call), put=LineRow.of(row.put))
 
 
 class ChainArguments(SeriesArguments):
@@ -474,16 +350,6 @@ async def get_synthetic_future(call: Call, asked: SeriesArguments) -> Served[Syn
     )
     symbol = found.underlying.symbol
     return Served(result, symbol=symbol, summary=safe(f"{symbol} {found.series.expiry} {result.price}"))
-
-
-def digits(value: float) -> str:
-    """Write a model's value with six decimal places at most."""
-    return plain(Decimal(f"{value:.{_PLACES}f}"))
-
-
-def digits_or_none(value: float | None) -> str | None:
-    """Write a model's value, or None for one that isn't told."""
-    return None if value is None else digits(value)
 
 
 async def _quote(call: Call, instrument: Instrument) -> Quote | None:
