@@ -160,6 +160,15 @@ class HasGroups(Protocol):
         ...
 
 
+@runtime_checkable
+class HasHours(Protocol):
+    """A broker that tells the hours of each instrument; where it doesn't, those of the connection stand for all."""
+
+    async def clock_of(self, instrument: Instrument) -> MarketClock:
+        """Return whether the market of one instrument trades now."""
+        ...
+
+
 class Broker(Protocol):
     """One account at one broker.
 

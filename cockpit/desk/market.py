@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from cockpit.brokers.base import HasHours
 from cockpit.desk.connections import Connection
 from cockpit.model.instruments import SYMBOL_PATTERN, Instrument
 from cockpit.model.quotes import Bars, Interval, MarketClock, Quote
@@ -66,6 +67,9 @@ class Market:
             raise Refused(refuse("MARKET_DATA_MISSING", "The broker has no bars there.", symbol=instrument.symbol))
         return bars
 
-    async def clock(self) -> MarketClock:
-        """Return whether the market is open."""
-        return await self._connection.ask(self._connection.broker.clock())
+    async def clock(self, instrument: Instrument | None = None) -> MarketClock:
+        """Return whether the market is open: that of an instrument, where the broker tells them apart."""
+        broker = self._connection.broker
+        if instrument is not None and isinstance(broker, HasHours):
+            return await self._connection.ask(broker.clock_of(instrument))
+        return await self._connection.ask(broker.clock())

@@ -151,7 +151,7 @@ class Observer:
         quote = await _answer(market.quote(instrument))
         rates = Rates(connection, self._clock, policy.max_quote_age_seconds)
         account = await self._account(connection, market, policy, rates)
-        session = await _answer(market.clock())
+        session = await _answer(market.clock(instrument))
         sent_before = tuple(Neighbour(one, may_still_fill(one, earlier), one.unit_worth) for one in earlier)
         others = tuple(one for one in account.neighbours if one.order.order_id not in decided)
         held = {one.symbol: one.quantity for one in account.positions or ()}

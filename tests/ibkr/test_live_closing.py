@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -94,3 +95,16 @@ async def test_a_live_price_needs_no_warning_and_one_that_goes_away_asks_anew(
     assert code(await on_screen(house, "position.close", symbol="ALFA", seen=seen["seen"])) == "PRICE_MOVED"
     again = await looked(house, "ALFA")
     assert "MARKET_DATA_MISSING" in again["warning"]
+
+
+async def test_what_trades_elsewhere_is_closed_while_the_market_at_home_is_not_open(
+    house: House, gateway: FakeGateway
+) -> None:
+    home, elsewhere, today = gateway.world.one("ALFA"), gateway.world.one("DUAL:IBIS"), gateway.world.now().date()
+    home.venue.always = False
+    home.venue.holidays |= {today + timedelta(days=days) for days in range(-1, 7)}
+    gateway.book.holdings.put("U1234567", elsewhere, Decimal(3), Decimal(50))
+    assert (await looked(house, "DUAL:IBIS"))["refused"] == ""
+    refused = await on_screen(house, "position.look", symbol="ALFA")
+    assert isinstance(refused, Done)
+    assert "SESSION_CLOSED" in refused.says

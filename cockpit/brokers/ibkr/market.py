@@ -124,6 +124,17 @@ class MarketData:
                 raise
             return self._shipped(now)
 
+    async def clock_of(self, instrument: Instrument) -> MarketClock:
+        """Return the regular hours of an instrument; of one at home whose hours aren't told, the connection's."""
+        listed = await self.contracts.listed(instrument.symbol)
+        try:
+            told = sessions(listed.liquid_hours, listed.zone)
+            return market_clock(told, self._clock.now(), SOURCE, listed.instrument.symbol)
+        except Refused as refused:
+            if refused.refusal.code != "SESSION_UNKNOWN" or listed.currency != self.contracts.home:
+                raise
+            return await self.clock()
+
     async def depth(self, instrument: Instrument, levels: int) -> Depth | None:
         """Return up to ``levels`` (at most 20) prices a side, added up over venues."""
         return await self._books.depth(await self.contracts.listed(instrument.symbol), levels)

@@ -40,6 +40,23 @@ async def test_the_clock_tells_the_regular_hours_of_the_instrument_it_is_named_f
         assert (await h.market.clock()).is_open
 
 
+async def test_each_instrument_has_the_hours_of_its_own_market_and_at_home_those_of_the_connection_else() -> None:
+    async with house("ALFA") as h:
+        alfa, dual = h.gateway.world.one("ALFA").venue, h.gateway.world.one("DUAL:IBIS").venue
+        today = h.clock.now().date()
+        alfa.holidays |= {today + timedelta(days=days) for days in range(-1, 7)}
+        dual.always = True
+        open_there = await h.market.clock_of((await h.market.find("DUAL:IBIS"))[0])
+        closed_here = await h.market.clock_of((await h.market.find("ALFA"))[0])
+        assert (open_there.is_open, "DUAL:IBIS" in open_there.note) == (True, True)
+        assert (closed_here.is_open, (await h.market.clock()).is_open) == (False, False)
+        h.clock.ahead += 30 * 86_400
+        with pytest.raises(Refused) as refused:
+            await h.market.clock_of((await h.market.find("DUAL:IBIS"))[0])
+        assert refused.value.refusal.code == "SESSION_UNKNOWN"
+        assert (await h.market.clock_of((await h.market.find("ALFA"))[0])).source == "calendar XNYS"
+
+
 @pytest.mark.parametrize(
     ("said", "allowed", "whose"),
     [
