@@ -72,7 +72,11 @@ class Meter:
 
 
 class FakeGateway:
-    """``async with FakeGateway() as g``: connect to ``127.0.0.1:g.port``. Orders and positions survive their sessions."""
+    """``async with FakeGateway() as g``: connect to ``127.0.0.1:g.port``. Orders and positions survive their sessions.
+
+    Trading hours are those of the world, or there are none (``open_always``). Without ``matching`` an order rests until
+    the test fills it.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,8 @@ class FakeGateway:
         read_only: bool = False,
         messages_per_second: int = 50,
         master_client: int | None = None,
+        open_always: bool = False,
+        matching: bool = True,
     ) -> None:
         from tests.gateway import account
         from tests.gateway.book import Book
@@ -103,7 +109,10 @@ class FakeGateway:
         self.linked = True
         """False between ``lost`` and ``restored``: nothing of an order passes between this gateway and the exchange."""
         self.world: World = world if world is not None else World()
+        if open_always:
+            self.world.open_always()
         self.book: Book = Book(self)
+        self.book.matching = matching
         self.book.changed = lambda owner, listing: account.tell_change(self, owner, listing)
         self.faults = Faults()
         self.sessions: list[Session] = []

@@ -96,9 +96,7 @@ def happen(gateway: FakeGateway, outcome: str, order: Order) -> None:
 async def die_and_rise(death: Death, folder: Path, *, really: bool = False) -> None:
     """Have a cockpit die, start another one over what it left on the disk, and look whether all is true."""
     # Two lives of a cockpit within one second are two budgets; no process begins anew as fast as that.
-    async with FakeGateway(messages_per_second=100) as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
+    async with FakeGateway(messages_per_second=100, open_always=True, matching=False) as gateway:
         stranger = truth.Stranger(gateway)
         left, key = await (_dies_apart if really else _dies_within)(death, folder, gateway)
         for order in [one for one in gateway.book.live() if one is not stranger.order]:

@@ -191,7 +191,7 @@ class Counting(FakeGateway):
     """A gateway that counts what places or changes an order, by orderRef, quantity and limit."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(open_always=True)
         self.sent: Counter[tuple[str, str, str]] = Counter()
 
     def counted(self, session: Session, fields: list[str]) -> bool:
@@ -230,7 +230,6 @@ async def soak(seconds: float, seed: int = 1) -> int:
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as root:
         async with Counting() as gateway:
-            gateway.world.open_always()
             folder = Path(root) / "data"
             folder.with_name("settings.toml").write_text(settings_of(gateway.port, policy=_ROOMY))
             process = await asyncio.create_subprocess_exec(

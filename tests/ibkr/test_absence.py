@@ -40,9 +40,7 @@ class Absent:
 
 @pytest.fixture
 async def absent(tmp_path: Path) -> AsyncIterator[Absent]:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
+    async with FakeGateway(open_always=True, matching=False) as gateway:
         clock = WallClock()
         settings = settings_of(gateway.port, line="probe_seconds = 1")
         async with within(tmp_path / "data", settings, clock=clock) as cockpit:

@@ -22,9 +22,7 @@ NEW = CLIENT_ID + 1
 @pytest.fixture
 async def gateway() -> AsyncIterator[FakeGateway]:
     """Two lives of a cockpit come within a second."""
-    async with FakeGateway(messages_per_second=100) as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
+    async with FakeGateway(messages_per_second=100, open_always=True, matching=False) as gateway:
         yield gateway
 
 

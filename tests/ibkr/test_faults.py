@@ -103,9 +103,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
+    async with FakeGateway(open_always=True, matching=False) as gateway:
         stranger, clock = truth.Stranger(gateway), WallClock()
         async with within(tmp_path / "data", settings_of(gateway.port, line=_LINE), clock=clock) as cockpit:
             yield Scene(gateway, cockpit, await cockpit.key(), clock, stranger)
@@ -387,8 +385,7 @@ async def test_a_gateway_that_restarts_gives_numbers_again_and_no_order_is_mista
 
 
 async def test_while_another_program_has_the_client_number_nothing_is_sent(tmp_path: Path) -> None:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
+    async with FakeGateway(open_always=True) as gateway:
         async with (
             connected(gateway, CLIENT_ID),
             within(tmp_path / "data", settings_of(gateway.port)) as cockpit,
@@ -400,8 +397,7 @@ async def test_while_another_program_has_the_client_number_nothing_is_sent(tmp_p
 
 
 async def test_where_the_api_is_read_only_nothing_is_sent(tmp_path: Path) -> None:
-    async with FakeGateway(read_only=True) as gateway:
-        gateway.world.open_always()
+    async with FakeGateway(read_only=True, open_always=True) as gateway:
         async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
             said = await cockpit.place(await cockpit.key())
             assert said["state"] == OrderState.REJECTED

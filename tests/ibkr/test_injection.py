@@ -45,9 +45,7 @@ _ORDERS: Final = frozenset(
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway(messages_per_second=0) as opened:
-        opened.world.open_always()
-        opened.book.matching = False
+    async with FakeGateway(messages_per_second=0, open_always=True, matching=False) as opened:
         yield opened
 
 

@@ -21,8 +21,7 @@ from tests.operator.test_enrolling import SteppingClock
 @pytest.fixture
 async def gateway() -> AsyncIterator[FakeGateway]:
     """One whose account holds 10 ALFA."""
-    async with FakeGateway(accounts=("U1234567",)) as opened:
-        opened.world.open_always()
+    async with FakeGateway(accounts=("U1234567",), open_always=True) as opened:
         opened.book.holdings.put("U1234567", opened.world.one("ALFA"), Decimal(10), Decimal(400))
         yield opened
 

@@ -51,8 +51,7 @@ class Waiting:
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway(accounts=("U1234567",)) as opened:
-        opened.world.open_always()
+    async with FakeGateway(accounts=("U1234567",), open_always=True) as opened:
         yield opened
 
 

@@ -41,8 +41,7 @@ max_quote_age_seconds = 3600
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway(accounts=("U1234567",)) as opened:
-        opened.world.open_always()
+    async with FakeGateway(accounts=("U1234567",), open_always=True) as opened:
         yield opened
 
 

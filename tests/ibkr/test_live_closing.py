@@ -25,8 +25,7 @@ async def gateway(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeGateway]
     """One whose account holds 10 ALFA and is 4 BRVO short."""
     for seconds in ("_FIRST_SECONDS", "_AGAIN_SECONDS"):
         monkeypatch.setattr(quotes, seconds, 0.1)
-    async with FakeGateway(accounts=("U1234567",)) as opened:
-        opened.world.open_always()
+    async with FakeGateway(accounts=("U1234567",), open_always=True) as opened:
         opened.book.holdings.put("U1234567", opened.world.one("ALFA"), Decimal(10), Decimal(400))
         opened.book.holdings.put("U1234567", opened.world.one("BRVO"), Decimal(-4), Decimal(80))
         yield opened

@@ -17,8 +17,7 @@ async def test_what_can_be_tried_without_an_account_works_as_the_page_says(tmp_p
     section = PAGE.read_text(encoding="utf-8").partition("## Trying it without an account")[2]
     (block,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
     assert block.count(PORT) == 1
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
+    async with FakeGateway(open_always=True) as gateway:
         settings = block.replace(PORT, f"port = {gateway.port}")
         async with open_house(tmp_path, settings, brokers=broker_of) as house:
             scopes = "read:market read:account read:orders write:orders"

@@ -30,14 +30,6 @@ _RESTING: Final = 30
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway() as opened:
-        opened.world.open_always()
-        opened.book.matching = False
-        yield opened
-
-
-@pytest.fixture
 async def cockpit(tmp_path: Path, gateway: FakeGateway) -> AsyncIterator[Within]:
     async with within(tmp_path / "data", settings_of(gateway.port)) as running:
         yield running
@@ -93,9 +85,7 @@ async def _kill(folder: Path) -> float:
         times.append(time.process_time())
         return proceed()
 
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
+    async with FakeGateway(open_always=True, matching=False) as gateway:
         settings = settings_of(gateway.port, policy=f"max_open_orders_per_symbol = {_RESTING}")
         async with within(folder / "data", settings) as cockpit:
             key = await cockpit.key()

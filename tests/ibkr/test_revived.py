@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ from tests.ibkr.cockpits import Within, settings_of, within
 @pytest.fixture(autouse=True)
 def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cockpit.brokers.ibkr.broker.DEBOUNCE", 0.0)
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[FakeGateway]:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
-        yield gateway
 
 
 async def test_a_kill_withdraws_an_order_that_works_again_after_it_seemed_rejected(

@@ -13,20 +13,19 @@ from tests.gateway import FakeGateway, faults
 from tests.ibkr.cockpits import settings_of, within
 
 
-async def test_an_order_that_is_on_its_way_at_the_stop_is_known_at_the_next_start(tmp_path: Path) -> None:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        gateway.book.matching = False
-        async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
-            key = await cockpit.key()
-            gateway.once("newOrder", faults.mute)
-            placing = asyncio.create_task(cockpit.place(key))
-            await cockpit.until(lambda: gateway.named("placeOrder"))
-            begun = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - begun < 3
-        with suppress(aiohttp.ClientError, AssertionError):
-            await placing
-        async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
-            (order,) = cockpit.known().values()
-            await cockpit.until(lambda: cockpit.known()[order.reference].state is OrderState.WORKING)
-            assert len(gateway.named("placeOrder")) == 1
+async def test_an_order_that_is_on_its_way_at_the_stop_is_known_at_the_next_start(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
+        key = await cockpit.key()
+        gateway.once("newOrder", faults.mute)
+        placing = asyncio.create_task(cockpit.place(key))
+        await cockpit.until(lambda: gateway.named("placeOrder"))
+        begun = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begun < 3
+    with suppress(aiohttp.ClientError, AssertionError):
+        await placing
+    async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
+        (order,) = cockpit.known().values()
+        await cockpit.until(lambda: cockpit.known()[order.reference].state is OrderState.WORKING)
+        assert len(gateway.named("placeOrder")) == 1

@@ -50,8 +50,7 @@ class Seat:
 
 @pytest.fixture
 async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
+    async with FakeGateway(open_always=True) as gateway:
         section = {"broker": "ibkr", "toolsets": ["all"], "ibkr": {"port": gateway.port, "hours_of": "ALFA"}}
         policy = PolicySettings(asset_classes=frozenset(InstrumentKind))
         settings = ConnectionSettings.model_validate(section).model_copy(update={"policy": policy})

@@ -58,15 +58,16 @@ async def test_what_another_hand_placed_is_shown_with_words_for_what_ours_can_no
 
 
 async def test_orders_of_another_account_are_not_this_ones(tmp_path: Path) -> None:
-    async with FakeGateway(accounts=("DU1", "DU2")) as gateway:
-        gateway.world.open_always()
-        async with trading_at(gateway, tmp_path, account="DU1") as trading:
-            gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", account="DU2")
-            filled = gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", account="DU2")
-            gateway.book.fill(filled)
+    async with (
+        FakeGateway(accounts=("DU1", "DU2"), open_always=True) as gateway,
+        trading_at(gateway, tmp_path, account="DU1") as trading,
+    ):
+        gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", account="DU2")
+        filled = gateway.book.foreign("ALFA", "BUY", 5, "LMT", "300", account="DU2")
+        gateway.book.fill(filled)
 
-            assert await trading.broker.orders() == ()
-            assert await trading.broker.executions(LONG_AGO) == ()
+        assert await trading.broker.orders() == ()
+        assert await trading.broker.executions(LONG_AGO) == ()
 
 
 async def test_many_who_ask_at_once_cause_two_readings_at_most(trading: Trading) -> None:

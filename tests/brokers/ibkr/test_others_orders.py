@@ -13,8 +13,7 @@ from tests.gateway import FakeGateway
 
 
 async def test_nothing_is_said_of_orders_of_another_account_of_the_login(tmp_path: Path) -> None:
-    async with FakeGateway(accounts=("DU1234567", "DU7654321")) as gateway:
-        gateway.world.open_always()
+    async with FakeGateway(accounts=("DU1234567", "DU7654321"), open_always=True) as gateway:
         (tmp_path / "a").mkdir()
         (tmp_path / "b").mkdir()
         async with (

@@ -79,14 +79,15 @@ async def test_an_order_that_waits_for_shares_to_be_located_has_not_ended(tradin
 
 
 async def test_a_change_that_nobody_answered_does_not_bar_the_next_one(tmp_path: Path) -> None:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        async with trading_at(gateway, tmp_path, request_seconds=1) as trading:
-            reference = await trading.rest()
-            gateway.once("modifyOrder", faults.stall)
-            with pytest.raises(BrokerUnavailable):
-                await trading.broker.replace(reference, far(10, "301"))
-            await trading.broker.orders()
-            await trading.broker.replace(reference, far(10, "302"))
+    async with (
+        FakeGateway(open_always=True) as gateway,
+        trading_at(gateway, tmp_path, request_seconds=1) as trading,
+    ):
+        reference = await trading.rest()
+        gateway.once("modifyOrder", faults.stall)
+        with pytest.raises(BrokerUnavailable):
+            await trading.broker.replace(reference, far(10, "301"))
+        await trading.broker.orders()
+        await trading.broker.replace(reference, far(10, "302"))
 
-            assert [fact.limit_price for fact in trading.told(reference, Replaced)] == [far(10, "302").limit_price]
+        assert [fact.limit_price for fact in trading.told(reference, Replaced)] == [far(10, "302").limit_price]

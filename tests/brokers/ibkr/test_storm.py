@@ -203,29 +203,30 @@ async def storm(gateway: FakeGateway, trading: Trading, seed: int, acts: int) ->
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_whatever_goes_wrong_every_order_ends_in_its_true_state(tmp_path: Path, seed: int) -> None:
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        async with trading_at(gateway, tmp_path, request_seconds=1) as trading:
-            desk = await storm(gateway, trading, seed, 15)
-            epoch = trading.broker._line.epoch
-            gateway.cut()
-            await trading.until(lambda: trading.broker._line.epoch > epoch)
-            await trading.ready()
-            for _ in range(2):
-                await desk.reconcile()
+    async with (
+        FakeGateway(open_always=True) as gateway,
+        trading_at(gateway, tmp_path, request_seconds=1) as trading,
+    ):
+        desk = await storm(gateway, trading, seed, 15)
+        epoch = trading.broker._line.epoch
+        gateway.cut()
+        await trading.until(lambda: trading.broker._line.epoch > epoch)
+        await trading.ready()
+        for _ in range(2):
+            await desk.reconcile()
 
-            placed = Counter(one.reference for one in gateway.book.orders.values())
-            assert set(placed.values()) <= {1}
-            for reference, order in desk.orders.items():
-                if reference not in placed:
-                    assert order.state is OrderState.REJECTED, (reference, order.state, order.reason)
-                    continue
-                true = gateway.book.order(reference)
-                assert order.filled == true.filled, (reference, order.state, true.status, order.reason)
-                expected = TRUTH[true.status]
-                if expected is OrderState.WORKING and true.filled:
-                    expected = OrderState.PARTLY_FILLED
-                assert order.state is expected, (reference, order, true.status)
-                # Terms of an order that has ended stay as they were known when it did.
-                assert order.state in DONE or order.request.quantity == true.quantity, (reference, order, true.terms)
-                assert order.fees == true.fees, reference
+        placed = Counter(one.reference for one in gateway.book.orders.values())
+        assert set(placed.values()) <= {1}
+        for reference, order in desk.orders.items():
+            if reference not in placed:
+                assert order.state is OrderState.REJECTED, (reference, order.state, order.reason)
+                continue
+            true = gateway.book.order(reference)
+            assert order.filled == true.filled, (reference, order.state, true.status, order.reason)
+            expected = TRUTH[true.status]
+            if expected is OrderState.WORKING and true.filled:
+                expected = OrderState.PARTLY_FILLED
+            assert order.state is expected, (reference, order, true.status)
+            # Terms of an order that has ended stay as they were known when it did.
+            assert order.state in DONE or order.request.quantity == true.quantity, (reference, order, true.terms)
+            assert order.fees == true.fees, reference

@@ -119,7 +119,5 @@ async def trading_at(
 @pytest.fixture
 async def trading(tmp_path: Path) -> AsyncIterator[Trading]:
     """Run a broker over a gateway whose market is always open."""
-    async with FakeGateway() as gateway:
-        gateway.world.open_always()
-        async with trading_at(gateway, tmp_path) as found:
-            yield found
+    async with FakeGateway(open_always=True) as gateway, trading_at(gateway, tmp_path) as found:
+        yield found
