@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -43,6 +44,7 @@ OURS: Final = "ck:"
 _SETTLE_WITHIN: Final = 2.0
 _RETRY_WRITE: Final = 0.5
 _READ_AGAIN: Final = 0.05
+_NEXT_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Facts:
@@ -148,7 +150,7 @@ class Facts:
         writes: list[Write] = []
         corrections: list[Safe] = []
         for fact in facts:
-            event, at, detail = f"order.{type(fact).__name__.lower()}", self._clock.now(), dict[str, object]()
+            event, at, detail = _event(fact), self._clock.now(), dict[str, object]()
             match fact:
                 case Executed(execution=told):
                     fill = {**await self._book.executions(before), **executions}.get(told.execution_id)
@@ -213,3 +215,8 @@ class Facts:
                 await self._book.write_late()
             if not self._book.is_ahead:
                 self._behind.clear()
+
+
+def _event(fact: BrokerFact) -> str:
+    """Return what the audit calls a fact: ``order.found_working``."""
+    return f"order.{_NEXT_WORD.sub('_', type(fact).__name__).lower()}"

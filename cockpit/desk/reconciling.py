@@ -32,7 +32,7 @@ from cockpit.model.orders import (
     OrderState,
 )
 from cockpit.model.refusals import Refused, refuse
-from cockpit.model.text import Safe, safe
+from cockpit.model.text import Safe, counted, safe
 from cockpit.model.trading import Link, Mode
 from cockpit.store.writes import StoreBusy, StoreUnavailable
 
@@ -376,7 +376,8 @@ class Reconciler:
     async def _tell_foreign(self, connection: Connection, line: _Line, theirs: Mapping[OrderRef, BrokerOrder]) -> None:
         foreign = tuple(one for one in theirs.values() if not one.reference.startswith(OURS) and one.state not in DONE)
         if {one.reference for one in foreign} != {one.reference for one in line.foreign}:
-            says = safe(f"{connection.name}: {len(foreign)} open orders in the account were not sent from here.")
+            found = f"{counted(len(foreign), 'open order')} in the account not sent from here"
+            says = safe(f"{connection.name}: {found}.")
             self._publish(Notice(self._clock.now(), says, False))
         line.foreign = foreign
         ours = [one for one in theirs.values() if one.reference.startswith(OURS) and one.state not in DONE]

@@ -106,7 +106,8 @@ def _broken_toml(message: str, content: bytes) -> str:
     else:
         lines = content.decode().split("\n")
         line, column = str(len(lines)), str(len(lines[-1]) + 1)
-    return f"line {line}, column {column}: {what}"
+    hint = " (text stands in quotes)" if what.startswith("Invalid value") else ""
+    return f"line {line}, column {column}: {what}{hint}"
 
 
 def _unreadable(path: Path, problem: str) -> BadSettings:

@@ -40,18 +40,19 @@ def price_collar(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     if seen.instrument.kind is InstrumentKind.OPTION:
         collar = policy.price_collar_options
     trigger = trigger_price(order, reference)
-    away: list[tuple[Decimal, Decimal]] = []
+    judged_prices: list[tuple[str, Decimal, Decimal, Decimal]] = []
     if trigger is not None:
-        away.append((abs(trigger - reference) / reference, policy.stop_collar))
+        judged_prices.append(("stop", trigger, reference, policy.stop_collar))
         if order.limit_price is not None:
-            away.append((abs(order.limit_price - trigger) / trigger, collar))
+            judged_prices.append(("limit", order.limit_price, trigger, collar))
     elif order.limit_price is not None:
-        limit = policy.stop_collar if _is_exit(seen) else collar
-        away.append((abs(order.limit_price - reference) / reference, limit))
-    if not away:
+        most = policy.stop_collar if _is_exit(seen) else collar
+        judged_prices.append(("limit", order.limit_price, reference, most))
+    if not judged_prices:
         return idle("The order has no price.")
-    far, most = next(((one, limit) for one, limit in away if one > limit), away[0])
-    says = f"{percent(far)} from {plain(trigger if far is not away[0][0] and trigger else reference)}."
+    away = [(name, abs(price - origin) / origin, origin, most) for name, price, origin, most in judged_prices]
+    name, far, origin, most = next((one for one in away if one[1] > one[3]), away[0])
+    says = f"The {name} is {percent(far)} from {plain(origin)}, at most {percent(most)}."
     return judged(far <= most, percent(most), percent(far), says)
 
 
