@@ -74,6 +74,8 @@ class Sender:
         self._submitting: set[OrderId] = set()
         self._called_off: dict[OrderId, bool] = {}
         """Orders whose cancel was asked, and whether the broker has taken the cancel."""
+        self._refusals: dict[OrderId, Safe] = {}
+        """Why their cancel was refused, as the operator was told last."""
 
     async def submit(self, order: Order, *, opens: bool = True) -> Order:
         """Send an order that is SENDING and durable. Refused at the last look, it ends REFUSED and nothing left.
@@ -129,12 +131,15 @@ class Sender:
         await self._send((order,), changing, ReplaceRefused, why_not)
         return self._book.now(order)
 
-    async def cancel(self, order: Order) -> Order:
+    async def cancel(self, order: Order, *, again: bool = False) -> Order:
         """Ask the broker to cancel. Needs no authority and no state: less risk is always allowed.
 
         What has not left yet doesn't leave any more. A cancel that overtakes its order on the way, so that the broker
-        knows nothing of it, is asked again once the order has arrived.
+        knows nothing of it, is asked again once the order has arrived. Of what was asked before (``again``) a refusal
+        in the same words isn't told once more.
         """
+        if not again:
+            self._refusals.pop(order.order_id, None)
         connection = self._connections.need(order.connection)
         if self._book.now(order).state not in DONE:
             self._called_off[order.order_id] = False
@@ -149,11 +154,11 @@ class Sender:
         """Do what leads up to a sending; a kill ends it at once, whatever it waits for."""
         return await self._switch.unless_killed(work)
 
-    async def cancel_reference(self, connection: str, reference: OrderRef) -> None:
+    async def cancel_reference(self, connection: str, reference: OrderRef, *, again: bool = False) -> None:
         """Ask the broker to cancel what has that reference, whether or not we know the order."""
         order = await self._book.of_reference(reference)
         if order is not None:
-            await self.cancel(order)
+            await self.cancel(order, again=again)
             return
         with suppress(BrokerUnavailable, TimeoutError, Refused):
             async with asyncio.timeout(_ANSWER_WITHIN):
@@ -249,8 +254,10 @@ class Sender:
     def _cancel_refused(self, order: Order, says: Safe) -> None:
         if order.order_id in self._submitting:
             return
-        text = safe(f"The cancel of {order.request.words()} was refused. {says}")
-        self._publish(Notice(self._clock.now(), text, True))
+        if self._refusals.get(order.order_id) != says:
+            self._refusals[order.order_id] = says
+            text = safe(f"The cancel of {order.request.words()} was refused. {says}")
+            self._publish(Notice(self._clock.now(), text, True))
         self.facts.on_unsure(order.connection)
 
     async def _refuse(self, order: Order, refusal: Refusal, together: Sequence[Order] = ()) -> Order:
@@ -281,3 +288,5 @@ class Sender:
     def _forget(self, order: Order) -> None:
         self._handed.discard(order.order_id)
         self._called_off.pop(order.order_id, None)
+        self._refusals.pop(order.order_id, None)
+        self._refusals.pop(order.order_id, None)

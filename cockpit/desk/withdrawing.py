@@ -213,10 +213,11 @@ class Withdrawing:
         now = self._clock.monotonic()
         due = [one for one in orders if now - self._asked.get(one.reference, _NEVER).at >= _ASK_AGAIN]
         for order in due:
+            again = order.reference in self._asked
             self._asked[order.reference] = _Asked(now, order.state in RESTING)
             if isinstance(order, Order):
                 self._book.note(order_entry(order, "order.cancel_asked", "", by=by))
-            self._start(self._sender.cancel_reference(connection.name, order.reference))
+            self._start(self._sender.cancel_reference(connection.name, order.reference, again=again))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

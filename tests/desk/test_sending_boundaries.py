@@ -293,6 +293,18 @@ async def test_a_cancel_that_the_broker_refuses_changes_nothing_is_told_and_look
     assert unsure == ["paper"]
 
 
+async def test_a_refusal_of_the_same_cancel_is_told_again_in_other_words_or_where_it_is_asked_for_anew(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await working(desk, claude)
+    for says in ("in use", "in use", "not told", "not told"):
+        failing(desk, monkeypatch, "cancel", Refused(refuse("BROKER_NOT_READY", says)))
+        await desk.sender.cancel_reference("paper", order.reference, again=True)
+    assert [text.rpartition(": ")[2] for text, _ in notices(desk)] == ["in use", "not told"]
+    await desk.sender.cancel(order)
+    assert len(notices(desk)) == 3
+
+
 async def test_a_reference_is_cancelled_as_the_order_that_it_belongs_to(
     desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, unsure: list[str]
 ) -> None:
