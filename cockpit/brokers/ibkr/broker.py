@@ -282,7 +282,7 @@ class IbkrBroker(MarketData):
             more = len(orders) - _MOST_NAMED
             # TWS tells of them where it is asked, and changes them for nobody but that client.
             how = (
-                "they can be cancelled, not changed, and their fills are seen once a minute"
+                "it can be cancelled, not changed, and its fills are seen once a minute"
                 if client_id in VISITED
                 else "not even a kill takes them off; cancel them in TWS"
             )

@@ -341,7 +341,7 @@ async def test_the_operator_is_told_of_what_works_under_another_number(trading: 
 
     first, second = sorted(trading.notices)
     assert "client number 0 works on; not even a kill takes them off" in first
-    assert f"client number {BEFORE} works on; they can be cancelled, not changed" in second
+    assert f"client number {BEFORE} works on; it can be cancelled, not changed" in second
     assert f"ALFA {orders[0].reference}" in second
     assert Acknowledged in trading.of(OrderRef(orders[0].reference))
     assert {one.quantity for one in orders} == {Decimal(5)}
