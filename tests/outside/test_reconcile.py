@@ -207,7 +207,7 @@ async def test_orders_of_others_are_counted_and_left_alone(tmp_path: Path, outsi
     async with desk_outside(tmp_path / "data", adapter(outside)) as desk:
         (found,) = await desk.decisions.reconcile()
         assert [one.reference for one in found.foreign] == ["tws-17"]
-        assert any("1 open orders" in text for text in notices(desk))
+        assert any("1 open order in the account" in text for text in notices(desk))
         (lost,) = [text for text in notices(desk) if "knows nothing" in text]
         assert "ck:00000000000000000000000000" in lost
         await desk.decisions.cancel_all("test")
