@@ -52,3 +52,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         names = " and ".join(sorted(absent))
         line = f"SKIPPED FOR LACK OF {names.upper()}: install {names} to run every test, or run .ci/run, which does."
         terminalreporter.write_line(line, yellow=True, bold=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where nothing may be skipped, end as after a failure if something was, for whatever reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("REQUIRE_E2E") == "1" and exitstatus == pytest.ExitCode.OK and reporter is not None:
+        for report in (skipped := reporter.stats.get("skipped", ())):
+            reporter.write_line(f"skipped, and REQUIRE_E2E=1 lets nothing be skipped: {report.nodeid}", red=True)
+        if skipped:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
