@@ -136,7 +136,7 @@ class Decisions:
     ) -> Order | Refusal:
         FOR_SENDING.set(True)  # in the task of this decision alone
         orders = self._waits.of(order_id)
-        refusal = self._waits.undecided(orders, version)
+        refusal = self._waits.unapprovable(orders, version)
         if refusal is not None:
             return refusal
         head = orders[0]
@@ -158,7 +158,7 @@ class Decisions:
                 return refusal
             # The orders were free meanwhile: facts about them, and cancels, never wait for prices.
             async with self._book.alone(order_id):
-                refusal = self._waits.undecided(self._waits.of(order_id), head.version)
+                refusal = self._waits.unapprovable(self._waits.of(order_id), head.version)
                 if refusal is not None:
                     return refusal
                 now = self._clock.now()

@@ -69,9 +69,15 @@ class Waits:
             return refuse("ALREADY_DECIDED", state=order.state)
         if version is not None and version != order.version:
             return refuse("VERSION_CHANGED", looked_at=version, now=order.version)
-        if order.proposed is not None and order.state not in RESTING:
-            return refuse("ORDER_BUSY", "What became of the order isn't known; its change waits.", state=order.state)
         return None
+
+    def unapprovable(self, orders: Sequence[Order], version: int | None) -> Refusal | None:
+        """Refuse what the operator can't approve now; what he can't decide on at all, with it."""
+        refusal = self.undecided(orders, version)
+        if refusal is None and orders[0].proposed is not None and orders[0].state not in RESTING:
+            state = orders[0].state
+            return refuse("ORDER_BUSY", "What became of the order isn't known; its change waits.", state=state)
+        return refusal
 
     def is_over(self, order: Order) -> bool:
         """Whether the time of an order's wait is over."""

@@ -119,3 +119,25 @@ def test_terms_beside_a_preview_are_refused_and_not_passed_over(beside: dict[str
     assert PlaceArguments.model_validate(asked).preview_id
     with pytest.raises(ValidationError, match="not both"):
         PlaceArguments.model_validate(asked | beside)
+
+
+@pytest.mark.parametrize("end", ["deny", "kill", "time"])
+async def test_a_change_that_waits_ends_though_what_became_of_its_order_is_unknown(tmp_path: Path, end: str) -> None:
+    async with open_desk(tmp_path) as desk:
+        caller = desk.grants.give("claude")
+        order = await place(desk, caller, limit(await far(desk)))
+        await approve(desk, order)
+        changed = await desk.orders.modify(desk.admitted(caller), order.order_id, Decimal(2), None)
+        desk.sender.facts.say(LinkLost(order.reference, desk.clock.now(), safe("the line broke")))
+        await desk.sender.facts.settled()
+        match end:
+            case "deny":
+                assert isinstance(await desk.decisions.deny(order.order_id, "", "test"), Order)
+            case "kill":
+                assert await desk.decisions.void_waiting("KILL_SWITCH", "test") == 1
+            case _:
+                assert changed.decide_by is not None
+                desk.clock.pass_time((changed.decide_by - desk.clock.now()).total_seconds())
+                await desk.decisions.expire_due()
+        now = desk.book.now(order)
+        assert (now.state, now.proposed, now.waits) == (OrderState.UNKNOWN, None, False)
