@@ -9,9 +9,9 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
@@ -28,6 +28,7 @@ from tests.oauth.outside import Answer, ManualClock, code_of, wait_of
 from tests.security.site import TRADES, Site, open_site
 from tests.server.raw import raw
 
+_STREAMS_CLOSED_WITHIN: Final = 0.1
 UPSTREAM = (
     "ya29.a0AfB_byC-" + "x" * 120,
     "gho_" + "x" * 36,
@@ -372,6 +373,23 @@ async def test_T72_the_kill_switch_ends_every_authority_for_good(tmp_path: Path)
         assert (await site.get(wait_of(page))).status == 400
         assert isinstance(await site.act("order.approve", order_id=waiting["order_id"]), Refusal)
         assert site.brokers["paper"].sent == []
+
+
+async def test_T72_a_kill_closes_200_streams_at_once(site: Site) -> None:
+    """Two programs hold a hundred standing streams each; best of three, as the machine does other things too."""
+    took: list[float] = []
+    while (not took or min(took) > _STREAMS_CLOSED_WITHIN) and len(took) < 3:
+        keys = [await site.key(f"program-{len(took)}-{number}") for number in range(2)]
+        async with AsyncExitStack() as stack:
+            opening = [stack.enter_async_context(open_stream(site, key)) for key in keys for _ in range(100)]
+            streams = [await one for one in opening]
+            ended = [asyncio.ensure_future(stream.read()) for stream in streams]
+            began = time.monotonic()
+            await site.done("kill")
+            await asyncio.wait_for(asyncio.gather(*ended), 10)
+            took.append(time.monotonic() - began)
+        await site.done("resume")
+    assert min(took) <= _STREAMS_CLOSED_WITHIN
 
 
 async def test_T72_a_resume_brings_nothing_back(site: Site) -> None:
