@@ -40,8 +40,9 @@ class HoldingRow(Result):
     unrealised_percent: str | None
     """Of what it cost."""
     share_percent: str | None
-    """Of the value of all holdings; null while one of them has no price."""
+    """Of the value of all holdings; null while one of them has no price, or no rate."""
     currency: str
+    """Of everything in this row."""
 
 
 class HoldingsResult(Result):
@@ -50,7 +51,9 @@ class HoldingsResult(Result):
     account: str
     holdings: list[HoldingRow]
     market_value: str | None
-    """Of all of them; null while one has no price."""
+    """Of all of them; null while one has no price, or no rate into the account's currency."""
+    currency: str
+    """The account's own, in which they are added up."""
     left_out: int
     """Positions that are no holdings: short ones and contracts such as options."""
     as_of: str
@@ -68,8 +71,8 @@ class HoldingsResult(Result):
     toolset=Toolset.ORDERS,
 )
 async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsResult]:
-    """What the account owns outright: long stocks, funds and crypto with cost, value, gain and share of the whole. Short
-    positions and contracts such as options are no holdings: get_positions has everything. `settled` is what has settled;
+    """What the account owns outright: long stocks, funds and crypto with cost, value, gain and share of the whole, each in
+    its own currency; added up in the account's, at the exchange rates of this moment. Short positions and contracts such as options are no holdings: get_positions has everything. `settled` is what has settled;
     the simulated account settles at once, and a broker that doesn't tell gives null.
     """
     check_account(call, asked.account)
@@ -81,13 +84,19 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
         found = await connection.ask(connection.broker.find(one.symbol)) if one.quantity > ZERO else ()
         if len(found) == 1 and found[0].kind in _OWNED:
             owned.append((one, found[0].kind))
-    values = [one.market_value.quantize(CENT) for one, _ in owned if one.market_value is not None]
-    whole = sum(values, ZERO) if len(values) == len(owned) else None
+    rates, currency = call.rates, (await connection.ask(connection.broker.balances())).currency
+    values = [_rounded(await rates.middle(one.market_value, one.currency, currency)) for one, _ in owned]
+    known = [value for value in values if value is not None]
+    whole = sum(known, ZERO) if len(known) == len(owned) else None
     at_once = status.kind == "paper"
     result = HoldingsResult(
         account=status.account,
-        holdings=[_row(one, kind, whole, at_once=at_once) for one, kind in owned],
+        holdings=[
+            _row(one, kind, _share(value, whole), at_once=at_once)
+            for (one, kind), value in zip(owned, values, strict=True)
+        ],
         market_value=None if whole is None else cents(whole),
+        currency=currency,
         left_out=len(positions) - len(owned),
         as_of=iso(call.rooms.clock.now()) or "",
         source=positions[0].source if positions else status.kind,
@@ -97,10 +106,17 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
     return Served(result, summary=safe(f"{len(owned)} holdings"))
 
 
-def _row(position: Position, kind: InstrumentKind, whole: Decimal | None, *, at_once: bool) -> HoldingRow:
-    # Rounded before anything is taken from it: what is told has to add up to the cent.
-    value = None if position.market_value is None else position.market_value.quantize(CENT)
-    gain = None if position.unrealised is None else position.unrealised.quantize(CENT)
+def _rounded(amount: Decimal | None) -> Decimal | None:
+    """Round before anything is taken from it: what is told has to add up to the cent."""
+    return None if amount is None else amount.quantize(CENT)
+
+
+def _share(value: Decimal | None, whole: Decimal | None) -> str | None:
+    return None if value is None or not whole else cents(value / whole * 100)
+
+
+def _row(position: Position, kind: InstrumentKind, share: str | None, *, at_once: bool) -> HoldingRow:
+    value, gain = _rounded(position.market_value), _rounded(position.unrealised)
     cost = None if value is None or gain is None else value - gain
     return HoldingRow(
         symbol=position.symbol,
@@ -113,6 +129,6 @@ def _row(position: Position, kind: InstrumentKind, whole: Decimal | None, *, at_
         market_value=None if value is None else cents(value),
         unrealised=None if gain is None else cents(gain),
         unrealised_percent=None if gain is None or not cost else cents(gain / cost * 100),
-        share_percent=None if value is None or not whole else cents(value / whole * 100),
+        share_percent=share,
         currency=position.currency,
     )

@@ -18,6 +18,8 @@ class PnlRow(Result):
     quantity: str
     unrealised: str | None
     """Null where it has no price."""
+    currency: str
+    """Of the row: the one that it trades in."""
 
 
 class DayPnl(Result):
@@ -32,7 +34,7 @@ class DayPnl(Result):
 
 
 class PnlResult(Result):
-    """Profit and loss as exact decimals, in the account's base currency."""
+    """Profit and loss as exact decimals, in the account's base currency but for the rows."""
 
     account: str
     currency: str
@@ -48,7 +50,7 @@ class PnlResult(Result):
     """Total less fees."""
     by_position: list[PnlRow]
     unplaced: str | None
-    """Unrealised less its rows: what the market moved between two answers; null where a position has no price."""
+    """Unrealised less its rows, converted: what moved between two answers; null where a price or rate is missing."""
     today: DayPnl
     as_of: str
     source: str
@@ -65,7 +67,7 @@ class PnlResult(Result):
 )
 async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
     """Profit and loss as the broker books it: realised (before fees, unless fees is null), unrealised in all and of each
-    open position, fees, and the change of equity since the day began (UTC). The day counts as the daily-loss limit does:
+    open position in its own currency, fees, and the change of equity since the day began (UTC). The day counts as the daily-loss limit does:
     from the equity that was seen last on the day before, or from where the operator let it count anew. Figures are
     exact, not rounded.
     """
@@ -73,7 +75,9 @@ async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
     connection = call.connection
     balances = await connection.ask(connection.broker.balances())
     positions = [one for one in await connection.ask(connection.broker.positions()) if one.quantity]
-    gains = [one.unrealised for one in positions if one.unrealised is not None]
+    rates = call.rates
+    gains = [await rates.middle(one.unrealised, one.currency, balances.currency) for one in positions]
+    known = [gain for gain in gains if gain is not None]
     marks = call.orders.marks_of(call.admitted, balances)
     change, total = balances.equity - marks.day_start, balances.realised + balances.unrealised
     result = PnlResult(
@@ -85,10 +89,15 @@ async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
         fees=maybe(balances.fees),
         net=plain(total - (balances.fees or ZERO)),
         by_position=[
-            PnlRow(symbol=one.symbol, quantity=plain(one.quantity), unrealised=maybe(one.unrealised))
+            PnlRow(
+                symbol=one.symbol,
+                quantity=plain(one.quantity),
+                unrealised=maybe(one.unrealised),
+                currency=one.currency,
+            )
             for one in positions
         ],
-        unplaced=plain(balances.unrealised - sum(gains, ZERO)) if len(gains) == len(positions) else None,
+        unplaced=plain(balances.unrealised - sum(known, ZERO)) if len(known) == len(gains) else None,
         today=DayPnl(
             day=marks.day.isoformat(),
             equity_at_start=plain(marks.day_start),

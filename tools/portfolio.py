@@ -22,7 +22,7 @@ from tools.words import AccountWord, iso
 
 
 class Exposure(Result):
-    """How much of the account is in the market. Null where a position has no price."""
+    """How much of the account is in the market, in its base currency. Null where a position has no price, or no rate."""
 
     long: str | None
     short: str | None
@@ -57,13 +57,15 @@ class PortfolioResult(Result):
 @tool("get_portfolio", scope=Scope.READ_ACCOUNT, title="Portfolio", arguments=AccountArguments, result=PortfolioResult)
 async def get_portfolio(call: Call, asked: AccountArguments) -> Served[PortfolioResult]:
     """The account at a glance: equity, cash, buying power, every position, and exposure (long, short, gross, net,
-    leverage, largest position) from the marks of this moment. What can't be priced is null, never zero.
+    leverage, largest position) from the marks and exchange rates of this moment. Each position is told in its own
+    currency, everything else in the account's. What can't be priced or converted is null, never zero.
     """
     check_account(call, asked.account)
     broker = call.connection.broker
     balances = await call.connection.ask(broker.balances())
     positions = [one for one in await call.connection.ask(broker.positions()) if one.quantity]
-    values = {one.symbol: one.market_value for one in positions}
+    rates = call.rates
+    values = {one.symbol: await rates.middle(one.market_value, one.currency, balances.currency) for one in positions}
     result = PortfolioResult(
         account=balances.account,
         currency=balances.currency,

@@ -20,6 +20,7 @@ from cockpit.desk.market import Market
 from cockpit.desk.messages import Messages
 from cockpit.desk.offers import Offers
 from cockpit.desk.orders import OrderDesk
+from cockpit.desk.rates import Rates
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.identity import Scope
@@ -107,6 +108,11 @@ class Call:
     def offers(self) -> Offers:
         """What the broker of the caller's connection offers besides."""
         return Offers(self.admitted.connection)
+
+    @property
+    def rates(self) -> Rates:
+        """What the account's currencies come to in one another now, as its limits count them."""
+        return Rates(self.connection, self.rooms.clock, self.connection.settings.policy.max_quote_age_seconds)
 
     @property
     def connection(self) -> Connection:

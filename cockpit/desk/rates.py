@@ -1,10 +1,10 @@
-"""What one currency comes to in the account's, for the limits: the broker's own fresh rates, both sides, never a guess."""
+"""What one currency comes to in the account's, for limits and sums: the broker's own fresh rates, never a guess."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from cockpit.brokers.base import Feature, HasFx
@@ -15,6 +15,8 @@ from cockpit.model.money import ZERO
 from cockpit.model.quotes import DataType, FxRate
 from cockpit.model.refusals import Refused
 from cockpit.model.trading import Mode
+
+_DIGITS: Final = Context(prec=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Rate:
     def highest(self, value: Decimal) -> Decimal:
         """Return a value, which may be below zero, as much as it may be."""
         return value * (self.most if value > ZERO else self.least)
+
+    def middle(self, value: Decimal) -> Decimal:
+        """Return a value as sums tell it: in the middle of what it may be."""
+        return value * _DIGITS.divide(self.least + self.most, 2)
 
 
 SAME: Final = Rate(Decimal(1), Decimal(1))
@@ -59,6 +65,11 @@ class Rates:
         """Return those that are known of several."""
         found = {one: await self.rate(one, into) for one in set(currencies)}
         return {one: rate for one, rate in found.items() if rate is not None}
+
+    async def middle(self, value: Decimal | None, of: str, into: str) -> Decimal | None:
+        """Return a value in another currency as sums tell it; None where it or its rate isn't known."""
+        rate = None if value is None else await self.rate(of, into)
+        return None if value is None or rate is None else rate.middle(value)
 
     async def _asked(self, of: str, into: str) -> Rate | None:
         broker = self._connection.broker

@@ -89,6 +89,25 @@ async def test_holdings_add_up_to_the_cent(held: Sequence[tuple[Decimal, Decimal
             assert (len(values), sum(values, Decimal(0))) == (len(held), Decimal(told["market_value"]))
 
 
+async def test_what_has_no_exchange_rate_leaves_its_sums_unknown(
+    desk: Desk, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def positions() -> list[Position]:
+        one, ten = Decimal(1), Decimal(10)
+        held = (("ALFA", "USD"), ("BRVO", "XTS"))
+        return [Position(symbol, one, ten, ten, ten, one, unit, NOON, "fake") for symbol, unit in held]
+
+    monkeypatch.setattr(desk.connections.need("paper").broker, "positions", positions)
+    exposure = (await ask("get_portfolio")).structured["exposure"]
+    assert set(exposure.values()) == {None}
+    owned = (await ask("get_holdings")).structured
+    assert (owned["market_value"], owned["currency"]) == (None, "USD")
+    assert [(row["market_value"], row["share_percent"]) for row in owned["holdings"]] == [("10.00", None)] * 2
+    profit = (await ask("get_pnl")).structured
+    assert profit["unplaced"] is None
+    assert [(row["unrealised"], row["currency"]) for row in profit["by_position"]] == [("1", "USD"), ("1", "XTS")]
+
+
 _TRADES = st.lists(
     st.tuples(st.sampled_from(["ALFA", "BRVO", "CHRL"]), st.sampled_from(["buy", "sell"]), st.integers(1, 9)),
     max_size=6,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +23,11 @@ from cockpit.store.database import Store
 from server.host import ToolAnswer
 from tests.desk.desks import HandClock, open_desk
 from tests.gateway import FakeGateway
+from tests.gateway.holdings import Holding
 from tests.gateway.rights import Feed
 from tests.tools.conftest import is_harmless, schema_of, tools_of
+
+ACCOUNT = "DU1234567"
 
 
 @dataclass
@@ -49,21 +54,33 @@ class Seat:
 
 
 @pytest.fixture
-async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
-    async with FakeGateway(open_always=True) as gateway:
-        section = {"broker": "ibkr", "toolsets": ["all"], "ibkr": {"port": gateway.port, "hours_of": "ALFA"}}
-        policy = PolicySettings(asset_classes=frozenset(InstrumentKind))
-        settings = ConnectionSettings.model_validate(section).model_copy(update={"policy": policy})
+async def gateway() -> AsyncIterator[FakeGateway]:
+    async with FakeGateway(open_always=True) as opened:
+        yield opened
 
-        def make(name: str, of: ConnectionSettings, store: Store, clock: Clock, **_: object) -> IbkrBroker:
-            return IbkrBroker(name, of, store, clock)
 
-        clock = cast(HandClock, SystemClock())
-        async with open_desk(tmp_path / "data", settings=settings, make=make, clock=clock) as desk:
-            client, tools = desk.grants.give("claude"), tools_of(desk)
-            broker = desk.connections.need("paper").broker
-            assert isinstance(broker, IbkrBroker)
-            yield Seat(gateway, broker._line, lambda tool, arguments: tools.call(client, tool, arguments))
+@pytest.fixture
+async def seat(tmp_path: Path, gateway: FakeGateway) -> AsyncIterator[Seat]:
+    async with seated(tmp_path / "data", gateway) as taken:
+        yield taken
+
+
+@asynccontextmanager
+async def seated(folder: Path, gateway: FakeGateway) -> AsyncIterator[Seat]:
+    """A client's seat over a gateway as it is now."""
+    section = {"broker": "ibkr", "toolsets": ["all"], "ibkr": {"port": gateway.port, "hours_of": "ALFA"}}
+    policy = PolicySettings(asset_classes=frozenset(InstrumentKind))
+    settings = ConnectionSettings.model_validate(section).model_copy(update={"policy": policy})
+
+    def make(name: str, of: ConnectionSettings, store: Store, clock: Clock, **_: object) -> IbkrBroker:
+        return IbkrBroker(name, of, store, clock)
+
+    clock = cast(HandClock, SystemClock())
+    async with open_desk(folder, settings=settings, make=make, clock=clock) as desk:
+        client, tools = desk.grants.give("claude"), tools_of(desk)
+        broker = desk.connections.need("paper").broker
+        assert isinstance(broker, IbkrBroker)
+        yield Seat(gateway, broker._line, lambda tool, arguments: tools.call(client, tool, arguments))
 
 
 async def test_prices_bars_and_books(seat: Seat) -> None:
@@ -85,6 +102,51 @@ async def test_the_account_says_that_its_profit_is_after_fees(seat: Seat) -> Non
         told = await seat.told(tool)
         assert told["fees"] is None, tool
         assert told.get("net", told.get("total")) == told.get("total")
+
+
+def hold_in_three_currencies(gateway: FakeGateway) -> dict[str, Holding]:
+    """Let the account hold shares that trade in dollars, euros and yen, by their symbols here."""
+    world, held = gateway.world, gateway.book.holdings
+    rhein = world.one("RHEIN:IBIS")
+    cars = replace(
+        rhein, con_id=265900, symbol="7203", name="TOYO CARS", primary="TSEJ", currency="JPY", trading_class="TSEJ",
+        local_symbol="7203", exchanges=("SMART", "TSEJ"),
+    )  # fmt: skip
+    world.add(cars, replace(world.price(rhein.con_id), bid=Decimal(2799), ask=Decimal(2801), last=Decimal(2800)))
+    bought = (
+        ("ALFA", world.one("ALFA"), 10, 400),
+        ("RHEIN:IBIS/EUR", rhein, 100, 100),
+        ("7203:TSEJ/JPY", cars, 1000, 2700),
+    )
+    return {name: held.put(ACCOUNT, one, Decimal(many), Decimal(paid)) for name, one, many, paid in bought}
+
+
+async def test_what_is_held_in_several_currencies_is_added_up_in_the_accounts_own(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    held, book = hold_in_three_currencies(gateway), gateway.book.holdings
+    currencies = {name: one.listing.currency for name, one in held.items()}
+    worth = {name: book.worth(one) * book.rate(one.listing.currency) for name, one in held.items()}
+    whole = sum(worth.values())
+    almost = partial(pytest.approx, rel=Decimal("0.001"))
+    async with seated(tmp_path / "data", gateway) as seat:
+        exposure = (await seat.told("get_portfolio"))["exposure"]
+        assert [Decimal(exposure[side]) for side in ("long", "gross", "net")] == [almost(whole)] * 3
+        assert (exposure["leverage"], exposure["largest_symbol"]) == ("0.03", "7203:TSEJ/JPY")
+        assert Decimal(exposure["largest_percent"]) == almost(worth["7203:TSEJ/JPY"] / whole * 100)
+
+        owned = await seat.told("get_holdings")
+        assert (owned["currency"], Decimal(owned["market_value"])) == ("USD", almost(whole))
+        assert {row["symbol"]: row["currency"] for row in owned["holdings"]} == currencies
+        for row in owned["holdings"]:
+            assert Decimal(row["market_value"]) == book.worth(held[row["symbol"]])
+            assert Decimal(row["share_percent"]) == almost(worth[row["symbol"]] / whole * 100)
+
+        profit = await seat.told("get_pnl")
+        assert {row["symbol"]: row["currency"] for row in profit["by_position"]} == currencies
+        for row in profit["by_position"]:
+            assert Decimal(row["unrealised"]) == book.unrealized(held[row["symbol"]])
+        assert abs(Decimal(profit["unplaced"])) < 1
 
 
 async def test_instruments_hours_and_rates(seat: Seat) -> None:
