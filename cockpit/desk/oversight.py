@@ -19,8 +19,8 @@ from cockpit.desk.risk.seen import Activity
 from cockpit.desk.tally import Tally
 from cockpit.model.accounts import Balances
 from cockpit.model.clock import Clock
-from cockpit.model.events import Event, OrderChanged
-from cockpit.model.latches import LatchKind
+from cockpit.model.events import Event, Notice, OrderChanged
+from cockpit.model.latches import OF_CONNECTIONS, LatchKind
 from cockpit.model.money import ZERO, cents
 from cockpit.model.orders import AT_BROKER, OrderId, OrderRequest, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused, refuse
@@ -35,6 +35,7 @@ _LOOK_EVERY: Final = 1.0
 _ANSWER_WITHIN: Final = 5.0
 _SAVE_WITHIN: Final = 2.0
 _PARTLY_FILLED: Final = "SELECT order_id, filled FROM orders WHERE state IN (?, ?)"
+_ANOTHER: Final = "{}: another account answers than before; what it loses is measured from its own marks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Oversight:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._publish = publish
         self.limits = Limits(store, clock, clients or {})
         self.latches = Latches(store, clock, publish)
         self._tally = Tally(store, clock)
@@ -105,8 +107,10 @@ class Oversight:
             self._filled.pop(order.order_id, None)
 
     def take_equity(self, connection: Connection, balances: Balances) -> Marks:
-        """Note the equity of a connection, and latch it where it has lost too much."""
-        marks = self._equity.take(connection.name, balances.equity)
+        """Note the equity of a connection's account, and latch the connection where that account has lost too much."""
+        if self._equity.is_another(connection, balances.account):
+            self._publish(Notice(self._clock.now(), safe(_ANOTHER.format(connection.name), 300), True))
+        marks = self._equity.take(connection, balances)
         self._watch_equity(connection, marks)
         return marks
 
@@ -129,7 +133,7 @@ class Oversight:
 
     def left(self, connection: Connection, client: str, open_orders: int) -> LimitsLeft:
         """Return what is left of the limits that are used up, from memory."""
-        policy, marks = self.limits.policy(connection, client), self._equity.of(connection.name)
+        policy, marks = self.limits.policy(connection, client), self._equity.of(connection)
         mine, everybody = self._tally.client(client), self._tally.connection(connection.name)
         rows = [
             _left("max_daily_orders", policy.max_daily_orders, mine.orders, _whole),
@@ -152,7 +156,9 @@ class Oversight:
             known = ", ".join(one.latch_id for one in self.latches.all()) or "none"
             return refuse("LATCH_UNKNOWN", latch=safe(latch_id, 80), latched=known)
         await self.latches.release(latch, by)
-        self._equity.count_anew(latch.subject, latch.kind)
+        connection = self._connections.get(latch.subject) if latch.kind in OF_CONNECTIONS else None
+        if connection is not None:
+            self._equity.count_anew(connection, latch.kind)
         await self._equity.save()
         return latch.latch_id
 
@@ -220,9 +226,9 @@ class Oversight:
         for client, connection in self._tally.rejections():
             self._watch_rejects(client, connection)
         for connection in self._connections.values():
-            marks = self._equity.of(connection.name)
+            marks = self._equity.again(connection)
             if marks is not None:
-                self._watch_equity(connection, self._equity.take(connection.name, marks.last))
+                self._watch_equity(connection, marks)
 
     def _watch_equity(self, connection: Connection, marks: Marks) -> None:
         policy, equity = self.limits.policy(connection), marks.last

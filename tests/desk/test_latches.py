@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.model.events import LatchChanged, OrderChanged
+from cockpit.desk.equity import Marks
+from cockpit.model.events import LatchChanged, Notice, OrderChanged
 from cockpit.model.latches import LatchKind
 from cockpit.model.orders import Order, OrderId, OrderState, Side
 from cockpit.model.refusals import Refusal, Refused
@@ -396,3 +397,66 @@ async def test_a_look_ends_though_a_broker_says_nothing(desk: Desk, monkeypatch:
     monkeypatch.setattr(desk.connections.need("paper").broker, "balances", silent)
     async with asyncio.timeout(2):
         await desk.oversight.look()
+
+
+async def of_account(desk: Desk, account: str, equity: int) -> Marks:
+    """Let another account answer under the connection's name, worth that much."""
+    connection = desk.connections.need("paper")
+    balances = await connection.broker.balances()
+    return desk.oversight.take_equity(connection, replace(balances, account=account, equity=Decimal(equity)))
+
+
+def latched(desk: Desk) -> list[str]:
+    return [one.latch_id for one in desk.oversight.latches.all()]
+
+
+async def test_another_account_under_the_same_name_has_lost_nothing_and_is_told_of(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        await of_account(desk, "DU1234567", 1_000_000)
+        assert not [one for one in desk.events if isinstance(one, Notice)]
+        for _ in range(2):
+            marks = await of_account(desk, "DU7654321", 20_000)
+            assert (marks.day_start, marks.high_water) == (20_000, 20_000)
+        assert latched(desk) == []
+        assert [one.text.split(";")[0] for one in desk.events if isinstance(one, Notice)] == [
+            "paper: another account answers than before"
+        ]
+        await of_account(desk, "DU7654321", 18_900)
+        assert latched(desk) == ["daily_loss:paper"]
+
+
+async def test_a_larger_account_under_the_same_name_is_held_by_its_own_loss(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        await of_account(desk, "DU7654321", 50_000)
+        await desk.oversight.save()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        await of_account(desk, "DU1234567", 1_000_000)
+        assert latched(desk) == []
+        await of_account(desk, "DU1234567", 949_000)
+        assert latched(desk) == ["daily_loss:paper"]
+
+
+async def test_an_account_that_comes_back_under_a_name_has_lost_what_it_had_lost(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        await of_account(desk, "DU1234567", 100_000)
+        await of_account(desk, "DU1234567", 94_000)
+        await of_account(desk, "DU7654321", 20_000)
+        assert await desk.oversight.release("daily_loss:paper", "test") == "daily_loss:paper"
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        assert latched(desk) == []
+        assert (await of_account(desk, "DU1234567", 94_000)).day_start == 100_000
+        assert latched(desk) == ["daily_loss:paper"]
+
+
+async def test_a_start_with_another_account_in_the_settings_latches_nothing_for_the_one_before(tmp_path: Path) -> None:
+    clock, grants = HandClock(), GrantBook()
+    async with open_desk(tmp_path, clock=clock, grants=grants) as desk:
+        await of_account(desk, "DU1234567", 100_000)
+        await of_account(desk, "DU1234567", 97_000)
+        await desk.oversight.save()
+    strict = ConnectionSettings(account="SIM-paper", policy=PolicySettings.model_validate({"max_daily_loss": "0.02"}))
+    async with open_desk(tmp_path, clock=clock, grants=grants, settings=strict) as desk:
+        assert latched(desk) == []
+        assert desk.oversight.left(desk.connections.need("paper"), "claude", 0).limits[-1].name == "max_open_orders"

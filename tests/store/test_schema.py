@@ -82,3 +82,19 @@ def test_every_shipped_table_is_strict(database: sqlite3.Connection) -> None:
 def test_no_shipped_constraint_waits_for_the_commit() -> None:
     # A deferred constraint would fail the whole batch instead of the unit that broke it.
     assert not [each.name for each in shipped_migrations() if "DEFERR" in each.sql.upper()]
+
+
+def test_marks_by_name_become_those_of_the_account_recorded_last(database: sqlite3.Connection) -> None:
+    shipped = shipped_migrations()
+    migrate(database, [one for one in shipped if one.number < 23], 0)
+    for name in ("ib", "my_paper", "gone"):
+        database.execute("INSERT INTO equity_marks VALUES (?, '2026-11-20', '1000', '1100', '990', 7)", (name,))
+    for account, at in (("DU1234567", 1), ("U1234567", 3), ("DU7654321", 2)):
+        database.execute("INSERT INTO ibkr_equity VALUES ('ib', ?, ?, '990')", (account, at))
+    database.execute("INSERT INTO paper_accounts VALUES ('my_paper', 1, '1000')")
+    database.execute("INSERT INTO paper_equity VALUES ('my_paper', 2, '990')")
+    migrate(database, shipped, 0)
+    assert database.execute("SELECT * FROM equity_marks ORDER BY connection").fetchall() == [
+        ("ib", "live", "U1234567", "2026-11-20", "1000", "1100", "990", 7),
+        ("my_paper", "paper", "SIM-my-paper", "2026-11-20", "1000", "1100", "990", 7),
+    ]
