@@ -109,8 +109,11 @@ def left_of_bracket(entry: Leg, target: Leg, stop: Leg) -> Left:
     """Judge a bracket.
 
     An entry that has not begun to fill goes with its exit; without its stop, one that has begun fills no further.
+    Exits go with an entry that was rejected.
     """
     exits = (target, stop)
+    if entry.rejected and all(one.filled == ZERO for one in (entry, *exits)):
+        return Left(tuple(one.reference for one in exits if not one.over))
     gone = [one for one in exits if one.lost]
     if not gone or any(one.whole for one in exits):
         return Left()
@@ -135,14 +138,21 @@ def left_of_bracket(entry: Leg, target: Leg, stop: Leg) -> Left:
 
 
 def left_of_pair(first: Leg, second: Leg) -> Left:
-    """Judge two orders of which a fill of one cancels the other. What is left of them stays: it may protect a position.
+    """Judge two orders of which a fill of one cancels the other.
 
-    Both ending together is what time, or whoever cancelled them in TWS, does to a pair; only a rejection is told then.
-    One that was never accepted has had its rejection for an answer.
+    TWS itself cancels that other one, unless the one filled before it had arrived. Where one ends without having filled,
+    the other stays: it may protect a position, unless TWS has never had the pair. Both ending together is what time, or whoever cancelled them in TWS, does to a pair; only a rejection is told then.
     """
     pair = (first, second)
+    if any(one.whole or one.filled > ZERO for one in pair):
+        void = ((first, second), (second, first))
+        return Left(
+            tuple(one.reference for one, other in void if not one.over and (other.whole or other.filled > ZERO))
+        )
+    if any(one.rejected and not one.accepted for one in pair):
+        return Left(tuple(one.reference for one in pair if not one.over))
     gone = [one for one in pair if one.lost and one.accepted]
-    if not gone or any(one.whole or one.filled > ZERO for one in pair):
+    if not gone:
         return Left()
     lost = next((one for one in gone if one.rejected), gone[-1])
     other = second if lost is first else first

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from cockpit.brokers.base import BrokerUnavailable
-from cockpit.brokers.ibkr.brackets import Leg, left_of_bracket, left_of_pair, leg_of
+from cockpit.brokers.ibkr.brackets import Left, Leg, left_of_bracket, left_of_pair, leg_of
 from cockpit.brokers.ibkr.tracking import Tracker
-from cockpit.model.money import ZERO
 from cockpit.model.orders import (
     BrokerFact,
     Cancelled,
@@ -23,15 +22,16 @@ from cockpit.model.orders import (
     Role,
 )
 from cockpit.model.refusals import Refused
-from cockpit.model.text import Safe
+from cockpit.model.text import Safe, safe
 
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
 TWS_FIRST: Final = 0.5
 """Seconds that TWS has to cancel the other orders of a group by itself, and to tell what belongs together."""
+AGAIN: Final = 5.0
+"""Seconds after which what still works is withdrawn once more, at first."""
+_MOST_SELDOM: Final = 300.0
 _MOST: Final = 2000
 _ROLES: Final = tuple(Role)
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 class Groups:
@@ -53,8 +53,10 @@ class Groups:
         """How an earlier run left what it sent."""
         self._meant: dict[OrderRef, None] = {}
         """Orders whose cancel was asked for, newest last."""
-        self._judged: set[tuple[OrderRef, ...]] = set()
-        """Groups that are about to be judged."""
+        self._seen_to: dict[tuple[OrderRef, ...], asyncio.Event] = {}
+        """Groups that are judged until nothing of them is left to withdraw; each is judged anew when its event is set."""
+        self._leaving: set[OrderRef] = set()
+        """Orders whose cancel is being asked for, or was just now."""
         self._found: dict[tuple[OrderRef, ...], Linkage] = {}
         """Groups of an earlier run that were not judged in this one."""
 
@@ -85,10 +87,15 @@ class Groups:
             self._meant.pop(next(iter(self._meant)))
 
     def look_at_found(self) -> None:
-        """Judge what an earlier run left, now that the books have been read: what ended since then is told by none."""
+        """Judge what an earlier run left, now that the books have been read: what ended since then is told by none.
+
+        So is what could not be withdrawn while the line was down.
+        """
         found, self._found = self._found, {}
         for group, linkage in found.items():
             self._judge_soon(linkage, group)
+        for judge in self._seen_to.values():
+            judge.set()
 
     def told(self, fact: BrokerFact) -> None:
         """Withdraw what a fact makes void: the rest of a group of which one was rejected before any of it worked.
@@ -100,49 +107,71 @@ class Groups:
         linkage, group = self._groups.get(fact.reference, (None, ()))
         if linkage is None:
             return
-        legs = [leg for one in group if (leg := self._leg(one)) is not None]
-        others = [one.reference for one in legs if one.reference != fact.reference]
-        match fact:
-            case Rejected():
-                taken = any(one.accepted for one in legs if one.reference == fact.reference)
-                if not taken and all(one.filled == ZERO for one in legs):
-                    for one in others:
-                        self._start(self._withdraw(one, 0.0))
-            case Executed() if linkage is Linkage.OCO:
-                for one in others:
-                    self._start(self._withdraw(one, TWS_FIRST))
-            case _:
-                pass
-        if isinstance(fact, Rejected | Cancelled | Expired | Executed) and any(one.lost for one in legs):
+        legs = self._legs(group)
+        mine = next((one for one in legs if one.reference == fact.reference), None)
+        never = isinstance(fact, Rejected) and mine is not None and not mine.accepted
+        if never:
+            # TWS has not begun with it: nothing that belongs together is still to come.
+            for one in self._left(linkage, legs).withdraw:
+                self._start(self._withdraw(one))
+        ends = isinstance(fact, Rejected | Cancelled | Expired | Executed) and any(one.lost for one in legs)
+        if never or ends or (linkage is Linkage.OCO and isinstance(fact, Executed)):
             self._judge_soon(linkage, group)
 
     def _leg(self, reference: OrderRef) -> Leg | None:
         return leg_of(self._tracker.life(reference), self._kept.get(reference), meant=reference in self._meant)
 
-    def _judge_soon(self, linkage: Linkage, group: tuple[OrderRef, ...]) -> None:
-        if group not in self._judged:
-            self._judged.add(group)
-            self._start(self._judge(linkage, group))
+    def _legs(self, group: tuple[OrderRef, ...]) -> list[Leg]:
+        return [leg for one in group if (leg := self._leg(one)) is not None]
 
-    async def _judge(self, linkage: Linkage, group: tuple[OrderRef, ...]) -> None:
-        """See to it that nothing goes on without what it needs, once what belongs together had time to come."""
-        await asyncio.sleep(TWS_FIRST)
-        self._judged.discard(group)
-        legs = [leg for one in group if (leg := self._leg(one)) is not None]
+    def _left(self, linkage: Linkage, legs: Sequence[Leg]) -> Left:
         if len(legs) != LEGS[linkage]:
-            return
-        left = left_of_bracket(*legs) if linkage is Linkage.BRACKET else left_of_pair(*legs)
-        if left.says is not None:
-            self._say(left.says)
-        for one in left.withdraw:
-            self._start(self._withdraw(one, 0.0))
+            return Left()
+        return left_of_bracket(*legs) if linkage is Linkage.BRACKET else left_of_pair(*legs)
 
-    async def _withdraw(self, reference: OrderRef, after: float) -> None:
-        await asyncio.sleep(after)
+    def _judge_soon(self, linkage: Linkage, group: tuple[OrderRef, ...]) -> None:
+        judge = self._seen_to.get(group)
+        if judge is None:
+            judge = self._seen_to[group] = asyncio.Event()
+            self._start(self._see_to(linkage, group, judge))
+        judge.set()
+
+    async def _see_to(self, linkage: Linkage, group: tuple[OrderRef, ...], judge: asyncio.Event) -> None:
+        """See to it that nothing goes on without what it needs, until nothing does; the pauses grow longer."""
+        pause = AGAIN
+        try:
+            while judge.is_set():
+                # What belongs together has time to come.
+                await asyncio.sleep(TWS_FIRST)
+                judge.clear()
+                left = self._left(linkage, self._legs(group))
+                if left.says is not None:
+                    self._say(left.says)
+                withdraw = [one for one in left.withdraw if self._tracker.life(one) is not None]
+                if not withdraw:
+                    continue
+                for one in withdraw:
+                    self._start(self._withdraw(one))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await judge.wait()
+                judge.set()
+                pause = min(2 * pause, _MOST_SELDOM)
+        finally:
+            del self._seen_to[group]
+
+    async def _withdraw(self, reference: OrderRef) -> None:
         life = self._tracker.life(reference)
-        if life is None or life.over:
+        if life is None or life.over or reference in self._leaving:
             return
+        self._leaving.add(reference)
         try:
             await self._cancel(reference)
+            # TWS has it, and time to do it.
+            await asyncio.sleep(AGAIN)
         except (Refused, BrokerUnavailable) as problem:
-            _LOG.warning("what belonged to an order that ended could not be cancelled: %s", problem)
+            why = problem.refusal.message if isinstance(problem, Refused) else problem
+            says = f"{life.symbol}: what must not go on alone could not be cancelled and may still work ({reference})."
+            self._say(safe(f"{says} It is tried again. {why}", 300))
+        finally:
+            self._leaving.discard(reference)

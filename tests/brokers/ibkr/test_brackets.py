@@ -84,8 +84,21 @@ def test_of_what_is_left_of_a_pair_no_more_is_said_than_is_known() -> None:
 
 
 def test_a_rejection_that_answered_the_sending_or_an_end_on_purpose_is_not_told_of_a_pair() -> None:
-    assert left_of_pair(gone("1", rejected=True, accepted=False), leg("2")) == Left()
+    assert left_of_pair(gone("1", rejected=True, accepted=False), leg("2")).says is None
     assert left_of_pair(gone("1", meant=True), leg("2")) == Left()
+
+
+def test_of_a_pair_the_other_is_void_once_one_fills_or_where_tws_never_had_the_one() -> None:
+    void = Left((OrderRef("ck:2"),))
+    assert left_of_pair(gone("1", whole=True, filled=Decimal(10)), leg("2")) == void
+    assert left_of_pair(leg("1", filled=Decimal(1)), leg("2")) == void
+    assert left_of_pair(gone("1", rejected=True, accepted=False), leg("2")) == void
+
+
+def test_exits_are_void_without_an_entry_that_could_fill() -> None:
+    void = Left((OrderRef("ck:target"), OrderRef("ck:stop")))
+    assert left_of_bracket(gone("entry", rejected=True), leg("target"), leg("stop")) == void
+    assert left_of_bracket(gone("entry", rejected=True, filled=Decimal(1)), leg("target"), leg("stop")) == Left()
 
 
 def test_an_end_that_was_kept_counts_unless_the_books_show_the_order_open() -> None:
