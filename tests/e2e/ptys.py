@@ -12,6 +12,7 @@ import struct
 import termios
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +28,13 @@ WORST_SECONDS = 1.5
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _SHOWN_MODES = {7, 25}
 """Private modes that are on in a terminal at rest: wrapping and the cursor."""
+
+
+def is_ignored(number: int, pid: int) -> bool:
+    """Whether a process ignores a signal. Sending it proves nothing: who leads a session is never stopped by SIGTSTP."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(ignored.split()[1], 16) >> (number - 1) & 1)
 
 
 class OnTerminal:

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.hosts import COMMAND, Host, host
-from tests.e2e.ptys import Health, OnTerminal, loudly, on_terminal
+from tests.e2e.ptys import Health, OnTerminal, is_ignored, loudly, on_terminal
 
 pytestmark = pytest.mark.e2e
 
@@ -112,6 +112,7 @@ async def test_leaving_by_signal_gives_the_terminal_back(loud: Loud) -> None:
     running, _ = loud
     async with attached(running.folder) as screen:
         assert screen.is_raw()
+        assert is_ignored(signal.SIGTSTP, screen.process.pid)
         screen.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(screen.process.wait(), 8) == 0
         screen.assert_as_it_was()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.hosts import run_command
-from tests.e2e.ptys import Health, OnTerminal, loudly, on_terminal
+from tests.e2e.ptys import Health, OnTerminal, is_ignored, loudly, on_terminal
 from tests.e2e.terminals import ask, screen_command
 
 pytestmark = pytest.mark.e2e
@@ -88,6 +88,7 @@ async def test_a_terminal_that_hangs_up_while_drawing_leaves_the_host_running(ru
 async def test_being_told_to_stop_by_the_terminal_is_ignored(running: Running) -> None:
     terminal = running.terminal
     async with loudly(running.url, running.key) as outside, Health(outside, running.origin, "told to stop"):
+        assert is_ignored(signal.SIGTSTP, running.process.pid)
         running.process.send_signal(signal.SIGTSTP)
         await asyncio.sleep(1)
         terminal.key(b"\x1a")

@@ -18,6 +18,7 @@ import pexpect
 import pyte
 import pytest
 
+from tests.e2e.ptys import is_ignored
 from tui.frames import ANEW
 
 PATIENCE = 20.0
@@ -166,6 +167,7 @@ def test_a_hang_up_while_drawing_ends_the_screen_and_nothing_else(terminal: Term
 
 
 def test_a_stop_from_the_keyboard_is_ignored(terminal: Terminal) -> None:
+    assert is_ignored(signal.SIGTSTP, terminal.child.pid)
     terminal.child.kill(signal.SIGTSTP)
     terminal.until(terminal.counts_on())
     terminal.key("\x1a")
