@@ -121,6 +121,18 @@ class BrokerUnavailable(Exception):
 
 
 @runtime_checkable
+class HasAccount(Protocol):
+    """A broker that learns from its line which account it has: it may be one that another connection has already."""
+
+    def on_account(self, claim: Callable[[str], str]) -> None:
+        """Set who is asked before an account is used. Called once, before the line is begun.
+
+        ``claim`` takes the account for this connection and returns "", or the name of the connection that has it.
+        """
+        ...
+
+
+@runtime_checkable
 class HasLine(Protocol):
     """A broker that is reached over a line, and says when it breaks and when it is up again."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
-from cockpit.brokers.base import Broker, BrokerUnavailable
+from cockpit.brokers.base import Broker, BrokerUnavailable, HasAccount
 from cockpit.desk.unsettled import Unsettled
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Scope
@@ -70,10 +71,15 @@ class Connection:
 
 
 class Connections:
-    """All of them, by name."""
+    """All of them, by name. No two have one account: what is sent over one of them is not counted on another."""
 
     def __init__(self, connections: Mapping[str, Connection]) -> None:
         self._by_name = dict(connections)
+        shared = {name: one.broker for name, one in connections.items() if isinstance(one.broker, HasAccount)}
+        self._accounts = {name: said for name in shared if (said := connections[name].settings.account)}
+        """Which account each has: the one that settings name, also while its line is down, else the one told last."""
+        for name, broker in shared.items():
+            broker.on_account(partial(self._claim, name))
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._by_name.values())
@@ -92,3 +98,10 @@ class Connections:
     def names(self) -> tuple[str, ...]:
         """Return all names in the order of the settings."""
         return tuple(self._by_name)
+
+    def _claim(self, name: str, account: str) -> str:
+        """Give a connection an account; return the name of the one that has it already, else ""."""
+        other = next((one for one, its in self._accounts.items() if its == account and one != name), "")
+        if not other:
+            self._accounts[name] = account
+        return other

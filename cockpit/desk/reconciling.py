@@ -79,7 +79,8 @@ class _Line:
     """What was said of orders that are unknown."""
     foreign: tuple[BrokerOrder, ...] = ()
     unplaced: tuple[BrokerOrder, ...] = ()
-    """Open orders with references like ours of which the database knows nothing: another cockpit's, or a lost one's."""
+    """Open orders with references like ours that aren't known as this connection's: another cockpit's, or a lost one's,
+    or of a connection that had the account before."""
     checked: set[OrderRef] = field(default_factory=set)
     """References that were looked for in our database: each is told at most once."""
     looks: int = 0
@@ -116,7 +117,7 @@ class Reconciler:
         return self._lines[connection].foreign
 
     def not_ours(self, connection: str) -> tuple[BrokerOrder, ...]:
-        """Return all open orders in the account that this database doesn't know, as the last comparison found them."""
+        """Return all open orders in the account that are not known as this connection's, as last compared."""
         return self._lines[connection].foreign + self._lines[connection].unplaced
 
     async def look_at_open(self, connection: Connection) -> None:
@@ -381,7 +382,7 @@ class Reconciler:
             self._publish(Notice(self._clock.now(), says, False))
         line.foreign = foreign
         ours = [one for one in theirs.values() if one.reference.startswith(OURS) and one.state not in DONE]
-        line.unplaced = tuple([one for one in ours if await self._book.of_reference(one.reference) is None])
+        line.unplaced = tuple([one for one in ours if not await self._is_of(connection, one.reference)])
         for reference in theirs.keys() - line.checked:
             if reference.startswith(OURS) and await self._book.of_reference(reference) is None:
                 order = theirs[reference]
@@ -391,6 +392,11 @@ class Reconciler:
                 )
                 self._publish(Notice(self._clock.now(), says, True))
             line.checked.add(reference)
+
+    async def _is_of(self, connection: Connection, reference: OrderRef) -> bool:
+        """Whether an order is known, and counted, as one of this connection; an account may have had another before."""
+        order = await self._book.of_reference(reference)
+        return order is not None and order.connection == connection.name
 
 
 async def _in_time(connection: Connection, answer: Awaitable[T]) -> T:

@@ -105,7 +105,7 @@ class ConnectionSettings(_Section):
         default="",
         max_length=32,
         pattern=r"^[A-Za-z0-9\-]*$",
-        description="Account that the broker must report; empty takes any.",
+        description="Account that the broker must report; empty takes any that no other connection has.",
     )
     trade: bool = Field(
         default=True, description="Whether orders may be placed at all; where money is real, it has to be said."
@@ -281,6 +281,7 @@ class Settings(_Section):
         if not value:
             raise ValueError("name at least one connection")
         _no_client_number_twice(value)
+        _no_account_twice(value)
         approval = info.data.get("approval")
         for rule in approval.rules if isinstance(approval, ApprovalSettings) else ():
             unknown = set(rule.when.connections) - value.keys()
@@ -340,4 +341,16 @@ def _no_client_number_twice(connections: dict[str, ConnectionSettings]) -> None:
             raise ValueError(
                 f"{other} and {name} are the same client {line.client_id} at {line.host}:{line.port}; give one another"
                 " client_id"
+            )
+
+
+def _no_account_twice(connections: dict[str, ConnectionSettings]) -> None:
+    taken: dict[str, str] = {}
+    for name, connection in connections.items():
+        if connection.broker == "paper" or not connection.account:
+            continue
+        other = taken.setdefault(connection.account, name)
+        if other != name:
+            raise ValueError(
+                f"{other} and {name} name the same account, and neither would count what the other sends; keep one of them"
             )

@@ -206,7 +206,7 @@ async def within(
 
     def make(name: str, section: ConnectionSettings, store: Store, clock: Clock) -> Any:
         made.append(brokers(name, section, store, clock))
-        return made[0]
+        return made[-1]
 
     async with AsyncExitStack() as stack:
         taken = bind("127.0.0.1", 0)

@@ -71,3 +71,19 @@ def test_two_connections_to_one_tws_need_client_numbers_of_their_own(tmp_path: P
     assert "ib and second are the same client 17 at 127.0.0.1:4002" in mistake
     assert mistakes(tmp_path, f"{two}[connections.second.ibkr]\nclient_id = 18\n") == []
     assert mistakes(tmp_path, f"{two}[connections.second.ibkr]\nport = 4003\n") == []
+
+
+def test_one_account_is_not_taken_on_two_connections(tmp_path: Path) -> None:
+    line = "[connections.second.ibkr]\nclient_id = 18\nport = 4003\n"
+    first, second = f"{CONNECTION}account = 'DU1234567'\n", "[connections.second]\nbroker = 'ibkr'\n"
+    (mistake,) = mistakes(tmp_path, f"{first}{second}account = 'DU1234567'\n{line}")
+    assert "ib and second name the same account" in mistake
+    assert mistakes(tmp_path, f"{first}{second}account = 'DU7654321'\n{line}") == []
+    assert mistakes(tmp_path, f"{first}{second}{line}") == []
+
+
+def test_one_account_of_real_money_is_not_taken_on_two_connections(tmp_path: Path) -> None:
+    live = "broker = 'ibkr'\nmode = 'live'\naccount = 'U1234567'\ntrade = true\npolicy.allowed_symbols = ['ALFA']\n"
+    two = f"[connections.a]\n{live}ibkr.client_id = 17\n[connections.b]\n{live}ibkr.client_id = 18\n"
+    (mistake,) = mistakes(tmp_path, two)
+    assert "a and b name the same account" in mistake

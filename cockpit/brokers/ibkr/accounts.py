@@ -34,3 +34,12 @@ def chosen(reported: Sequence[str], wanted: str, mode: Mode) -> str:
             f"MODE_MISMATCH: account {masked(account)} is a {mode_of(account)} account, and the settings say {mode}"
         )
     return account
+
+
+def unshared(account: str, other: str) -> str:
+    """Return an account that no other connection has. Raises WrongAccount, which names the one that does."""
+    if other:
+        raise WrongAccount(
+            f"account {masked(account)} belongs to the connection {other}: an account has one connection"
+        )
+    return account

@@ -139,6 +139,10 @@ class IbkrBroker(MarketData):
         for fact in unheard:
             sink(fact)
 
+    def on_account(self, claim: Callable[[str], str]) -> None:
+        """Set who is asked before the account that TWS reports is used."""
+        self._line.claim = claim
+
     def on_link(self, sink: LinkSink) -> None:
         """Set who is told how the line is."""
         self._line.on_link(sink)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from cockpit.brokers.base import FOR_SENDING, BrokerUnavailable, LinkSink
-from cockpit.brokers.ibkr.accounts import chosen
+from cockpit.brokers.ibkr.accounts import chosen, unshared
 from cockpit.brokers.ibkr.backoff import Backoff, jittered
 from cockpit.brokers.ibkr.budget import Budget, Lane
 from cockpit.brokers.ibkr.causes import READ_ONLY_NOTE
@@ -71,6 +71,8 @@ class Line:
         self._standing = Standing(clock, f"{settings.host}:{settings.port}")
         self._upkeep = Upkeep(settings, clock, self._turns, wait, self._standing, self._account_of)
         self._task: asyncio.Task[None] | None = None
+        self.claim: Callable[[str], str] = lambda account: ""
+        """Takes an account for this line; returns the name of the connection that has it already, else ""."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._upkeep.run(), name="line to Interactive Brokers")
@@ -233,7 +235,8 @@ class Line:
         return session
 
     def _account_of(self, reported: tuple[str, ...]) -> str:
-        return chosen(reported, self._wanted, self._mode)
+        account = chosen(reported, self._wanted, self._mode)
+        return unshared(account, self.claim(account))
 
 
 def _ahead(lane: Lane) -> Lane:
