@@ -22,6 +22,9 @@ from cockpit.model.refusals import Refused, refuse
 from cockpit.model.text import safe
 
 MOST_LEVELS: Final = 20
+"""Prices that a side may show, and rows that are asked for: several rows may have one price."""
+_CUT_ROWS: Final = 10
+"""Rows after which TWS may end a side: of its last price the next row may tell more."""
 MOST_AT_ONCE: Final = 3
 """Books that an account may have open by default."""
 _TURN_SECONDS: Final = 6.0
@@ -33,15 +36,22 @@ _TOO_MANY: Final = 309
 
 
 def levels(rows: Iterable[DOMLevel], most: int, listed: Listed, *, falling: bool) -> tuple[DepthLevel, ...]:
-    """Return the best prices of one side, each with all that is offered there by whomever."""
+    """Return the best prices of one side, each with all that is offered there by whomever.
+
+    Where rows name makers or venues, the last price of a side that may be cut off is left out, unless it is the only one.
+    """
     found: dict[Decimal, Decimal] = {}
-    for row in rows:
+    told = list(rows)
+    for row in told:
         at = exact(row.price) if listed.sec_type == "FUT" else price(row.price)
         many = size(row.size)
         if at is not None and many:
             at = on_step(at, listed.finest)
             found[at] = found.get(at, ZERO) + many
-    return tuple(DepthLevel(at, found[at]) for at in sorted(found, reverse=falling)[:most])
+    best = sorted(found, reverse=falling)
+    if len(told) >= _CUT_ROWS and len(best) > 1 and any(row.marketMaker for row in told):
+        best.pop()
+    return tuple(DepthLevel(at, found[at]) for at in best[:most])
 
 
 class Books:
@@ -75,7 +85,7 @@ class Books:
         def start(ib: CockpitIB) -> Watch:
             contract = listed.contract()
             watch = self._feeds.begin(ib, contract)
-            ib.client.reqMktDepth(watch.request_id, contract, most, smart, None)
+            ib.client.reqMktDepth(watch.request_id, contract, MOST_LEVELS, smart, None)
             return watch
 
         watch = await self._line.send(Lane.READ, start)
@@ -138,7 +148,7 @@ class Books:
 
 
 def _note(watch: Watch, smart: bool) -> str:
-    said = "Added up over all venues that the account may see." if smart else ""
+    said = "Added up over all venues that the account may see, as far as the broker tells them." if smart else ""
     if watch.note is not None:
         said = f"{said} {watch.note.text}".strip()
     return safe(said)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -17,6 +19,8 @@ from cockpit.model.quotes import DataType
 from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.market_house import house
 from tests.brokers.ibkr.test_ticks import ALFA
+from tests.gateway.depth import ASK
+from tests.gateway.depth import levels as rows_of
 from tests.gateway.rights import Feed
 
 
@@ -26,8 +30,9 @@ from tests.gateway.rights import Feed
             DOMLevel,
             st.sampled_from([9.99, 10.0, 10.01, 10.02, -1.0, float("nan")]),
             st.integers(0, 9).map(float),
-            st.just("X"),
-        )
+            st.sampled_from(["", "X"]),
+        ),
+        max_size=14,
     ),
     st.integers(1, 4),
     st.booleans(),
@@ -47,15 +52,40 @@ def test_a_side_is_best_first_without_empty_rows_and_loses_nothing_of_a_price(
 async def test_a_book_is_added_up_over_venues_and_closed_again() -> None:
     async with house() as h:
         (alfa,) = await h.market.find("ALFA")
-        found = await h.market.depth(alfa, 4)
+        found = await h.market.depth(alfa, 2)
         assert found is not None
         assert [one.price for one in found.bids] == [Decimal("411.99"), Decimal("411.98")]
         assert [one.price for one in found.asks] == [Decimal("412.01"), Decimal("412.02")]
-        assert found.bids[0].size == 900
+        assert [one.size for one in found.bids] == [900, 2100]
         assert (found.source, found.data_type) == ("ibkr", DataType.UNKNOWN)
         assert "venues" in found.note
         await h.arrived()
         assert h.asked("cancelMktDepth") == 1
+
+
+@pytest.mark.parametrize("most", [1, 3, 20])
+async def test_each_price_bears_all_that_is_offered_there_however_few_are_asked_for(most: int) -> None:
+    async with house() as h:
+        (alfa,) = await h.market.find("ALFA")
+        offered: defaultdict[Decimal, Decimal] = defaultdict(Decimal)
+        for row in rows_of(h.gateway.world, h.gateway.world.one("ALFA"), "SMART", 20, smart=True):
+            if row.side == ASK:
+                offered[row.price] += row.size
+        found = await h.market.depth(alfa, most)
+        assert found is not None
+        assert [(one.price, one.size) for one in found.asks] == sorted(offered.items())[: min(most, 4)]
+
+
+def test_the_last_price_of_a_side_that_may_be_cut_off_is_left_out_unless_it_is_the_only_one() -> None:
+    def side(prices: Iterable[float], maker: str) -> list[Decimal]:
+        rows = [DOMLevel(price, 100, maker) for price in prices]
+        return [one.price for one in levels(rows, 20, ALFA, falling=False)]
+
+    nine, ten = [10.0] * 8 + [10.01], [10.0] * 9 + [10.01]
+    assert side(nine, "X") == [Decimal("10.00"), Decimal("10.01")]
+    assert side(ten, "X") == [Decimal("10.00")]
+    assert side([10.0] * 12, "X") == [Decimal("10.00")]
+    assert len(side([10 + step / 100 for step in range(12)], "")) == 12
 
 
 async def test_no_more_than_three_books_are_open_at_once() -> None:
