@@ -16,7 +16,7 @@ _LONGEST: Final = 40
 def proposal(order: Order, ticket: OrderTicket | None, notional: Decimal | None, taken: str = "") -> tuple[str, ...]:
     """Return the block, as narrow as the order itself: this client, symbol, side and kind, up to what it is worth."""
     request = order.proposed or order.request
-    reduces = ticket is not None and abs(ticket.position_after) < abs(ticket.position_before)
+    reduces = ticket is not None and not ticket.adds_risk
     name = _name(f"{order.client}-{request.side}-{request.symbol}{'-reducing' if reduces else ''}")
     when = [
         f"clients = [{_text(order.client)}]",

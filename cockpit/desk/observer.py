@@ -227,10 +227,10 @@ class Observer:
         )
         lowers = False
         if before is not None and before != request:
-            lowers = lowers_risk(before, request, protects=seen.opening(request) == ZERO)
+            lowers = lowers_risk(before, request, protects=not seen.adds_risk(request))
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
-        if seen.mode is Mode.LIVE and seen.opening(request) > ZERO:
+        if seen.mode is Mode.LIVE and not seen.escapes_limits(request):
             if request.side is Side.SELL and instrument.kind not in NOT_BORROWED:
                 seen = replace(seen, borrow=await _borrow(connection, instrument), now=self._clock.now())
             seen = replace(seen, broker_warning=await _warning(connection, request))

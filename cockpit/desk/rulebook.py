@@ -59,7 +59,7 @@ class Rulebook:
         now, total = self._clock.now(), _value(together)
         verdicts: list[Verdict] = []
         for leg, one in zip(together.wanted.legs, together.judged, strict=True):
-            facts = Facts(client, connection, total, _opening(one), now)
+            facts = Facts(client, connection, total, _adds_risk(one), now)
             verdict = decide(one.request, facts, self.rules, self._off)
             if verdict.rule or leg.role not in EXITS:
                 verdicts.append(verdict)
@@ -98,6 +98,6 @@ def _value(together: JudgedTogether) -> Decimal | None:
     return sum(known, ZERO) if together.wanted.linkage in _ADDS_UP else max(known)
 
 
-def _opening(judged: Judged) -> Decimal | None:
-    """Return what the order may open; None where positions aren't known."""
-    return None if judged.seen.balances is None else judged.seen.opening(judged.request)
+def _adds_risk(judged: Judged) -> bool | None:
+    """Return whether the order adds risk; None where positions aren't known."""
+    return judged.seen.adds_risk(judged.request) if judged.seen.held else None

@@ -10,7 +10,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from cockpit.model.identity import ClientName
-from cockpit.model.money import ZERO
 from cockpit.model.orders import OrderRequest
 from cockpit.model.text import Safe, safe
 from cockpit.settings.approval import Day, Do, RuleSettings, WhenSettings
@@ -30,8 +29,8 @@ class Facts:
     connection: str
     notional: Decimal | None
     """Worst-case value of the order with all the orders that are decided on with it."""
-    opening: Decimal | None
-    """Part of the quantity that could open or grow a position, whatever else fills."""
+    adds_risk: bool | None
+    """Whether any part of it may open or grow a position, whatever else fills, or uncovers a sold option."""
     now: datetime
 
 
@@ -98,7 +97,7 @@ def _fits(order: OrderRequest, facts: Facts, when: WhenSettings) -> bool | None:
         return False
     if not _in_time(facts.now, when):
         return False
-    answers = [_at_most(facts.notional, when.max_notional), _at_most(facts.opening, ZERO if when.reducing else None)]
+    answers = [_at_most(facts.notional, when.max_notional), _reduces(facts.adds_risk) if when.reducing else True]
     if False in answers:
         return False
     return None if None in answers else True
@@ -108,6 +107,10 @@ def _at_most(value: Decimal | None, limit: Decimal | None) -> bool | None:
     if limit is None:
         return True
     return None if value is None else value <= limit
+
+
+def _reduces(adds_risk: bool | None) -> bool | None:
+    return None if adds_risk is None else not adds_risk
 
 
 def _in_time(now: datetime, when: WhenSettings) -> bool:

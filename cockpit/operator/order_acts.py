@@ -59,6 +59,7 @@ class OrderActs:
             gross_exposure(after, asked, seen) if alone else None,
             is_bare(look.order, asked, seen, group),
             seen.brought,
+            seen.adds_risk(asked),
             profit_at_stop(look.order, group, seen.touch, worth, held, average),
         )
 

@@ -228,6 +228,8 @@ class OrderTicket:
     """Whether it waits, opens or grows a position, and no stop of its group bounds that."""
     to_come: Decimal = Decimal(0)
     """What the entry of this exit still has to bring, below zero for a sale; it is in ``position_after`` alone."""
+    adds_risk: bool = True
+    """Whether any part of it may open or grow a position, or uncovers a sold option; so too where nobody says."""
     at_stop: Decimal | None = None
     """Profit once everything is filled and the stop is hit, in the account's currency; None where there is none."""
 

@@ -69,7 +69,10 @@ class WhenSettings(Section):
         le=Decimal("1e12"),
         description="Worst-case value that the order has at most, with all the orders of its group.",
     )
-    reducing: bool = Field(default=False, description="Only orders that reduce a position, whatever else fills.")
+    reducing: bool = Field(
+        default=False,
+        description="Only orders that reduce a position, whatever else fills, and leave no sold option less covered.",
+    )
     hours: str = Field(
         default="", pattern=_HOURS, description="Time of day, such as 09:30-16:00; may go over midnight."
     )

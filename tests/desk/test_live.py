@@ -12,6 +12,7 @@ import pytest
 from cockpit.desk.arming import Armed
 from cockpit.desk.by_hand import ByHand, Close
 from cockpit.desk.groups import Leg, basket
+from cockpit.desk.limits import Holder
 from cockpit.model.events import Notice
 from cockpit.model.identity import Caller
 from cockpit.model.orders import LinkLost, Order, OrderRequest, OrderState, Role, Side
@@ -126,6 +127,40 @@ async def test_unarmed_no_bought_option_is_sold_from_under_a_sold_one(tmp_path: 
             assert isinstance(filled, Order)
             assert filled.state is OrderState.FILLED
         assert await broker(desk).positions() == ()
+
+
+async def test_armed_the_sale_of_a_bought_option_from_under_a_sold_one_is_under_every_limit_and_no_rule_of_closing(
+    tmp_path: Path,
+) -> None:
+    bought, sold = "ALFA260306P00340000", "ALFA260306P00350000"
+    policy = {"asset_classes": ["option"], "allowed_symbols": [bought, sold], "max_spread_options": "0.5", "allow_short": True,
+              "max_notional": "1000000", "max_concentration": "1", "max_position": "100", "allow_auto": True,
+              "max_daily_notional": "1000000", "connection_daily_notional": "1000000"}  # fmt: skip
+    closing = RuleSettings(name="closing", do=Do.APPROVE, when=WhenSettings(reducing=True))
+    approval = ApprovalSettings(rules=(closing,))
+    settings = live_settings(policy)
+    async with open_desk(tmp_path / "data", settings=settings, make=LiveBroker, approval=approval) as desk:
+        client = desk.grants.give("claude")
+        desk.presence.attached()
+        desk.presence.touched()
+        await arm(desk)
+        legs = [Leg(market(bought, "1"), Role.LEG), Leg(market(sold, "1", Side.SELL), Role.LEG)]
+        group = await desk.orders.place_group(desk.admitted(client), basket(legs), "key-spread-001")
+        assert isinstance(await desk.decisions.approve(group[0].order_id, None, None, None, "screen"), Order)
+        sale = market(bought, "1", Side.SELL)
+        waits = await place(desk, client, sale, "key-uncover-1")
+        assert (waits.state, waits.rule) == (OrderState.PENDING, "")
+        broker(desk).warning = "MARGIN: short of margin"
+        small = desk.oversight.limits.change(
+            Holder.CONNECTION, "paper", "max_notional", "2000", desk.connections.need("paper").settings.policy
+        )
+        assert not isinstance(small, Refusal)
+        assert await desk.oversight.limits.apply(*small, "screen") is None
+        connection = desk.connections.need("paper")
+        for by_operator in (False, True):
+            judged = await desk.observer.judge(connection, sale, by_operator=by_operator)
+            found = {one.code for one in judged.checks if not one.ok}
+            assert found == (set() if by_operator else {"MAX_NOTIONAL", "WHATIF_WARNING"})
 
 
 async def test_what_was_approved_before_the_end_is_not_sent_after_it(

@@ -16,7 +16,7 @@ from cockpit.model.orders import OrderRequest, OrderType, Side, TimeInForce
 from cockpit.settings.approval import Day, Do, RuleSettings, WhenSettings
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-FACTS = Facts(ClientName("claude"), "paper", Decimal(400), Decimal(0), MONDAY)
+FACTS = Facts(ClientName("claude"), "paper", Decimal(400), False, MONDAY)
 BUY = OrderRequest("ALFA", Side.BUY, Decimal(1), OrderType.MARKET, None, TimeInForce.DAY)
 
 
@@ -49,7 +49,7 @@ facts = st.builds(
     client=_few([ClientName("claude"), ClientName("other")]),
     connection=_few(["paper", "live"]),
     notional=_few([None, Decimal(50), Decimal(100), Decimal(1000)]),
-    opening=_few([None, Decimal(0), Decimal(1)]),
+    adds_risk=_few([None, False, True]),
     now=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 orders = st.builds(
@@ -80,7 +80,7 @@ def test_the_first_rule_that_fits_decides() -> None:
         ({"clients": ["claude"]}, FACTS, replace(FACTS, client=ClientName("claude2"))),
         ({"connections": ["paper"]}, FACTS, replace(FACTS, connection="live")),
         ({"max_notional": 400}, FACTS, replace(FACTS, notional=Decimal("400.01"))),
-        ({"reducing": True}, FACTS, replace(FACTS, opening=Decimal("0.1"))),
+        ({"reducing": True}, FACTS, replace(FACTS, adds_risk=True)),
         ({"hours": "15:00-16:00"}, FACTS, replace(FACTS, now=MONDAY.replace(hour=16))),
         ({"days": ["mon"]}, FACTS, replace(FACTS, now=MONDAY.replace(day=3))),
     ],
@@ -152,7 +152,7 @@ def test_switching_rules_off_never_lets_more_through(
 def test_knowing_less_never_lets_more_through(
     order: OrderRequest, seen: Facts, rules: tuple[RuleSettings, ...]
 ) -> None:
-    for less in (replace(seen, notional=None), replace(seen, opening=None)):
+    for less in (replace(seen, notional=None), replace(seen, adds_risk=None)):
         if decide(order, less, rules).do is Do.APPROVE:
             assert decide(order, seen, rules).do is Do.APPROVE
 
@@ -166,4 +166,4 @@ def test_what_decides_does_not_need_anything_that_is_missing(
         return
     when = next(one.when for one in rules if one.name == verdict.rule)
     assert when.max_notional is None or seen.notional is not None
-    assert not when.reducing or seen.opening is not None
+    assert not when.reducing or seen.adds_risk is not None

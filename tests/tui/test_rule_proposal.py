@@ -32,7 +32,7 @@ def test_the_block_is_a_rule_that_the_settings_take_and_no_wider_than_the_order(
 
 
 def test_an_order_that_reduces_proposes_a_rule_for_reducing_alone() -> None:
-    ticket = replace(order_ticket(SELL), position_before=Decimal(60), position_after=Decimal(40))
+    ticket = replace(order_ticket(SELL), adds_risk=False)
     (rule,) = read(proposal(SELL.order, ticket, Decimal(3610))).rules
     assert rule.when.reducing
 

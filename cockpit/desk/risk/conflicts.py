@@ -8,7 +8,7 @@ from typing import Final
 
 from cockpit.desk.risk.seen import Seen
 from cockpit.desk.risk.verdicts import ONLY_REDUCES, PAPER, OnClose, Verdict, check, idle, judged, known
-from cockpit.model.money import ZERO, plain
+from cockpit.model.money import plain
 from cockpit.model.orders import NEEDS_STOP, Order, OrderRequest, OrderType, Side
 from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
@@ -70,7 +70,7 @@ def broker_warning(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
     """Where the money is real, the broker's own preview warns of nothing."""
     if seen.mode is not Mode.LIVE:
         return PAPER
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     warning = known(seen.broker_warning, "what the broker's preview says")
     return judged(not warning, "", warning, warning or "The broker warns of nothing.")

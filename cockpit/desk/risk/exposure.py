@@ -42,7 +42,7 @@ def _times(value: Decimal) -> str:
 @check("E1", "MAX_POSITION", "SEC 15c3-5 (c)(1)(i)", parameters=("max_position",), inputs=("held",))
 def max_position(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The position stays within the limit if everything that is open or in flight fills."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     long, short = _ends(order, seen)
     return at_most(policy.max_position, long if order.side is Side.BUY else -short, "The position may come to")
@@ -54,7 +54,7 @@ _EXPOSED = ("held", "quote", "balances", "elsewhere", "to_account")
 @check("E2", "MAX_GROSS", "SEC 15c3-5 (c)(1)(i)", parameters=("max_gross", "market_margin"), inputs=_EXPOSED)
 def max_gross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """All positions together, without sign, stay within the limit if everything that is open fills."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     long, short = _ends(order, seen)
     gross = max(abs(long), abs(short)) * _unit(order, seen, policy)
@@ -66,7 +66,7 @@ def max_gross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdic
 @check("E2", "MAX_NET", "SEC 15c3-5 (c)(1)(i)", parameters=("max_net", "market_margin"), inputs=_EXPOSED)
 def max_net(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """All positions together, with sign, stay within the limit if everything that is open on one side fills."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     long, short = _ends(order, seen)
     unit = _unit(order, seen, policy)
@@ -85,7 +85,7 @@ def max_net(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
 )  # fmt: skip
 def concentration(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """One symbol stays a part of the equity if everything that is open fills."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     long, short = _ends(order, seen)
     value = (long if order.side is Side.BUY else -short) * _unit(order, seen, policy)

@@ -67,7 +67,7 @@ def drawdown(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict
     held = latched(LatchKind.DRAWDOWN, seen)
     if held is not None:
         return held
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     fall = fall_from(known(seen.high_water, "the highest equity"), known(seen.balances, "the equity").equity)
     return at_most(policy.max_drawdown, fall, "Below the highest equity:", percent)
@@ -79,12 +79,12 @@ def drawdown(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict
 )  # fmt: skip
 def risk_per_trade(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """What is lost where the trade's stop is hit is a small part of the equity."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     stop = seen.linked.of(Role.STOP) if seen.linked is not None and seen.linked.role is Role.ENTRY else None
     if stop is None:
         if policy.require_stop:
-            return judged(False, "a stop", "none", "An order that opens a position needs a stop.")
+            return judged(False, "a stop", "none", "An order that adds risk needs a stop.")
         return idle("The order has no stop.")
     known(seen.touch(order.side), "the market's price")
     price = known(adverse_price(order, seen, policy), "the order's price")

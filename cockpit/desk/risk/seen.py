@@ -186,6 +186,10 @@ class Seen:
 
     def opening(self, order: OrderRequest) -> Decimal:
         """Return the part of what is left that could open or grow a position, whatever else fills.
+    def escapes_limits(self, order: OrderRequest) -> bool:
+        """Whether limits of size, exposure and loss leave it alone: it adds no risk, or the operator closes by hand."""
+        return self.closes_by_hand(order) or not self.adds_risk(order)
+
 
         Where nobody knows what is held, all of it opens. A change that only lowers risk opens nothing.
         """

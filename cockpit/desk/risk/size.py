@@ -13,7 +13,7 @@ from cockpit.settings.policy import PolicySettings
 @check("S1", "MAX_QUANTITY", "RTS 6 Art. 15(1)(c)", parameters=("max_quantity",))
 def max_quantity(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The quantity is within the limit."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     return at_most(policy.max_quantity, order.quantity, "Quantity")
 
@@ -24,7 +24,7 @@ def max_quantity(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
 )  # fmt: skip
 def max_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The worst-case value is within the limit."""
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     known(seen.touch(order.side), "the market's price")
     value = known(worst_notional(order, seen, policy), "the order's value") * known(
@@ -38,7 +38,7 @@ def min_notional(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     """The value is worth an order's costs."""
     if policy.min_notional == ZERO:
         return idle("There is no smallest value.")
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     known(seen.touch(order.side), "the market's price")
     rate = known(seen.to_account if seen.to_account_least is None else seen.to_account_least, "the exchange rate")
@@ -54,7 +54,7 @@ def volume_share(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ver
     """The quantity is a small part of an average day's volume."""
     if seen.average_volume == ZERO:
         return idle("The broker has no daily volumes.")
-    if seen.opening(order) == ZERO:
+    if seen.escapes_limits(order):
         return ONLY_REDUCES
     return at_most(
         known(seen.average_volume, "the average volume") * policy.max_volume_share, order.quantity, "Quantity"
