@@ -184,12 +184,12 @@ class Seen:
         """Whether any part of it may open or grow a position, or leaves sold options with less to cover them."""
         return self.opening(order) > ZERO or self.uncovers_sold()
 
-    def opening(self, order: OrderRequest) -> Decimal:
-        """Return the part of what is left that could open or grow a position, whatever else fills.
     def escapes_limits(self, order: OrderRequest) -> bool:
         """Whether limits of size, exposure and loss leave it alone: it adds no risk, or the operator closes by hand."""
         return self.closes_by_hand(order) or not self.adds_risk(order)
 
+    def opening(self, order: OrderRequest) -> Decimal:
+        """Return the part of what is left that could open or grow a position, whatever else fills.
 
         Where nobody knows what is held, all of it opens. A change that only lowers risk opens nothing.
         """
