@@ -62,6 +62,8 @@ class BrokerStatus:
     """Whether all that stands behind the line is known to answer; else what the broker doesn't show proves nothing."""
     unsure_positions: int = 0
     """Of how many instruments the broker contradicts itself on how much is held."""
+    no_orders: str = ""
+    """Why it takes no orders though the line is up; empty where it takes them."""
 
     @property
     def simulated(self) -> bool:
@@ -186,7 +188,9 @@ class Broker(Protocol):
 
     Every method bounds its own time and raises BrokerUnavailable when that is over. ``submit``, ``replace`` and
     ``cancel`` return once the broker has the message; what became of it arrives as facts, even before they return.
-    They never send anything twice. A broker that waits before an order or a change leaves asks ``MAY_LEAVE`` then.
+    A submit that raises Refused left nothing that could trade: with BROKER_REJECTED the broker itself said no, with any
+    other code it never got there. They never send anything twice. A broker that waits before an order or a change
+    leaves asks ``MAY_LEAVE`` then.
     """
 
     can: Capabilities

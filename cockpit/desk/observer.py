@@ -198,6 +198,7 @@ class Observer:
             armed=self.armed(connection.name),
             unknown_orders=sum(1 for one in waiting if one.state is OrderState.UNKNOWN),
             unsure_positions=status.unsure_positions,
+            no_orders=status.no_orders,
             before=before,
             filled=filled,
             is_new=order is None,

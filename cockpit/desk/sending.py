@@ -45,10 +45,6 @@ _ANSWER_WITHIN: Final = 15.0
 """Seconds until a broker that doesn't answer has left the order unknown."""
 
 
-class _HeldBack(Refused):
-    """It waited for its turn, and may not leave any more."""
-
-
 class Sender:
     """Sends what is durable already, once. What comes back are facts, which ``facts`` applies."""
 
@@ -209,14 +205,14 @@ class Sender:
     ) -> bool:
         """Do it once, and return whether the broker took it.
 
-        A refusal is a fact; no answer in time leaves the orders unknown. It is never tried again. ``why_not`` is asked
-        where it has waited for its turn: what may not leave any more is refused by us, not by the broker.
+        The broker's own refusal is a fact; a new order that is refused with any other code never got there, and no answer
+        in time leaves the orders unknown. It is never tried again. ``why_not`` is asked where it has waited for its turn.
         """
         taken = False
 
         def may_leave() -> None:
             if (refusal := why_not()) is not None:
-                raise _HeldBack(refusal)
+                raise Refused(refusal)
 
         token = MAY_LEAVE.set(may_leave)
         on_the_way = [order.order_id for order in orders]
@@ -227,7 +223,8 @@ class Sender:
             taken = True
         except Refused as error:
             says = safe(f"{error.refusal.code}: {error.refusal.message}")
-            if isinstance(error, _HeldBack) and refused is Rejected:
+            if refused is Rejected and error.refusal.code != "BROKER_REJECTED":
+                await self.facts.settled()
                 await self._refuse(orders[0], error.refusal, orders)
             elif refused is not None:
                 self._say(orders, lambda reference, at: refused(reference, at, says))

@@ -111,7 +111,7 @@ REFUSALS: Final[Mapping[str, RefusalKind]] = _table(
     ("ALERT_LIMIT", "You have as many alerts waiting as you may; delete one first.", False, _C),
     # the broker and its data
     ("CONNECTION_UNKNOWN", "There is no connection of that name in the settings.", False, _O),
-    ("BROKER_NOT_READY", "The broker's link is down.", True, _B),
+    ("BROKER_NOT_READY", "The broker's link is down, or it takes no orders.", True, _B),
     ("BROKER_REJECTED", "The broker rejected the order.", False, _B),
     ("MODE_MISMATCH", "The connection's mode and the broker's account don't agree.", False, _O),
     ("TRADING_DISABLED", "This connection may not trade.", False, _O),

@@ -130,6 +130,7 @@ PAIRS: list[tuple[str, Case, Case]] = [
     ("PREVIEW_STALE", case(around=seen(previewed_at=D(80), instrument=OPTION), policy=of(max_drift_options="0.25")),
      case(around=seen(previewed_at=D("79.99"), instrument=OPTION), policy=of(max_drift_options="0.25"))),
     ("BROKER_NOT_READY", case(), case(around=seen(link=Link.DEGRADED))),
+    ("BROKER_NOT_READY", case(), case(around=seen(no_orders="its API is Read-Only"))),
     ("RECONCILING", case(), case(around=seen(unknown_orders=1))),
     ("RECONCILING", case(), case(around=seen(unsure_positions=1))),
     # the terms

@@ -249,6 +249,8 @@ async def test_without_a_change_nothing_is_sent(desk: Desk, claude: Caller, monk
     ("error", "state", "reason"),
     [
         (Refused(refuse("BROKER_REJECTED", "not here")), OrderState.REJECTED, "BROKER_REJECTED: not here"),
+        (Refused(refuse("BROKER_NOT_READY", "nothing left")), OrderState.REFUSED, "BROKER_NOT_READY: nothing left"),
+        (Refused(refuse("BAD_TICK", "not here")), OrderState.REFUSED, "BAD_TICK: not here"),
         (BrokerUnavailable("the line is down"), OrderState.UNKNOWN, "the line is down"),
         (TimeoutError(), OrderState.UNKNOWN, "no answer from the broker"),
     ],
@@ -268,6 +270,17 @@ async def test_what_a_message_came_to_is_what_the_order_says(
     assert isinstance(sent, Order)
     assert (sent.state, sent.reason) == (state, reason)
     assert unsure == (["paper"] if state is OrderState.UNKNOWN else [])
+
+
+@pytest.mark.parametrize(("code", "held"), [("BROKER_REJECTED", ["reject_rate:claude"]), ("BROKER_NOT_READY", [])])
+async def test_only_what_the_broker_itself_rejects_over_and_over_holds_a_client(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch, code: str, held: list[str]
+) -> None:
+    failing(desk, monkeypatch, "submit", Refused(refuse(code)))
+    for number in range(1, 6):
+        order = await place(desk, claude, market(quantity=str(number)), f"key-often-{number}")
+        await desk.decisions.approve(order.order_id, None, None, None, "test")
+    assert [one.latch_id for one in desk.oversight.latches.all()] == held
 
 
 async def test_a_message_that_breaks_off_may_have_left(

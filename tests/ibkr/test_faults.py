@@ -399,7 +399,8 @@ async def test_while_another_program_has_the_client_number_nothing_is_sent(tmp_p
 async def test_where_the_api_is_read_only_nothing_is_sent(tmp_path: Path) -> None:
     async with FakeGateway(read_only=True, open_always=True) as gateway:
         async with within(tmp_path / "data", settings_of(gateway.port)) as cockpit:
-            said = await cockpit.place(await cockpit.key())
-            assert said["state"] == OrderState.REJECTED
-            assert "Read-Only" in said["reason"]
+            refused = await cockpit.place(await cockpit.key())
+            assert refused["code"] == "BROKER_NOT_READY", refused
+            assert "Read-Only" in str(refused["details"])
+            assert not cockpit.known()
         assert not gateway.named("placeOrder")

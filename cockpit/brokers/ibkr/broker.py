@@ -17,6 +17,7 @@ from cockpit.brokers.ibkr.accounts import mode_of
 from cockpit.brokers.ibkr.agreement import Agreement
 from cockpit.brokers.ibkr.backoff import Backoff
 from cockpit.brokers.ibkr.books import Books, Shown
+from cockpit.brokers.ibkr.causes import READ_ONLY_NOTE
 from cockpit.brokers.ibkr.flights import Told
 from cockpit.brokers.ibkr.identities import account_of
 from cockpit.brokers.ibkr.line import Line
@@ -171,6 +172,7 @@ class IbkrBroker(MarketData):
             since=line.since,
             whole=not line.farms_down and self._unread_in != line.epoch,
             unsure_positions=self._agreement.unsure,
+            no_orders=READ_ONLY_NOTE if line.read_only else "",
         )
 
     async def balances(self) -> Balances:

@@ -126,6 +126,8 @@ class Seen:
     """Whether the order is asked for now; a change, and a decision on one that waits, are not."""
     previewed_at: Decimal | None = None
     """The touch at the preview that is placed now."""
+    no_orders: str = ""
+    """Why the broker takes none though its line is up; empty where it does."""
     linked: Linked | None = None
     session: MarketClock | None = None
     halted: bool | None = None

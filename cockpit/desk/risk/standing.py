@@ -99,8 +99,10 @@ def preview_fresh(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
 
 @check("G10", "BROKER_NOT_READY", "SEC 15c3-5 (c)(1)")
 def broker_ready(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
-    """The line to the broker is up."""
-    return judged(seen.link is Link.READY, Link.READY, seen.link, f"The broker's link is {seen.link}.")
+    """The line to the broker is up and takes orders."""
+    takes = "takes no orders" if seen.no_orders else seen.link
+    why = f"; {seen.no_orders}" if seen.no_orders else ""
+    return judged(takes is Link.READY, Link.READY, takes, f"The broker's link is {seen.link}{why}.")
 
 
 @check("G11", "RECONCILING", "nautilus STREAM_RECONCILING", on_close=OnClose.SKIPPED)
