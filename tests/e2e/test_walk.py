@@ -103,6 +103,8 @@ async def approve(walk: Walk, claude: Assistant) -> None:
     await walk.keys("a", "y")
     await walk.tmux.wait("APPROVE  buy 3 ALFA at market", "for claude?")
     assert (await walk.order(placed))["state"] == "pending", "a y that comes with the question must not send"
+    await walk.turn()
+    await walk.tmux.wait("APPROVE  buy 3 ALFA at market", "for claude?")
     await walk.keys("y")
     await walk.tmux.wait("BUY 3 ALFA MKT DAY: filled", "PENDING 0")
     order = await walk.order(placed)
@@ -141,7 +143,10 @@ async def reject(walk: Walk, claude: Assistant) -> None:
     await walk.tmux.wait("▸◷ ORDER", "BUY 7 BRVO MKT DAY")
     await walk.keys("D")
     await walk.tmux.wait("WHY NOT BUY 7 BRVO MKT DAY")
-    await walk.line("not before lunch")
+    walk.tmux.type("not before ")
+    await walk.turn()
+    await walk.tmux.wait("WHY NOT BUY 7 BRVO MKT DAY")
+    await walk.line("lunch")
     await walk.tmux.wait("not before lunch)", "PENDING 0")
     assert (await walk.order(placed))["state"] == "refused"
     told = await claude.call("get_order", order_id=placed["order_id"])
