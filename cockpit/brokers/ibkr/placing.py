@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ib_async.order import Order
 
@@ -32,6 +32,7 @@ from cockpit.model.trading import Link
 _MOST_KEPT: Final = 2000
 
 _LOG: Final = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Placing:
@@ -107,7 +108,7 @@ class Placing:
             raise Refused(refuse("ORDER_DONE" if life.over else "ORDER_BUSY"))
         self._tracker.follow(lives.changing(life, request))
 
-        def change(ib: CockpitIB) -> None:
+        def change(ib: CockpitIB) -> asyncio.Future[OrderRecord]:
             MAY_LEAVE.get()()
             now = self._tracker.life(reference)
             if now is None or now.over:
@@ -117,15 +118,15 @@ class Placing:
             order.orderId, order.parentId = number, links.parent_id
             order.ocaGroup, order.ocaType = links.group, links.group_type
             ib.client.placeOrder(number, listed.contract(), order)
+            return self._tracker.next_record(reference, lambda record: not self._still_replacing(reference))
 
         try:
-            heard = self._tracker.next_record(reference)
-            await self._line.send(Lane.ORDER, change)
+            heard = await self._line.send(Lane.ORDER, change)
         except BaseException:
             self._tracker.follow(lives.unasked(self._tracker.life(reference) or life))
             raise
         try:
-            await self._until(reference, heard, lambda record: not self._still_replacing(reference), "the change")
+            await self._heard(heard, "the change")
         except BrokerUnavailable:
             self._tracker.give_up(reference)
             raise
@@ -144,10 +145,13 @@ class Placing:
             # Over this line TWS tells nothing of that order by itself.
             self._start(self._look_behind(reference, answer))
             return
-        heard = self._tracker.next_record(reference)
-        # Over this line alone: to another client number, the same number may be the order of somebody else.
-        await self._line.send(Lane.CANCEL, lambda ib: ib.client.cancelOrder(number))
-        answer = await self._until(reference, heard, answers_a_cancel, "the cancel")
+
+        def ask(ib: CockpitIB) -> asyncio.Future[OrderRecord]:
+            # Over this line alone: to another client number, the same number may be the order of somebody else.
+            ib.client.cancelOrder(number)
+            return self._tracker.next_record(reference, answers_a_cancel)
+
+        answer = await self._heard(await self._line.send(Lane.CANCEL, ask), "the cancel")
         if _refuses(answer):
             self._start(self._look_behind(reference, answer))
 
@@ -189,7 +193,7 @@ class Placing:
         for reference, request, _ in legs:
             self._tracker.placing(lives.sent(reference, request))
 
-        def place(ib: CockpitIB) -> None:
+        def place(ib: CockpitIB) -> list[asyncio.Future[OrderRecord]]:
             MAY_LEAVE.get()()
             account = self._line.account
             orders = tuple(terms.order_of(reference, request, account) for reference, request, _ in legs)
@@ -201,36 +205,21 @@ class Placing:
                     reference, order.orderId, Links(order.parentId, order.ocaGroup, order.ocaType)
                 )
                 ib.client.placeOrder(order.orderId, listed.contract(), order)
+            return [self._tracker.next_record(reference) for reference, _, _ in legs]
 
-        heard = [self._tracker.next_record(reference) for reference, _, _ in legs]
         try:
-            await self._line.send(Lane.ORDER, place, messages=len(legs))
+            heard = await self._line.send(Lane.ORDER, place, messages=len(legs))
         except BaseException:
             for reference, _, _ in legs:
                 self._tracker.forget(reference)
             raise
-        try:
-            async with asyncio.timeout(self._patience):
-                await asyncio.gather(*heard)
-        except TimeoutError:
-            raise BrokerUnavailable(f"no answer to the order within {self._patience:g} s") from None
+        await self._heard(asyncio.gather(*heard), "the order")
 
-    async def _until(
-        self,
-        reference: OrderRef,
-        heard: asyncio.Future[OrderRecord],
-        answered: Callable[[OrderRecord], bool],
-        what: str,
-    ) -> OrderRecord:
-        """Return the record that answers what was sent, or ends it. Raises BrokerUnavailable where none does in time."""
+    async def _heard(self, answer: Awaitable[_T], what: str) -> _T:
+        """Return what answers what was sent. Raises BrokerUnavailable where nothing does in time."""
         try:
             async with asyncio.timeout(self._patience):
-                while not answered(record := await heard):
-                    life = self._tracker.life(reference)
-                    if life is not None and life.over:
-                        return record
-                    heard = self._tracker.next_record(reference)
-                return record
+                return await answer
         except TimeoutError:
             raise BrokerUnavailable(f"no answer to {what} within {self._patience:g} s") from None
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -43,6 +43,14 @@ _MOST_NOTICED: Final = 500
 _LOG: Final = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Somebody who waits for an answer about an order."""
+
+    answers: Callable[[OrderRecord], bool]
+    future: asyncio.Future[OrderRecord]
+
+
 class Tracker:
     """Follows orders, and keeps those about which the books have to be asked."""
 
@@ -73,7 +81,7 @@ class Tracker:
         """What the operator was told: he is told it once."""
         self._unclaimed: OrderedDict[OrderRef, list[OrderRecord]] = OrderedDict()
         self._naming: dict[OrderRef, asyncio.Task[None]] = {}
-        self._waits: dict[OrderRef, list[asyncio.Future[OrderRecord]]] = {}
+        self._waits: dict[OrderRef, list[_Wait]] = {}
         self._timers: dict[OrderRef, asyncio.TimerHandle] = {}
         self.in_doubt: set[OrderRef] = set()
         """Orders about which the books have to be asked."""
@@ -110,10 +118,15 @@ class Tracker:
             self._keep(lives.unanswered(life))
             self._doubted(reference)
 
-    def next_record(self, reference: OrderRef) -> asyncio.Future[OrderRecord]:
-        """Return a future of the next record about an order; it fails with BrokerUnavailable where the line breaks."""
+    def next_record(
+        self, reference: OrderRef, answers: Callable[[OrderRecord], bool] = lambda record: True
+    ) -> asyncio.Future[OrderRecord]:
+        """Return a future of the next record about an order that ``answers``, or after which the order is over.
+
+        It fails with BrokerUnavailable where the line breaks.
+        """
         future: asyncio.Future[OrderRecord] = asyncio.get_running_loop().create_future()
-        self._waits.setdefault(reference, []).append(future)
+        self._waits[reference] = [*self._waiting(reference), _Wait(answers, future)]
         return future
 
     def own(self, record: WireRecord) -> WireRecord:
@@ -135,6 +148,7 @@ class Tracker:
                 reference = self.ids.whose(record)
                 if reference is not None:
                     self._about(reference, record)
+                    self._answer(reference, record)
                 elif isinstance(record, WireCommission):
                     self._keep_fee(record)
             case WireUnread() if record.message in _ABOUT_ORDERS:
@@ -148,9 +162,9 @@ class Tracker:
         self.ids.line_broke()
         self._placed.clear()
         waits, self._waits = self._waits, {}
-        for future in (one for futures in waits.values() for one in futures if not one.done()):
-            future.set_exception(BrokerUnavailable(why))
-            future.exception()
+        for one in (one for each in waits.values() for one in each if not one.future.done()):
+            one.future.set_exception(BrokerUnavailable(why))
+            one.future.exception()
         for life in [one for one in self._lives.values() if one.replacing]:
             self._keep(lives.unanswered(life))
 
@@ -201,9 +215,22 @@ class Tracker:
         self._took(lives.learn(life, record, self._clock.now()))
         if isinstance(record, WireExecution) and record.exec_id in self._early_fees:
             self._about(reference, self._early_fees.pop(record.exec_id))
-        for future in self._waits.pop(reference, ()):
-            if not future.done():
-                future.set_result(record)
+
+    def _waiting(self, reference: OrderRef) -> list[_Wait]:
+        return [one for one in self._waits.pop(reference, ()) if not one.future.done()]
+
+    def _answer(self, reference: OrderRef, record: OrderRecord) -> None:
+        """Tell those whom a record answers; the others wait on, and miss nothing that comes right behind it."""
+        life = self._lives.get(reference)
+        over = life is not None and life.over
+        still: list[_Wait] = []
+        for one in self._waiting(reference):
+            if over or one.answers(record):
+                one.future.set_result(record)
+            else:
+                still.append(one)
+        if still:
+            self._waits[reference] = still
 
     def _took(self, step: Step) -> None:
         life = step.life

@@ -583,6 +583,19 @@ async def test_a_cancel_that_is_refused_is_told_in_the_brokers_words(trading: Tr
     assert "10147" in notice
 
 
+async def test_a_refusal_of_a_cancel_is_heard_in_one_packet_behind_a_status(trading: Trading) -> None:
+    reference = await trading.rest()
+
+    async def refuse(session: Session, fields: list[str], _: Proceed) -> None:
+        trading.gateway.book.tell(trading.gateway.book.order(reference))
+        faults.complain(session, fields, 161)
+
+    trading.gateway.always("cancelOrder", refuse)
+    await trading.broker.cancel(reference)
+
+    await trading.until(lambda: any("a cancel was refused" in one and "161" in one for one in trading.notices))
+
+
 async def test_a_cancel_that_read_only_refuses_is_told(trading: Trading) -> None:
     reference = await trading.rest()
     trading.gateway.read_only = True

@@ -13,7 +13,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import life as lives
 from cockpit.brokers.ibkr.identities import Links
 from cockpit.brokers.ibkr.tracking import Tracker
-from cockpit.brokers.ibkr.wire import WireUnread
+from cockpit.brokers.ibkr.wire import WireError, WireUnread
 from cockpit.model.clock import SystemClock
 from cockpit.model.orders import (
     Acknowledged,
@@ -123,6 +123,26 @@ async def test_whoever_waits_for_an_answer_is_told_that_the_line_broke(following
 
     with pytest.raises(BrokerUnavailable, match="the line broke"):
         await waiting
+
+
+async def test_an_answer_is_heard_however_close_behind_another_record_it_comes(following: Following) -> None:
+    tracker = following.submitted()
+    tracker.take(opened(ASKED))
+    refused, ended = tracker.next_record(REF, lambda record: isinstance(record, WireError)), tracker.next_record(REF)
+    tracker.take(status("Submitted"))
+    tracker.take(error(161))
+
+    assert (await refused, await ended) == (error(161), status("Submitted"))
+
+
+async def test_the_end_of_an_order_answers_whatever_is_waited_for(following: Following) -> None:
+    tracker = following.submitted()
+    waiting = tracker.next_record(REF, lambda record: False)
+    tracker.take(opened(ASKED))
+    assert not waiting.done()
+    tracker.take(status("Cancelled"))
+
+    assert await waiting == status("Cancelled")
 
 
 async def test_an_order_may_have_to_be_cancelled_from_before_it_is_placed_until_it_has_ended(
