@@ -173,11 +173,14 @@ class MarginResult(Result):
     margin: str
     """Initial margin besides what is held already."""
     fee: str
+    available: str | None
+    """Equity that no margin ties up yet; null where the broker doesn't tell it."""
     buying_power: str
-    """What may be opened now."""
+    """Value that may be opened now; margin is no value, so they don't compare."""
     currency: str
     source: str
     says: str
+    """Whether what is available covers the margin."""
 
 
 @tool(
@@ -189,8 +192,8 @@ class MarginResult(Result):
     toolset=Toolset.ORDERS,
 )
 async def estimate_margin(call: Call, asked: OrderArguments) -> Served[MarginResult]:
-    """Margin and fee that the broker would take for an order if it filled now, beside the buying power of this moment.
-    Nothing is placed. CAPABILITY_UNAVAILABLE where the broker can't tell.
+    """Margin and fee that the broker would take for an order if it filled now, beside what is available for margin at
+    this moment. Nothing is placed. CAPABILITY_UNAVAILABLE where the broker can't tell.
     """
     check_account(call, asked.account)
     request = asked.request()
@@ -203,18 +206,26 @@ async def estimate_margin(call: Call, asked: OrderArguments) -> Served[MarginRes
         says = "The broker can't tell what that order would tie up."
         raise Refused(fault or refuse("CAPABILITY_UNAVAILABLE", says))
     balances = await call.connection.ask(broker.balances())
-    fits = estimate.margin <= balances.buying_power
     result = MarginResult(
         order=request.words(),
         symbol=instrument.symbol,
         margin=cents(estimate.margin),
         fee=cents(estimate.fee),
+        available=None if balances.available is None else cents(balances.available),
         buying_power=cents(balances.buying_power),
         currency=estimate.currency,
         source=estimate.source,
-        says="The account can carry it." if fits else "More than the account's buying power.",
+        says=_carried(estimate.margin, balances.available),
     )
     return Served(result, symbol=instrument.symbol, summary=safe(f"{result.order}: margin {result.margin}"))
+
+
+def _carried(margin: Decimal, available: Decimal | None) -> str:
+    if margin <= ZERO:
+        return "It ties up nothing more."
+    if available is None:
+        return "The broker doesn't tell whether the account can carry it."
+    return "The account can carry it." if margin <= available else "More margin than the account has available."
 
 
 class ExecutionsArguments(Arguments):

@@ -25,6 +25,8 @@ class Balances:
     """What was paid to the broker; None where it tells its profit and loss after fees alone."""
     as_of: datetime
     source: str
+    available: Decimal | None = None
+    """Equity that no margin ties up yet: what initial margin may still take; None where the broker doesn't tell it."""
 
 
 @dataclass(frozen=True, slots=True)

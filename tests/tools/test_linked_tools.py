@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from cockpit.brokers.base import Estimate
+from cockpit.model.accounts import Balances
 from cockpit.model.identity import Caller
 from cockpit.model.orders import OrderId, OrderRequest, Side
 from cockpit.settings.model import BudgetSettings, ConnectionSettings
@@ -231,6 +234,46 @@ async def test_margin_is_estimated_and_nothing_is_placed(desk: Desk, ask: Ask) -
     told = (await ask("estimate_margin", **order)).structured
     assert Decimal(told["margin"]) > 0
     assert not list(desk.book.all())
+
+
+@pytest.mark.parametrize(
+    ("margin", "available", "says"),
+    [
+        ("500.00", "500.00", "The account can carry it."),
+        ("500.01", "500.00", "More margin than the account has available."),
+        ("500.00", None, "The broker doesn't tell whether the account can carry it."),
+        ("0.00", "0.00", "It ties up nothing more."),
+    ],
+)
+async def test_margin_is_compared_with_what_is_available_for_it_and_not_with_buying_power(
+    desk: Desk, ask: Ask, monkeypatch: pytest.MonkeyPatch, margin: str, available: str | None, says: str
+) -> None:
+    broker = desk.connections.need("paper").broker
+    known = replace(await broker.balances(), available=None if available is None else Decimal(available))
+
+    async def balances() -> Balances:
+        return known
+
+    async def estimate(request: OrderRequest) -> Estimate:
+        return Estimate(Decimal(1), Decimal(margin), "USD", "fake")
+
+    monkeypatch.setattr(broker, "balances", balances)
+    monkeypatch.setattr(broker, "estimate", estimate)
+    told = (await ask("estimate_margin", **_ONE)).structured
+    assert (told["margin"], told["available"], told["says"]) == (margin, available, says)
+    assert Decimal(told["buying_power"]) > Decimal(margin)
+
+
+async def test_an_order_beyond_what_is_available_is_not_carried_on_paper_though_buying_power_exceeds_its_margin(
+    desk: Desk, ask: Ask
+) -> None:
+    available = (await desk.connections.need("paper").broker.balances()).available
+    assert available is not None
+    each = Decimal((await ask("estimate_margin", **_ONE)).structured["margin"])
+    for quantity, says in ((available // each - 1, "can carry"), (available // each + 2, "More margin")):
+        told = (await ask("estimate_margin", **_ONE | {"quantity": str(quantity)})).structured
+        assert says in told["says"]
+        assert Decimal(told["margin"]) < Decimal(told["buying_power"])
 
 
 @pytest.mark.parametrize(

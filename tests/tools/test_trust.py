@@ -33,8 +33,8 @@ OURS = {
     "as_of", "at", "changed_at", "closes_at", "confirm_by", "day", "days", "expires_at", "fired_at", "holidays", "known",
     "last_trade_at", "link_since", "made_at", "next_after", "now", "opens_at", "pause_from", "pause_to", "quoted_at",
     # figures
-    "amount", "ask", "ask_size", "at_the_money", "average_price", "bid", "bid_size", "breakevens", "buying_power", "cash",
-    "change", "change_percent", "close", "cost", "delta", "dividend_yield", "equity", "equity_at_start", "estimated_fee",
+    "amount", "ask", "ask_size", "at_the_money", "available", "average_price", "bid", "bid_size", "breakevens", "buying_power",
+    "cash", "change", "change_percent", "close", "cost", "delta", "dividend_yield", "equity", "equity_at_start", "estimated_fee",
     "estimated_margin", "fee", "fees", "filled", "fired_price", "gamma", "gross", "high", "highest_strike",
     "implied_volatility_of_ask", "implied_volatility_of_bid", "implied_volatility_of_price", "largest_percent", "last",
     "left", "leverage", "limit", "limit_price", "long", "loss_at_stop", "lot", "low", "lowest_strike", "margin", "mark",

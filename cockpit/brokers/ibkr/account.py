@@ -105,6 +105,7 @@ class Account:
             fees=None,
             as_of=self._clock.now(),
             source=SOURCE,
+            available=values.get("AvailableFunds"),
         )
 
     async def positions(self) -> Sequence[Position]:

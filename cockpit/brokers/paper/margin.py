@@ -106,7 +106,12 @@ def _quantity(state: State, symbol: str) -> Decimal:
 
 def buying_power(state: State, terms: Mapping[str, Terms]) -> Decimal:
     """Return the value at the middle up to which an order that opens a position of standard margin is taken."""
-    return max(ZERO, equity(state, terms) - required(state, terms)) / STANDARD
+    return available(state, terms) / STANDARD
+
+
+def available(state: State, terms: Mapping[str, Terms]) -> Decimal:
+    """Return the equity that nothing ties up yet."""
+    return max(ZERO, equity(state, terms) - required(state, terms))
 
 
 def affordable(state: State, terms: Mapping[str, Terms], *wishes: Wish) -> bool:

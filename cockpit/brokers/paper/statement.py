@@ -11,7 +11,7 @@ from cockpit.brokers.base import Estimate
 from cockpit.brokers.paper.book import State
 from cockpit.brokers.paper.faults import shape_fault
 from cockpit.brokers.paper.instruments import CURRENCY
-from cockpit.brokers.paper.margin import Terms, Wish, buying_power, equity, required, unrealised
+from cockpit.brokers.paper.margin import Terms, Wish, available, buying_power, equity, required, unrealised
 from cockpit.brokers.paper.rules import Rules
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.orders import OrderRequest, Side
@@ -36,6 +36,7 @@ def balances(state: State, terms: Mapping[str, Terms], account: str, now: dateti
         fees=state.fees,
         as_of=min([now, *last]),
         source=source,
+        available=available(state, terms),
     )
 
 

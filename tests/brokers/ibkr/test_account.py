@@ -33,6 +33,7 @@ async def test_money_is_told_in_the_base_currency(trading: Trading) -> None:
     assert (balances.account, balances.currency, balances.source) == ("DU1234567", "USD", "ibkr")
     assert balances.cash == balances.equity == Decimal(1_000_000)
     assert balances.buying_power > balances.equity
+    assert balances.available == Decimal(1_000_000)
     assert balances.fees is None
 
 
