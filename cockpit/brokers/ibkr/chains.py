@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -27,7 +27,7 @@ from cockpit.model.calendars.shipped import calendar
 from cockpit.model.chains import ChainRow, Greeks, OptionChain, OptionLine, OptionSeries, Settlement
 from cockpit.model.clock import Clock
 from cockpit.model.options import Right
-from cockpit.model.quotes import DataType
+from cockpit.model.quotes import DataType, Quote
 from cockpit.model.refusals import Refused
 
 MOST_STRIKES: Final = 50
@@ -55,6 +55,24 @@ class _Class:
     root: str
     multiplier: Decimal
     expiries: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What came for one option."""
+
+    watch: Watch
+    remembered: bool
+    """Whether TWS may have told what it remembered: then nobody knows how fresh it is."""
+
+    @property
+    def data_type(self) -> DataType:
+        return DataType.UNKNOWN if self.remembered else self.watch.board.data_type
+
+    def quote(self, option: Listed) -> Quote | None:
+        """Return its prices, which are of no known kind where they may be remembered ones."""
+        found = self.watch.board.quote(option)
+        return replace(found, data_type=DataType.UNKNOWN) if found is not None and self.remembered else found
 
 
 def chosen(told: Sequence[Parameters], ticker: str) -> _Class | None:
@@ -163,10 +181,10 @@ class Chains:
         terms = option.instrument.option
         if terms is None:
             return None
-        watch = await self._ask(option, _GREEKS_SECONDS)
+        told = await self._ask(option, _GREEKS_SECONDS)
         underlying = await self._contracts.by_id(option.under_id) if option.under_id else None
         ends = self._last_trade_at(underlying or option, terms.expiry)
-        return greeks(watch.ticker.modelGreeks, self._years(ends), self._clock.now(), watch.board.data_type)
+        return greeks(told.watch.ticker.modelGreeks, self._years(ends), self._clock.now(), told.data_type)
 
     async def _class_of(self, underlying: Listed) -> _Class | None:
         if underlying.sec_type != "STK" or underlying.currency != self._contracts.home:
@@ -208,33 +226,34 @@ class Chains:
         async def one(leg: Listed) -> None:
             async with turns:
                 try:
-                    watch = await self._ask(leg, _LEG_SECONDS)
+                    asked = await self._ask(leg, _LEG_SECONDS)
                 except (Refused, BrokerUnavailable):
                     return
-            board = watch.board
             told[leg.con_id] = OptionLine(
                 leg.instrument,
-                board.quote(leg),
-                greeks(watch.ticker.modelGreeks, years, self._clock.now(), board.data_type),
-                volume=board.volume,
+                asked.quote(leg),
+                greeks(asked.watch.ticker.modelGreeks, years, self._clock.now(), asked.data_type),
+                volume=asked.watch.board.volume,
             )
 
-        asked = [asyncio.create_task(one(leg)) for leg in legs]
+        tasks = [asyncio.create_task(one(leg)) for leg in legs]
         try:
-            await asyncio.wait(asked, timeout=_CHAIN_SECONDS) if asked else None
+            await asyncio.wait(tasks, timeout=_CHAIN_SECONDS) if tasks else None
         finally:
-            for task in asked:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return told
 
-    async def _ask(self, option: Listed, within: float) -> Watch:
+    async def _ask(self, option: Listed, within: float) -> _Asked:
         """Ask for prices and model values of one option, once."""
-        return await self._feeds.once(
+        before = self._quotes.may_be_remembered(option)
+        watch = await self._feeds.once(
             option.contract(),
             within,
             lambda watch: watch.board.complete and watch.ticker.modelGreeks is not None,
         )
+        return _Asked(watch, before or self._quotes.may_be_remembered(option))
 
     def _series(self, underlying: Listed, of: _Class, expiry: date) -> OptionSeries:
         return OptionSeries(

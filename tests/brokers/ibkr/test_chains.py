@@ -193,6 +193,31 @@ async def test_greeks_are_ibs_own_or_none() -> None:
         assert await h.market.greeks(option) is None
 
 
+async def test_what_a_broken_farm_may_have_remembered_of_options_is_of_no_known_kind() -> None:
+    async with house() as h:
+        (alfa,) = await h.market.find("ALFA")
+        expiry = (await h.market.option_series(alfa))[0].expiry
+
+        async def kinds() -> set[DataType]:
+            found = await h.market.option_chain(alfa, expiry, 1)
+            assert found is not None
+            (row,) = found.rows
+            assert row.call is not None
+            assert row.call.quote is not None
+            assert row.call.greeks is not None
+            greeks = await h.market.greeks(row.call.instrument)
+            assert greeks is not None
+            return {found.data_type, row.call.quote.data_type, row.call.greeks.data_type, greeks.data_type}
+
+        assert await kinds() == {DataType.LIVE}
+        h.gateway.broadcast_error(2103, "Market data farm connection is broken:usopt")
+        await h.arrived()
+        assert await kinds() == {DataType.UNKNOWN}
+        h.gateway.broadcast_error(2104, "Market data farm connection is OK:usopt")
+        await h.arrived()
+        assert await kinds() == {DataType.LIVE}
+
+
 async def test_a_chain_around_a_delayed_price_does_not_call_itself_live() -> None:
     async with house(market_data="delayed") as h:
         h.gateway.world.rights.feeds[h.gateway.world.one("ALFA").con_id] = Feed.DELAYED
