@@ -14,14 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cockpit.brokers.base import BrokerUnavailable
+from cockpit.brokers.base import FOR_SENDING, BrokerUnavailable
+from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.by_hand import ByHand, Close, Closure
 from cockpit.desk.groups import bracket
 from cockpit.model.accounts import Position
 from cockpit.model.identity import OPERATOR, OPERATORS_GRANT, Caller
+from cockpit.model.instruments import Instrument
 from cockpit.model.latches import LatchKind
 from cockpit.model.money import plain
-from cockpit.model.orders import Order, OrderState, OrderType, Side
+from cockpit.model.orders import Order, OrderRef, OrderRequest, OrderState, OrderType, Side
 from cockpit.model.quotes import Quote
 from cockpit.model.refusals import Refused
 from cockpit.model.trading import TradingState
@@ -460,3 +462,52 @@ async def test_however_it_is_closed_no_position_is_ever_opened(
         resting = sum(one.may_fill for one in desk.book.at_broker("paper"))
         assert left - resting >= 0
         assert all(one.request.order_type in {OrderType.MARKET, OrderType.LIMIT} for one in desk.book.all())
+
+
+class Asked(PaperBroker):
+    """One that notes of what it is asked and sent whether it comes first."""
+
+    first: list[bool] | None = None
+
+    async def find(self, symbol: str) -> Sequence[Instrument]:
+        self._note()
+        return await super().find(symbol)
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        self._note()
+        return await super().quote(instrument)
+
+    async def positions(self) -> Sequence[Position]:
+        self._note()
+        return await super().positions()
+
+    async def submit(self, reference: OrderRef, request: OrderRequest) -> None:
+        self._note()
+        await super().submit(reference, request)
+
+    def _note(self) -> None:
+        if self.first is not None:
+            self.first.append(FOR_SENDING.get())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda hand: hand.look(wanted()),
+        lambda hand: hand.close(wanted(), "", "screen"),
+        lambda hand: hand.flatten("paper", "screen"),
+    ],
+    ids=["look", "close", "flatten"],
+)
+async def test_what_the_operator_closes_comes_before_what_clients_read(
+    tmp_path: Path, act: Callable[[ByHand], Any]
+) -> None:
+    async with open_desk(tmp_path / "data", make=Asked) as desk:
+        await hold(desk, desk.grants.give("claude"), "5")
+        broker = desk.connections.need("paper").broker
+        assert isinstance(broker, Asked)
+        broker.first = []
+        await act(by_hand(desk))
+        assert len(broker.first) > 2
+        assert all(broker.first)
+        assert not FOR_SENDING.get(), "what is asked afterwards comes in turn"

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ from tests.gateway import FakeGateway
 from tests.gateway.planned import Proceed
 from tests.gateway.server import Seen
 from tests.gateway.session import Session
-from tests.ibkr.cockpits import Within, settings_of, within
+from tests.ibkr.cockpits import CONNECTION, Within, settings_of, within
 from tests.ibkr.idling import spending
 
 T = TypeVar("T")
@@ -141,3 +142,14 @@ async def test_a_cancel_of_a_client_goes_ahead_of_150_reads(gateway: FakeGateway
         assert behind > READS // 2, "it waited behind the reads"
         assert arrived < KILL_WITHIN
     assert cancelled["state"] == OrderState.CANCELLED, cancelled
+
+
+async def test_what_the_operator_closes_goes_ahead_of_150_reads(gateway: FakeGateway, cockpit: Within) -> None:
+    gateway.book.holdings.put("DU1234567", gateway.world.one("ALFA"), Decimal(10), Decimal(400))
+    async with _reading(gateway, cockpit):
+        before = len(gateway.named("reqContractDetails"))
+        closing = asyncio.create_task(cockpit.do("position.close", symbol="ALFA", connection=CONNECTION, limit="420"))
+        await _arrived(gateway, "placeOrder", 0, 1)
+        read = len(gateway.named("reqContractDetails")) - before
+    assert (await closing)["state"] == OrderState.WORKING
+    assert read < READS // 2, "it waited behind the reads"
