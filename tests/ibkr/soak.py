@@ -5,8 +5,8 @@
 
 Clients of a whole cockpit in a process of its own read and trade without a pause, and every few seconds something goes
 wrong at the gateway. Ends with 1 where memory grew by more than a twentieth after a fifth of the time, a task is left
-over, a call isn't answered, an order isn't what the gateway says or was sent twice, or more messages came in any sliding
-second than the budget has.
+over, a call isn't answered, an order isn't what the gateway says or was sent twice, more messages came in any sliding
+second than the budget has, or too little was done for all that to mean anything.
 """
 
 from __future__ import annotations
@@ -40,8 +40,18 @@ MOST_GROWTH: Final = 0.05
 PER_ORDER: Final = 48 * 1024
 """Bytes that an order may take: the day's orders are kept, here and by ib_async."""
 MOST_MESSAGES: Final = MOST
+LEAST_MESSAGES: Final = 15.0
+"""A second, on average, breaks and restarts counted in."""
+LEAST_DONE: Final = 0.2
+"""Share of the calls that did what was asked: the others ask for what isn't there, or come while the line is broken."""
+LEAST_ORDERS: Final = 0.3
+"""Sent in a second."""
+LEAST_PEAK: Final = 30
+"""Messages in the busiest second: what reads and orders may fill. Cancels alone go beyond (test_panic)."""
 _READERS: Final = 40
 _TRADERS: Final = 2
+_AT_ONCE: Final = 35
+"""Orders whose cancels leave together."""
 _ANSWERED_WITHIN: Final = 30.0
 _FAULT_EVERY: Final = 12.0
 _STRETCHES: Final = 5
@@ -57,6 +67,7 @@ max_daily_notional = 1000000000
 connection_daily_orders = 100000
 connection_daily_notional = 1000000000
 max_rejects = 1000
+max_open_orders_per_symbol = 200
 """
 _SYMBOLS: Final = ("ALFA", "BRVO", "CHRL", "ECHO", "GOLF")
 
@@ -127,6 +138,25 @@ class Load:
                 await asyncio.sleep(0.1)
                 await self.call("cancel_order", order_id=order["order_id"])
             await asyncio.sleep(1)
+
+    async def withdraw(self) -> None:
+        """Let many orders rest, and cancel them all at once."""
+        while True:
+            await self.pausing.wait()
+            placed = await asyncio.gather(*(self._rest(number) for number in range(_AT_ONCE)))
+            working = [one["order_id"] for one in placed if one.get("state") == "working"]
+            await asyncio.gather(*(self.call("cancel_order", order_id=one) for one in working))
+            await asyncio.sleep(10)
+
+    async def _rest(self, number: int) -> dict[str, Any]:
+        quote = await self.call("get_quote", symbol="ALFA")
+        if quote.get("bid") is None:
+            return {}
+        return await self.call(
+            "place_order", symbol="ALFA", side="buy", quantity=1 + number % 7, order_type="limit",
+            limit_price=f"{float(quote['bid']) * (0.985 - number / 5000):.2f}", time_in_force="gtc",
+            idempotency_key=f"resting-order-{next(self.numbers):08}",
+        )  # fmt: skip
 
 
 class Troubles:
@@ -254,6 +284,7 @@ async def _soaked(guest: Guest, gateway: Counting, seconds: float, chance: rando
         troubling = asyncio.create_task(troubles.go_on())
         working = [asyncio.create_task(load.read()) for _ in range(_READERS)]
         working += [asyncio.create_task(load.trade()) for _ in range(_TRADERS)]
+        working.append(asyncio.create_task(load.withdraw()))
         resident: list[int] = []
         orders: list[int] = []
         began, received = time.monotonic(), gateway.received()
@@ -297,6 +328,16 @@ async def _soaked(guest: Guest, gateway: Counting, seconds: float, chance: rando
     print(f"calls: {dict(load.answered.most_common(8))}; troubles: {dict(troubles.happened)}")
     if peak > MOST_MESSAGES or gateway.most_in_a_second() > gateway.messages_per_second:
         wrong.append(f"{peak} messages in a second, {gateway.most_in_a_second()} of all clients")
+    done = load.answered["done"] / max(1, load.answered.total())
+    filled = sum(1 for one in gateway.book.orders.values() if one.filled)
+    if (
+        rate < LEAST_MESSAGES
+        or done < LEAST_DONE
+        or orders[-1] < LEAST_ORDERS * took
+        or filled < orders[-1] / 10
+        or peak < LEAST_PEAK
+    ):
+        wrong.append(f"too little: {rate:.1f} messages a second, {done:.0%} done, {orders[-1]} orders, {filled} filled")
     if growth > MOST_GROWTH:
         wrong.append("memory grew")
     if left:
