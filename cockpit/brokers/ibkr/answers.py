@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cockpit.brokers.ibkr.errors import ErrorKind, row_of
 from cockpit.brokers.ibkr.line import Told
-from cockpit.model.refusals import Refused, refuse
+from cockpit.model.refusals import Mender, Refused, refuse
 from cockpit.model.text import safe
 
 NO_CONTRACT: Final = 200
@@ -23,21 +24,32 @@ _NOTHING: Final = (
     "no results",
     "scanner subscription cancelled",
 )
+_PERHAPS_NONE: Final = 430
+"""Told of fundamentals that aren't subscribed to, and of those that nobody has."""
+NOT_SUBSCRIBED: Final = "The account has no subscription to that which covers the API; its operator can get one."
+_OR_DELAYED: Final = (
+    "The account has no subscription to live prices of that which covers the API; its operator can get one, or set"
+    ' market_data = "delayed".'
+)
 _DENIED: Final = ("no market data permissions", "not subscribed", "permission")
 
 
 def refused(told: Told, default: str = "MARKET_DATA_MISSING", message: str | None = None) -> Refused:
     """Return the refusal that an error comes to, with the code and the words of the broker.
 
-    What the account may not read is CAPABILITY_UNAVAILABLE, whatever was asked for.
+    What the account may not read is CAPABILITY_UNAVAILABLE, whatever was asked for; a subscription mends it.
     """
     row = row_of(told.code)
     code = row.refusal or default
     if row.kind is ErrorKind.ORDER:
         code = default
-    if is_denied(told):
-        code = "CAPABILITY_UNAVAILABLE"
-    return Refused(refuse(code, message, broker=safe(told.text), broker_code=told.code))
+    details = {"broker": safe(told.text), "broker_code": told.code}
+    if not is_denied(told):
+        return Refused(refuse(code, message, **details))
+    if told.code == _PERHAPS_NONE:
+        return Refused(refuse("CAPABILITY_UNAVAILABLE", message, **details))
+    said = message or (_OR_DELAYED if _has_delayed(told) else NOT_SUBSCRIBED)
+    return Refused(replace(refuse("CAPABILITY_UNAVAILABLE", said, **details), who_can_fix=Mender.OPERATOR))
 
 
 def too_fast(seconds: float = RETRY_SECONDS, **details: object) -> Refused:
@@ -65,6 +77,12 @@ def is_denied(told: Told) -> bool:
     if row_of(told.code).kind is ErrorKind.ENTITLEMENT:
         return True
     return told.code == HISTORY and _says(told, _DENIED)
+
+
+def _has_delayed(told: Told) -> bool:
+    """Whether there may be delayed prices, which were not asked for."""
+    text = told.text.casefold()
+    return "delayed" in text and "not available" not in text
 
 
 def _says(told: Told, words: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ib_async import DOMLevel
 
-from cockpit.brokers.ibkr.answers import refused
+from cockpit.brokers.ibkr.answers import NOT_SUBSCRIBED, is_denied, refused
 from cockpit.brokers.ibkr.feeds import Feeds, Watch, changes, check
 from cockpit.brokers.ibkr.floats import exact, on_step, price, size
 from cockpit.brokers.ibkr.line import CockpitIB, Lane, Line
@@ -129,7 +129,8 @@ class Books:
             raise Refused(refuse("BUSY", "As many order books are open as may be.", broker=told.text))
         if told.code in _NO_BOOK:
             raise refused(told, message="The broker has no book of it.")
-        raise refused(told)
+        # Books are never delayed, whatever IB's words about quotes say.
+        raise refused(told, message=NOT_SUBSCRIBED if is_denied(told) else None)
 
     async def _close(self, watch: Watch, smart: bool) -> None:
         gone = watch.lost or watch.error is not None

@@ -16,7 +16,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import depth
 from cockpit.brokers.ibkr.depth import levels
 from cockpit.model.quotes import DataType
-from cockpit.model.refusals import Refused
+from cockpit.model.refusals import Mender, Refused
 from tests.brokers.ibkr.market_house import house
 from tests.brokers.ibkr.test_ticks import ALFA
 from tests.gateway.depth import ASK
@@ -112,6 +112,9 @@ async def test_a_book_that_is_not_subscribed_to_is_refused_and_one_too_many_is_b
         with pytest.raises(Refused) as refused:
             await h.market.depth(alfa, 5)
         assert refused.value.refusal.details["broker_code"] == "354"
+        assert "subscription" in refused.value.refusal.message
+        assert "delayed" not in refused.value.refusal.message
+        assert refused.value.refusal.who_can_fix is Mender.OPERATOR
         h.gateway.world.rights.feed, h.gateway.world.rights.depths = Feed.LIVE, 0
         with pytest.raises(Refused) as refused:
             await h.market.depth(alfa, 5)

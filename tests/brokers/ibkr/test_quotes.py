@@ -14,7 +14,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.ibkr import quotes
 from cockpit.model.instruments import Instrument
 from cockpit.model.quotes import DataType, Quote
-from cockpit.model.refusals import Refused
+from cockpit.model.refusals import Mender, Refused
 from cockpit.model.trading import Link
 from tests.brokers.ibkr.market_house import House, house
 from tests.gateway import market as gateway_market
@@ -85,6 +85,24 @@ async def test_what_the_broker_refuses_is_refused_with_its_own_words(
         assert refused.value.refusal.code == refusal
         assert refused.value.refusal.details["broker_code"] == code
         assert refused.value.refusal.details["broker"]
+
+
+@pytest.mark.parametrize(
+    ("market_data", "code", "delayed"),
+    [("live", 354, True), ("live", 10089, True), ("live", 10168, True), ("delayed", 10186, False)],
+)
+async def test_what_is_not_subscribed_to_is_for_the_operator_who_is_told_what_mends_it(
+    market_data: str, code: int, delayed: bool
+) -> None:
+    async with house(market_data=market_data) as h:
+        h.gateway.world.rights.refusals[h.gateway.world.one("ALFA").con_id] = code
+        with pytest.raises(Refused) as refused:
+            await quote(h)
+        found = refused.value.refusal
+        assert (found.code, found.details["broker_code"]) == ("CAPABILITY_UNAVAILABLE", str(code))
+        assert (found.who_can_fix, found.retryable) == (Mender.OPERATOR, False)
+        assert "subscription" in found.message
+        assert ('market_data = "delayed"' in found.message) is delayed
 
 
 async def test_a_contract_of_which_nothing_comes_has_no_quote(monkeypatch: pytest.MonkeyPatch) -> None:
