@@ -173,6 +173,7 @@ async def running(
         sender.last_look.unarmed, observer.armed = arming.refusal, lambda name: arming.armed(name) is not None
         rulebook = Rulebook(settings.approval.rules, store, clock)
         await rulebook.load()
+        oversight.in_rules = rulebook.symbols
         presence = Presence(settings.approval, clock, switch.halt, feed.publish)
         budgets = Budgets(settings.budget, clock)
         orders = OrderDesk(

@@ -34,6 +34,7 @@ from cockpit.store.writes import Write
 AS_THE_FILE: Final = "file"
 """Value that takes an own limit away again."""
 _LISTS: Final = frozenset({Tightens.FEWER, Tightens.MORE})
+_OF_SYMBOLS: Final = ("allowed_symbols", "denied_symbols")
 _SPLIT: Final = re.compile(r"[,\s]+")
 
 _SET = (
@@ -100,6 +101,13 @@ class Limits:
             self._resolved.clear()
         self._resolved[connection.name, client] = file, policy
         return policy
+
+    def symbols(self, connection: Connection) -> frozenset[str]:
+        """Return the symbols that the lists of a connection and of clients name."""
+        file, here = connection.settings.policy, (Holder.CONNECTION, connection.name)
+        own = [*self._clients.values(), *(own for of, own in self._set.items() if of == here or of[0] is Holder.CLIENT)]
+        lists = [file.allowed_symbols, file.denied_symbols, *(one.get(key) for one in own for key in _OF_SYMBOLS)]
+        return frozenset(symbol for one in lists for symbol in one or ())
 
     def own(self, holder: Holder, name: str) -> Mapping[str, Any]:
         """Return what the operator has set at run time."""

@@ -224,6 +224,7 @@ class Observer:
             kept=None if sold is None else sold.kept(),
             uncovers=None if sold is None else await self._uncovers(connection, market, sold),
             brought=brought,
+            meanings=await self._oversight.meanings(connection),
             by_operator=by_operator,
         )
         lowers = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +14,8 @@ from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.equity import Equity, Marks
 from cockpit.desk.latches import Latches
 from cockpit.desk.limits import Limits
+from cockpit.desk.naming import Naming
+from cockpit.desk.risk import Meanings
 from cockpit.desk.risk.losses import fall_from, loss_of_day
 from cockpit.desk.risk.seen import Activity
 from cockpit.desk.tally import Tally
@@ -74,6 +76,9 @@ class Oversight:
         self.latches = Latches(store, clock, publish)
         self._tally = Tally(store, clock)
         self._equity = Equity(store, clock)
+        self._naming = Naming(clock, publish)
+        self.in_rules: Callable[[str], frozenset[str]] = lambda connection: frozenset()
+        """Returns the symbols that rules of a connection name."""
         self._filled: dict[OrderId, Decimal] = {}
         self._connections: dict[str, Connection] = {}
 
@@ -113,6 +118,10 @@ class Oversight:
         marks = self._equity.take(connection, balances)
         self._watch_equity(connection, marks)
         return marks
+
+    async def meanings(self, connection: Connection) -> Meanings:
+        """Return what the symbols in limits and rules stand for on a connection."""
+        return await self._naming.meanings(connection, self._named(connection))
 
     def activity(self, connection: str, client: str, request: OrderRequest, but: Iterable[OrderId]) -> Activity:
         """Return what a client and a connection did today and lately, some orders left out."""
@@ -173,7 +182,8 @@ class Oversight:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_saved())
                 for connection in self._connections.values():
-                    tasks.create_task(self._keep_looking(connection))
+                    tasks.create_task(self._keep_looking(connection, self._look_at))
+                    tasks.create_task(self._keep_looking(connection, self._look_at_names))
         finally:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SAVE_WITHIN):
@@ -182,7 +192,8 @@ class Oversight:
     async def look(self) -> None:
         """Save what is latched, look at every account's equity once, side by side, and save what came of it."""
         await self._try_to_save()
-        await asyncio.gather(*(self._look_at(connection) for connection in self._connections.values()))
+        looks = [(self._look_at(one), self._look_at_names(one)) for one in self._connections.values()]
+        await asyncio.gather(*(look for both in looks for look in both))
         await self._try_to_save()
 
     async def _keep_saved(self) -> None:
@@ -195,9 +206,9 @@ class Oversight:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self.latches.tripped.wait()
 
-    async def _keep_looking(self, connection: Connection) -> None:
+    async def _keep_looking(self, connection: Connection, look: Callable[[Connection], Awaitable[None]]) -> None:
         while True:
-            await self._look_at(connection)
+            await look(connection)
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _look_at(self, connection: Connection) -> None:
@@ -210,6 +221,12 @@ class Oversight:
             log.warning("%s: the broker doesn't say what the account is worth", connection.name)
         else:
             self.take_equity(connection, balances)
+
+    async def _look_at_names(self, connection: Connection) -> None:
+        await self._naming.look(connection, self._named(connection))
+
+    def _named(self, connection: Connection) -> frozenset[str]:
+        return self.limits.symbols(connection) | self.in_rules(connection.name)
 
     async def _try_to_save(self) -> bool:
         try:

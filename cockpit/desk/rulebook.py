@@ -51,6 +51,11 @@ class Rulebook:
         """Whether any rule that is on approves by itself."""
         return any(rule.do is Do.APPROVE and rule.name not in self._off for rule in self.rules)
 
+    def symbols(self, connection: str) -> frozenset[str]:
+        """Return the symbols that rules of a connection name, those of rules that are off too."""
+        here = (rule.when for rule in self.rules if not rule.when.connections or connection in rule.when.connections)
+        return frozenset(symbol for when in here for symbol in when.symbols)
+
     def verdict(self, client: ClientName, connection: str, together: JudgedTogether) -> Verdict:
         """Return what is done with an order, or with several that are decided on together: the strictest of each.
 
@@ -59,7 +64,7 @@ class Rulebook:
         now, total = self._clock.now(), _value(together)
         verdicts: list[Verdict] = []
         for leg, one in zip(together.wanted.legs, together.judged, strict=True):
-            facts = Facts(client, connection, total, _adds_risk(one), now)
+            facts = Facts(client, connection, total, _adds_risk(one), now, one.seen.meanings)
             verdict = decide(one.request, facts, self.rules, self._off)
             if verdict.rule or leg.role not in EXITS:
                 verdicts.append(verdict)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cockpit.desk.risk import Meanings
 from cockpit.model.identity import ClientName
 from cockpit.model.orders import OrderRequest
 from cockpit.model.text import Safe, safe
@@ -32,6 +33,8 @@ class Facts:
     adds_risk: bool | None
     """Whether any part of it may open or grow a position, whatever else fills, or uncovers a sold option."""
     now: datetime
+    meanings: Meanings = Meanings()
+    """What the symbols of rules stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def decide(order: OrderRequest, facts: Facts, rules: Sequence[RuleSettings], off
     """
     unsure = ""
     for rule in rules:
-        fits = _fits(order, facts, rule.when)
+        fits = _fits(order, facts, rule)
         if fits is None and rule.do is not Do.APPROVE:
             unsure = unsure or rule.name
         if not fits:
@@ -83,13 +86,12 @@ def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=lambda verdict: _SEVERITY.index(verdict.do))
 
 
-def _fits(order: OrderRequest, facts: Facts, when: WhenSettings) -> bool | None:
+def _fits(order: OrderRequest, facts: Facts, rule: RuleSettings) -> bool | None:
     """Return whether an order fits; None where that isn't known."""
+    when = rule.when
     if when.clients and facts.client.casefold() not in {name.casefold() for name in when.clients}:
         return False
     if when.connections and facts.connection not in when.connections:
-        return False
-    if when.symbols and order.symbol not in when.symbols:
         return False
     if when.sides and order.side not in when.sides:
         return False
@@ -98,6 +100,10 @@ def _fits(order: OrderRequest, facts: Facts, when: WhenSettings) -> bool | None:
     if not _in_time(facts.now, when):
         return False
     answers = [_at_most(facts.notional, when.max_notional), _reduces(facts.adds_risk) if when.reducing else True]
+    if when.symbols:
+        # What approves is for exactly what is named; what holds back is for all that goes by the name.
+        goes_by = facts.meanings.one_of if rule.do is Do.APPROVE else facts.meanings.any_of
+        answers.append(goes_by(when.symbols, order.symbol))
     if False in answers:
         return False
     return None if None in answers else True

@@ -192,6 +192,7 @@ async def open_desk(
             approval = approval or ApprovalSettings()
             rulebook = Rulebook(approval.rules, store, clock)
             await rulebook.load()
+            oversight.in_rules = rulebook.symbols
             presence = Presence(approval, clock, switch.halt, events.append)
             budgets = Budgets(budget or BudgetSettings(order_burst=1000), clock)
             orders = OrderDesk(

@@ -6,6 +6,7 @@ told; a check that applies and doesn't know what it needs refuses.
 
 from cockpit.desk.risk.data import is_priced
 from cockpit.desk.risk.exposure import NOT_BORROWED
+from cockpit.desk.risk.meanings import Meanings
 from cockpit.desk.risk.pricing import worst_notional, worst_price
 from cockpit.desk.risk.seen import Activity, Exposure, Linked, Seen
 from cockpit.desk.risk.table import CHECKS, evaluate, evaluate_entry, refusal_of, warnings_of
@@ -16,6 +17,7 @@ __all__ = [
     "Activity",
     "Exposure",
     "Linked",
+    "Meanings",
     "Seen",
     "evaluate",
     "evaluate_entry",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.brokers.base import Capabilities
+from cockpit.desk.risk.meanings import Meanings
 from cockpit.model.accounts import Balances
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
@@ -163,6 +164,8 @@ class Seen:
     """What can be borrowed for a short sale; None where nobody says."""
     broker_warning: str | None = None
     """What the broker's own preview warns of; empty where of nothing."""
+    meanings: Meanings = Meanings()
+    """What the names in lists of symbols stand for."""
     by_operator: bool = False
     """Whether the operator asks himself: what holds clients back doesn't hold him from closing."""
 

@@ -35,7 +35,8 @@ def symbol_allowed(order: OrderRequest, seen: Seen, policy: PolicySettings) -> V
     """The symbol is on the list of those that may be traded."""
     if policy.allowed_symbols is None:
         return idle("Every symbol is allowed.")
-    ok = seen.instrument.symbol in policy.allowed_symbols
+    found = seen.meanings.one_of(policy.allowed_symbols, seen.instrument.symbol)
+    ok = known(found, "what the names on the list stand for")
     return judged(
         ok, "on the list", seen.instrument.symbol, f"{seen.instrument.symbol} {'is' if ok else 'is not'} listed."
     )
@@ -46,7 +47,8 @@ def symbol_denied(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Ve
     """The symbol is not on the list of those that may not be traded."""
     if not policy.denied_symbols:
         return idle("No symbol is denied.")
-    denied = seen.instrument.symbol in policy.denied_symbols
+    found = seen.meanings.any_of(policy.denied_symbols, seen.instrument.symbol)
+    denied = known(found, "what the names on the list stand for")
     says = f"{seen.instrument.symbol} {'is' if denied else 'is not'} denied."
     return judged(not denied, "not on the list", seen.instrument.symbol, says)
 
