@@ -148,7 +148,6 @@ class Observer:
             linked = linked_now(order, group)
         else:
             place = Place()
-        quote = await _answer(market.quote(instrument))
         rates = Rates(connection, self._clock, policy.max_quote_age_seconds)
         account = await self._account(connection, market, policy, rates)
         session = await _answer(market.clock(instrument))
@@ -160,10 +159,6 @@ class Observer:
         status, balances = connection.broker.status(), account.balances
         marks = None if balances is None else self._oversight.take_equity(connection, balances)
         positions, symbol = account.positions, instrument.symbol
-        into = None if balances is None else balances.currency
-        rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight()
-        if in_flight is not None and order is not None and rate is not None:
-            in_flight -= given_back(order, around.held.get(symbol, ZERO), instrument, rate.least)
         brought = around.position(symbol) - held.get(symbol, ZERO)
         sold = None
         if positions is not None and request.side is Side.SELL:
@@ -184,12 +179,12 @@ class Observer:
             connection.settings.trade,
             connection.broker.can,
             instrument,
-            quote,
+            None,
             balances,
             around.position(symbol),
             around.committed(symbol, Side.BUY),
             around.committed(symbol, Side.SELL),
-            in_flight,
+            None,
             held=positions is not None,
             client=client,
             scopes=scopes,
@@ -205,13 +200,6 @@ class Observer:
             previewed_at=previewed_at,
             linked=linked,
             session=session,
-            halted=None if quote is None else quote.halted,
-            average_volume=await self._average_volume(connection, instrument),
-            to_account=None if rate is None else rate.most,
-            to_account_least=None if rate is None else rate.least,
-            elsewhere=None
-            if balances is None or positions is None
-            else around.elsewhere(symbol, positions, await rates.all((one.currency for one in positions), into)),
             day_start=None if marks is None else marks.day_start,
             high_water=None if marks is None else marks.high_water,
             activity=with_group(
@@ -232,21 +220,45 @@ class Observer:
             lowers = lowers_risk(before, request, protects=not seen.adds_risk(request))
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
-        if seen.mode is Mode.LIVE and not seen.escapes_limits(request):
-            if request.side is Side.SELL and instrument.kind not in NOT_BORROWED:
-                seen = replace(seen, borrow=await _borrow(connection, instrument), now=self._clock.now())
-            seen = replace(seen, broker_warning=await _warning(connection, request))
-        checks, entry = evaluate(request, seen, policy), around.entry()
+        if not seen.escapes_limits(request):
+            seen = await self._with_slow(connection, request, seen)
+        into = None if balances is None else balances.currency
+        rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight()
+        if in_flight is not None and order is not None and rate is not None:
+            in_flight -= given_back(order, around.held.get(symbol, ZERO), instrument, rate.least)
+        seen = replace(
+            seen,
+            in_flight=in_flight,
+            to_account=None if rate is None else rate.most,
+            to_account_least=None if rate is None else rate.least,
+            elsewhere=None
+            if balances is None or positions is None
+            else around.elsewhere(symbol, positions, await rates.all((one.currency for one in positions), into)),
+        )
+        judged = await self.priced(connection, Judged(request, seen, (), None, policy, lowers))
+        checks, entry, seen = judged.checks, around.entry(), judged.seen
         if before is not None and not lowers and entry is not None:
             there = around.held.get(symbol, ZERO)
             again = evaluate_entry(entry.request, entry_again(entry, there, place.role, request, seen), policy)
             checks += tuple(
                 replace(one, message=f"{entry.request.words()}: {one.message}") for one in again if not one.ok
             )
+        return replace(judged, checks=checks)
+
+    async def priced(self, connection: Connection, judged: Judged) -> Judged:
+        """Run every check on the price of this moment, and on all else as it was seen.
+
+        The price is asked for last, and nothing is asked for behind it: whatever took its time before, none is judged
+        as if it were younger than it is.
+        """
+        request, policy = judged.request, judged.policy
+        quote = await _answer(Market(connection).quote(judged.seen.instrument))
+        halted = None if quote is None else quote.halted
+        seen = replace(judged.seen, quote=quote, halted=halted, now=self._clock.now())
         worth = worst_notional(request, seen, policy)
         if worth is not None:
             worth = None if seen.to_account is None else worth * seen.to_account
-        return Judged(request, seen, checks, worth, policy, lowers)
+        return replace(judged, seen=seen, checks=evaluate(request, seen, policy), notional=worth)
 
     @asynccontextmanager
     async def turn(self, connection: Connection, client: str) -> AsyncGenerator[None]:
@@ -352,6 +364,17 @@ class Observer:
         if found is not None:
             self._instruments[key] = found
         return found
+
+    async def _with_slow(self, connection: Connection, request: OrderRequest, seen: Seen) -> Seen:
+        """Add what a broker may take long to tell, and what only orders under the limits need."""
+        instrument = seen.instrument
+        seen = replace(seen, average_volume=await self._average_volume(connection, instrument))
+        if seen.mode is not Mode.LIVE:
+            return seen
+        seen = replace(seen, broker_warning=await _warning(connection, request))
+        if request.side is Side.SELL and instrument.kind not in NOT_BORROWED:
+            seen = replace(seen, borrow=await _borrow(connection, instrument))
+        return seen
 
     async def _average_volume(self, connection: Connection, instrument: Instrument) -> Decimal | None:
         """Return the average of the last days' volumes, asked for once a day: zero where the broker has none.

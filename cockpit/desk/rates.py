@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Context, Decimal
 from typing import Final
 
@@ -43,13 +44,13 @@ SAME: Final = Rate(Decimal(1), Decimal(1))
 
 
 class Rates:
-    """The rates of one look at an account; each is asked for once, and counts only while it is young."""
+    """The rates of one look at an account; each counts only while it is young, and is asked for anew afterwards."""
 
     def __init__(self, connection: Connection, clock: Clock, oldest_seconds: int) -> None:
         self._connection = connection
         self._clock = clock
         self._oldest = oldest_seconds
-        self._known: dict[tuple[str, str], Rate | None] = {}
+        self._known: dict[tuple[str, str], tuple[Rate | None, datetime]] = {}
 
     async def rate(self, of: str, into: str | None) -> Rate | None:
         """Return what one unit of a currency is in another; None where no broker says so, or not freshly."""
@@ -57,9 +58,10 @@ class Rates:
             return None
         if of == into:
             return SAME
-        if (of, into) not in self._known:
-            self._known[of, into] = await self._asked(of, into)
-        return self._known[of, into]
+        kept = self._known.get((of, into))
+        if kept is None or not self._is_young(kept[1]):
+            kept = self._known[of, into] = await self._asked(of, into)
+        return kept[0]
 
     async def all(self, currencies: Iterable[str], into: str | None) -> Mapping[str, Rate]:
         """Return those that are known of several."""
@@ -71,18 +73,19 @@ class Rates:
         rate = None if value is None else await self.rate(of, into)
         return None if value is None or rate is None else rate.middle(value)
 
-    async def _asked(self, of: str, into: str) -> Rate | None:
-        broker = self._connection.broker
+    async def _asked(self, of: str, into: str) -> tuple[Rate | None, datetime]:
+        """Return a rate, and of when it is; that there is none is known from now on."""
+        broker, none = self._connection.broker, (None, self._clock.now())
         if Feature.FX not in broker.can.features or not isinstance(broker, HasFx):
-            return None
+            return none
         try:
             direct = self._trusted(await self._connection.ask(broker.fx_rate(of, into)))
             if direct is not None:
-                return Rate(direct.bid, direct.ask)
+                return Rate(direct.bid, direct.ask), direct.as_of
             turned = self._trusted(await self._connection.ask(broker.fx_rate(into, of)))
         except Refused:
-            return None
-        return None if turned is None else Rate(1 / turned.ask, 1 / turned.bid)
+            return none
+        return none if turned is None else (Rate(1 / turned.ask, 1 / turned.bid), turned.as_of)
 
     def _trusted(self, rate: FxRate | None) -> FxRate | None:
         """Return a rate that money may be judged by, or None."""
@@ -90,5 +93,7 @@ class Rates:
             return None
         if self._connection.settings.mode is Mode.LIVE and rate.data_type is not DataType.LIVE:
             return None
-        age = (self._clock.now() - rate.as_of).total_seconds()
-        return rate if -SKEW_SECONDS <= age <= self._oldest else None
+        return rate if self._is_young(rate.as_of) else None
+
+    def _is_young(self, as_of: datetime) -> bool:
+        return -SKEW_SECONDS <= (self._clock.now() - as_of).total_seconds() <= self._oldest

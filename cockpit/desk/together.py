@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import Wanted, inconsistency, told_together, whole_of
@@ -15,6 +17,10 @@ from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO
 from cockpit.model.orders import Linkage, Order, OrderId
 from cockpit.model.refusals import Refusal, refuse
+
+
+_PRICE_LASTS: Final = timedelta(seconds=1)
+"""How much older the price of one order may be than that of the one judged last, before it is judged on a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ async def judge_together(
     """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
     judged: list[Judged] = []
     earlier: list[Order] = []
+    whole = whole_of(wanted)
+    as_one = None if whole is None else await observer.judge(connection, whole, but=but, client=client, scopes=scopes)
     for place, leg in enumerate(wanted.legs):
         one = await observer.judge(
             connection,
@@ -100,9 +108,13 @@ async def judge_together(
         )
         judged.append(one)
         earlier.append(provisional(connection.name, client, wanted, place, one.request, one.unit_worth, one.seen.now))
-    whole = whole_of(wanted)
-    as_one = None if whole is None else await observer.judge(connection, whole, but=but, client=client, scopes=scopes)
-    return JudgedTogether(wanted, tuple(judged), as_one)
+    newest = judged[-1].seen.now
+
+    async def fresh(one: Judged) -> Judged:
+        return one if newest - one.seen.now <= _PRICE_LASTS else await observer.priced(connection, one)
+
+    as_one = None if as_one is None else await fresh(as_one)
+    return JudgedTogether(wanted, tuple([await fresh(one) for one in judged]), as_one)
 
 
 def _linked(wanted: Wanted, place: int) -> Linked | None:

@@ -207,3 +207,12 @@ def test_no_rate_between_both_sides_makes_a_position_worse_than_it_is_counted(
     assert seen.lowest is not None
     assert seen.value is not None
     assert seen.lowest <= value * between <= seen.value
+
+
+async def test_a_rate_that_grew_old_while_the_broker_was_slow_is_asked_for_anew(abroad: Desk) -> None:
+    rates, asked = Rates(abroad.connections.need("paper"), abroad.clock, 5), list[object]()
+    for _ in range(3):
+        asked.append(await rates.rate("EUR", "USD"))
+        abroad.clock.pass_time(3)
+    assert asked[0] is asked[1]
+    assert asked[2] is not asked[1]
