@@ -168,8 +168,8 @@ class HasGroups(Protocol):
     def know_groups(self, groups: Sequence[Sequence[Order]], cancel_asked: Collection[OrderRef]) -> None:
         """Take over what an earlier run sent: whole groups of which something may still work, as they were left.
 
-        ``cancel_asked`` are those of their orders whose cancel somebody asked for. Called once, before the broker is
-        entered.
+        ``cancel_asked`` are those of their orders whose cancel somebody asked for and nobody refused since. Called once,
+        before the broker is entered.
         """
         ...
 

@@ -24,6 +24,7 @@ from cockpit.model.orders import (
     DONE,
     Acknowledged,
     BrokerFact,
+    CancelRefused,
     Executed,
     Execution,
     FeeTold,
@@ -171,6 +172,10 @@ class Facts:
                         continue
                     executions[fact.execution_id] = replace(fill, fee=fact.fee)
                     moved = charged(after, fact.fee - fill.fee, at)
+                case CancelRefused(reason=reason):
+                    # It moves nothing, and so nothing else would keep it.
+                    self._book.note(order_entry(after, event, "", says=reason))
+                    continue
                 case _:
                     moved = applied(after, fact, at)
             if moved is after:

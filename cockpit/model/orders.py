@@ -322,6 +322,13 @@ class ReplaceRefused(BrokerFact):
 
 
 @dataclass(frozen=True, slots=True)
+class CancelRefused(BrokerFact):
+    """The broker did not take a cancel of the order, or was never asked: if the order ends, it is not because of that."""
+
+    reason: Safe
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled(BrokerFact):
     """The rest of the order is gone from the broker's book."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.brokers.ibkr import groups
 from cockpit.model.orders import OrderState, Role
-from tests.gateway import FakeGateway
+from tests.gateway import FakeGateway, faults
 from tests.gateway.orders import Order
 from tests.ibkr import truth
 from tests.ibkr.cockpits import Within, settings_of, within
@@ -101,6 +101,27 @@ async def test_a_stop_that_was_cancelled_on_purpose_is_not_missed_by_the_next_ru
         await asyncio.wait_for(looked.wait(), 3)
         assert not _told(cockpit, "bracket")
     assert entry.status == "Submitted"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_stop_whose_cancel_was_refused_is_missed(gateway: FakeGateway, tmp_path: Path, restarted: bool) -> None:
+    async with _cockpit(gateway, tmp_path) as cockpit:
+        entry, _, stop = await _bracket(gateway, cockpit)
+        gateway.book.fill(entry, 2)
+        await cockpit.until(lambda: _state(cockpit, Role.ENTRY) is OrderState.PARTLY_FILLED)
+        (ours,) = [one for one in cockpit.known().values() if one.role is Role.STOP]
+        gateway.once("cancelOrder", faults.reject(161))
+        await cockpit.do("order.cancel", order_id=ours.order_id)
+        if not restarted:
+            gateway.book.reject(stop)
+            await cockpit.until(lambda: _told(cockpit, "2 are UNPROTECTED"))
+    if restarted:
+        gateway.book.reject(stop)
+
+    async with _cockpit(gateway, tmp_path) as cockpit:
+        await cockpit.until(lambda: _told(cockpit, "2 are UNPROTECTED"))
+        await cockpit.until(lambda: _state(cockpit, Role.ENTRY) is OrderState.CANCELLED)
+    assert entry.status == "Cancelled"
 
 
 async def test_a_pair_of_an_earlier_run_loses_its_other_order_when_one_fills(

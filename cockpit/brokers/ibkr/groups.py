@@ -13,6 +13,7 @@ from cockpit.brokers.ibkr.tracking import Tracker
 from cockpit.model.orders import (
     BrokerFact,
     Cancelled,
+    CancelRefused,
     Executed,
     Expired,
     Linkage,
@@ -51,8 +52,8 @@ class Groups:
         self._groups: dict[OrderRef, tuple[Linkage, tuple[OrderRef, ...]]] = {}
         self._kept: dict[OrderRef, Order] = {}
         """How an earlier run left what it sent."""
-        self._meant: dict[OrderRef, None] = {}
-        """Orders whose cancel was asked for, newest last."""
+        self._meant: dict[OrderRef, bool] = {}
+        """Orders whose cancel was asked for and not refused, newest last, and whether TWS is known to have taken one."""
         self._seen_to: dict[tuple[OrderRef, ...], asyncio.Event] = {}
         """Groups that are judged until nothing of them is left to withdraw; each is judged anew when its event is set."""
         self._leaving: set[OrderRef] = set()
@@ -80,9 +81,9 @@ class Groups:
         for reference in meant:
             self.mean(reference)
 
-    def mean(self, reference: OrderRef) -> None:
-        """Take note that an order's cancel was asked for: its end surprises nobody."""
-        self._meant[reference] = None
+    def mean(self, reference: OrderRef, *, taken: bool = False) -> None:
+        """Take note that an order's cancel was asked for, or taken: its end surprises nobody."""
+        self._meant[reference] = self._meant.pop(reference, False) or taken
         while len(self._meant) > _MOST:
             self._meant.pop(next(iter(self._meant)))
 
@@ -104,6 +105,9 @@ class Groups:
 
         Of a pair, TWS itself cancels the one when the other fills, unless that filled before the first had arrived.
         """
+        if isinstance(fact, CancelRefused) and not self._meant.get(fact.reference):
+            # One that was taken before is still what ends it.
+            self._meant.pop(fact.reference, None)
         linkage, group = self._groups.get(fact.reference, (None, ()))
         if linkage is None:
             return
@@ -114,7 +118,9 @@ class Groups:
             # TWS has not begun with it: nothing that belongs together is still to come.
             for one in self._left(linkage, legs).withdraw:
                 self._start(self._withdraw(one))
-        ends = isinstance(fact, Rejected | Cancelled | Expired | Executed) and any(one.lost for one in legs)
+        ends = isinstance(fact, Rejected | Cancelled | Expired | Executed | CancelRefused) and any(
+            one.lost for one in legs
+        )
         if never or ends or (linkage is Linkage.OCO and isinstance(fact, Executed)):
             self._judge_soon(linkage, group)
 

@@ -138,13 +138,24 @@ class Placing:
         known = self._tracker.life(reference)
         if known is not None and (known.complete or (known.ended and not known.revived)):
             return
-        _, (client_id, number) = await self._numbered(reference)
         self.groups.mean(reference)
+        try:
+            answer = await self._cancel(reference)
+        except Refused as refused:
+            self._tracker.cancel_refused(reference, safe(refused.refusal.message, 300))
+            raise
+        if isinstance(answer, WireError) and _refuses(answer):
+            self._tracker.cancel_refused(reference, safe(f"{answer.code}: {answer.text}", 300))
+        else:
+            self.groups.mean(reference, taken=True)
+
+    async def _cancel(self, reference: OrderRef) -> OrderRecord:
+        _, (client_id, number) = await self._numbered(reference)
         if client_id != self._tracker.ids.client_id:
             answer = await self._visits.cancel(client_id, reference, self._tracker.ids.perm_of(reference))
             # Over this line TWS tells nothing of that order by itself.
             self._start(self._look_behind(reference, answer))
-            return
+            return answer
 
         def ask(ib: CockpitIB) -> asyncio.Future[OrderRecord]:
             # Over this line alone: to another client number, the same number may be the order of somebody else.
@@ -154,6 +165,7 @@ class Placing:
         answer = await self._heard(await self._line.send(Lane.CANCEL, ask), "the cancel")
         if _refuses(answer):
             self._start(self._look_behind(reference, answer))
+        return answer
 
     async def _look_behind(self, reference: OrderRef, answer: OrderRecord) -> None:
         """See in the books what became of a cancel, and tell the operator where it was refused and the order goes on."""

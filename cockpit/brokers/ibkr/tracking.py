@@ -28,7 +28,7 @@ from cockpit.brokers.ibkr.wire import (
     WireUnread,
 )
 from cockpit.model.clock import Clock
-from cockpit.model.orders import DONE, BrokerOrder, OrderRef
+from cockpit.model.orders import DONE, BrokerOrder, CancelRefused, OrderRef
 from cockpit.model.text import Safe, safe
 
 GRACE: Final = 0.25
@@ -117,6 +117,10 @@ class Tracker:
         if life is not None and life.replacing:
             self._keep(lives.unanswered(life))
             self._doubted(reference)
+
+    def cancel_refused(self, reference: OrderRef, why: Safe) -> None:
+        """Tell that an order works on although its cancel was asked for."""
+        self._tell(CancelRefused(reference, self._clock.now(), why))
 
     def next_record(
         self, reference: OrderRef, answers: Callable[[OrderRecord], bool] = lambda record: True
