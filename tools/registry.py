@@ -27,7 +27,6 @@ from cockpit.model.identity import Scope
 from cockpit.model.orders import Linkage
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.model.text import safe
-from cockpit.model.trading import Mode
 from cockpit.settings.model import ApprovalSettings
 from cockpit.store.database import Store
 
@@ -61,11 +60,6 @@ A = TypeVar("A", bound=Arguments)
 R = TypeVar("R", bound=Result)
 
 
-def on_paper_alone(connection: Connection) -> bool:
-    """Let orders open positions only where no money is real."""
-    return connection.settings.mode is Mode.PAPER
-
-
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What the tools stand on."""
@@ -79,8 +73,8 @@ class Rooms:
     alerts: Alerts
     journal: Journal
     messages: Messages
-    may_open: Callable[[Connection], bool] = on_paper_alone
-    """Whether orders may open positions on a connection, as far as the operator's arming of real money goes."""
+    closed: Callable[[str], Refusal | None]
+    """Returns why no order may open a position on a connection now, as its line, its account and its arming are."""
 
 
 Progress: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]

@@ -9,6 +9,7 @@ from pydantic import Field
 from cockpit.desk.gate import Admitted, Served
 from cockpit.model.identity import Scope
 from cockpit.model.money import plain
+from cockpit.model.refusals import Refusal
 from cockpit.model.text import safe
 from cockpit.model.trading import Mode, TradingState
 from cockpit.store.times import from_micros
@@ -92,15 +93,17 @@ class SessionResult(Result):
     says: str
 
 
-def _says(admitted: Admitted, state: TradingState, may_trade: bool, armed: bool) -> str:
+def _says(admitted: Admitted, state: TradingState, may_trade: bool, closed: Refusal | None) -> str:
     if not may_trade:
         return "You may not place orders."
     said = f"Trading is {state}; orders wait for the operator, unless a rule of his decides."
+    if closed is not None and closed.code != "LIVE_DISABLED":
+        said = f"No order passes now. {closed.message} {said}"
     if admitted.shadow:
         return f"{said} Your orders are a shadow: they go to the paper connection {admitted.shadow}, nothing is real."
     if admitted.connection.settings.mode is Mode.PAPER:
         return said
-    if armed:
+    if closed is None or closed.code != "LIVE_DISABLED":
         return f"{said} The money is REAL."
     return f"{said} The money is REAL, and the operator has not armed it: only what reduces a position passes."
 
@@ -118,7 +121,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
     left = rooms.budgets.left(admitted.grant.client)
     stands = rooms.switch.stands
     may_trade = connection.settings.trade and Scope.WRITE_ORDERS in admitted.scopes
-    armed = bool(admitted.shadow) or rooms.may_open(connection)
+    closed = rooms.closed(admitted.shadow or connection.name)
     result = SessionResult(
         client=admitted.grant.client,
         scopes=sorted(admitted.scopes),
@@ -128,7 +131,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
         mode=connection.settings.mode,
         simulated=status.simulated,
         may_trade=may_trade,
-        may_open=may_trade and armed and stands.state is TradingState.RUNNING,
+        may_open=may_trade and closed is None and stands.state is TradingState.RUNNING,
         state=stands.state,
         state_reason=stands.reason,
         link=status.link,
@@ -157,7 +160,7 @@ async def get_session(call: Call, asked: NoArguments) -> Served[SessionResult]:
         ),
         now=iso(rooms.clock.now()) or "",
         orders_go_to=admitted.shadow or connection.name,
-        says=_says(admitted, stands.state, may_trade, armed),
+        says=_says(admitted, stands.state, may_trade, closed),
     )
     return Served(result, summary=safe(f"{connection.name} {connection.settings.mode}"))
 

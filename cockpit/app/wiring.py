@@ -199,7 +199,7 @@ async def running(
         await alerts.load()
         tool_rooms = Rooms(
             orders, switch, budgets, settings.approval, store, clock, alerts, Journal(store, clock),
-            Messages(clock, feed.publish), arming.may_open,
+            Messages(clock, feed.publish), arming.closed,
         )  # fmt: skip
         desk_tools = DeskTools(gate, tool_rooms)
         challenge = Challenge.at(origin)

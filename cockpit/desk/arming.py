@@ -11,6 +11,7 @@ from typing import Final
 
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
+from cockpit.desk.last_look import unready
 from cockpit.desk.switch import Switch
 from cockpit.model.clock import Clock
 from cockpit.model.events import Event, Notice
@@ -98,9 +99,14 @@ class Arming:
         """Return why nothing may be opened on a connection now, or None."""
         return None if self.may_open(connection) else refuse("LIVE_DISABLED", connection=connection.name)
 
+    def closed(self, name: str) -> Refusal | None:
+        """Return why no order may open a position on a connection now, whatever it would be, or None."""
+        connection = self._connections.need(name)
+        return unready(connection) or self.refusal(connection)
+
     def unfit(self, connection: Connection) -> Refusal | None:
         """Return why a connection can't be armed now, or None."""
-        name, settings, status = connection.name, connection.settings, connection.broker.status()
+        name, settings = connection.name, connection.settings
         if settings.mode is not Mode.LIVE:
             return refuse("NOT_LIVE", connection=name)
         if not settings.trade:
@@ -111,13 +117,8 @@ class Arming:
             )
         if self._switch.state is not TradingState.RUNNING:
             return _STOPPED[self._switch.state]
-        if status.link is not Link.READY:
-            return refuse("BROKER_NOT_READY", connection=name, link=status.link)
-        if status.mode is not settings.mode:
-            return refuse("MODE_MISMATCH", connection=name, settings=settings.mode, account=status.mode)
-        if settings.account and status.account != settings.account:
-            says = "The broker reports another account than the settings name."
-            return refuse("ACCOUNT_NOT_ALLOWED", says, connection=name)
+        if (refusal := unready(connection)) is not None:
+            return refusal
         unknown = [one.order_id for one in self._book.at_broker(name) if one.state is OrderState.UNKNOWN]
         if unknown:
             return refuse("RECONCILING", connection=name, orders=", ".join(unknown[:10]))

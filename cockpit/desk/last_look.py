@@ -11,7 +11,8 @@ from cockpit.model.identity import OPERATORS_GRANT, Scope, effective
 from cockpit.model.latches import Latch
 from cockpit.model.orders import Order
 from cockpit.model.refusals import Refusal, refuse
-from cockpit.model.trading import Mode, TradingState
+from cockpit.model.text import safe
+from cockpit.model.trading import Link, Mode, TradingState
 
 
 class LastLook:
@@ -57,10 +58,21 @@ def _other(connection: Connection) -> Refusal | None:
     """Refuse what would go to another account, or to money of another kind, than the settings say."""
     status, settings = connection.broker.status(), connection.settings
     if status.mode is not settings.mode:
-        return refuse("MODE_MISMATCH", connection=connection.name)
+        return refuse("MODE_MISMATCH", connection=connection.name, settings=settings.mode, account=status.mode)
     if settings.account and status.account and status.account != settings.account:
-        return refuse("ACCOUNT_NOT_ALLOWED", "The broker reports another account than the settings name.")
+        says = "The broker reports another account than the settings name."
+        return refuse("ACCOUNT_NOT_ALLOWED", says, connection=connection.name)
     return None
+
+
+def unready(connection: Connection) -> Refusal | None:
+    """Return why the broker takes no order of a connection now, whatever it would be, or None."""
+    status = connection.broker.status()
+    if status.link is not Link.READY or status.no_orders:
+        why = status.note if status.link is not Link.READY else status.no_orders
+        says = f"The broker's link is {status.link}{f'; {why}' if why else ''}."
+        return refuse("BROKER_NOT_READY", safe(says, 300), connection=connection.name, link=status.link)
+    return _other(connection)
 
 
 def _unarmed(connection: Connection) -> Refusal | None:

@@ -48,6 +48,8 @@ def status(snapshot: Snapshot) -> Done:
     }
     says = [f"{switch.state} since {_iso(switch.since)} ({switch.reason})."]
     for one in snapshot.connections:
+        if one.unready:
+            says.append(f"{one.name} takes no orders. {one.unready}")
         if one.mode is Mode.LIVE:
             says.append(f"{one.name}: {money_words(one)}.")
     return Done(" ".join(says), data)

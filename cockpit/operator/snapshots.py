@@ -9,6 +9,7 @@ from cockpit.brokers.base import BrokerStatus
 from cockpit.desk.arming import Arming
 from cockpit.desk.connections import Connection
 from cockpit.desk.groups import worth
+from cockpit.desk.last_look import unready
 from cockpit.desk.read_only import ReadOnlyClients
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
 from cockpit.model.identity import Grant, Scope
@@ -106,6 +107,7 @@ class Snapshots:
 
 def _connection_view(connection: Connection, status: BrokerStatus, arming: Arming) -> ConnectionView:
     settings, quote, armed = connection.settings, connection.heard.quote, arming.armed(connection.name)
+    why_not = unready(connection)
     return ConnectionView(
         connection.name,
         status.kind,
@@ -120,6 +122,7 @@ def _connection_view(connection: Connection, status: BrokerStatus, arming: Armin
         "" if quote is None else safe(quote.source, 40),
         None if quote is None else quote.as_of,
         None if armed is None else armed.until,
+        Safe("") if why_not is None else safe(why_not.message),
     )
 
 

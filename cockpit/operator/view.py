@@ -37,11 +37,13 @@ class ConnectionView:
     data_at: datetime | None = None
     armed_until: datetime | None = None
     """Until when orders may open positions with real money; None where they may not, and where no money is real."""
+    unready: Safe = Safe("")
+    """Why no order leaves there now, as its line and its account are; empty where one may."""
 
     @property
     def opens(self) -> bool:
-        """Whether orders may open positions there, as far as its settings and its arming go."""
-        return self.trade and (self.mode is Mode.PAPER or self.armed_until is not None)
+        """Whether orders may open positions there, as far as its line, its account, its settings and its arming go."""
+        return self.trade and not self.unready and (self.mode is Mode.PAPER or self.armed_until is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 from cockpit.model.orders import Order as Known
 from cockpit.model.orders import OrderState, TimeInForce
 from cockpit.model.trading import Link
+from cockpit.operator.act import Command, Done
 from tests.gateway import FakeGateway, faults
 from tests.gateway.clients import connected
 from tests.gateway.orders import Order
@@ -404,3 +405,22 @@ async def test_where_the_api_is_read_only_nothing_is_sent(tmp_path: Path) -> Non
             assert "Read-Only" in str(refused["details"])
             assert not cockpit.known()
         assert not gateway.named("placeOrder")
+
+
+@pytest.mark.parametrize("why", ["Read-Only", "lost Interactive Brokers"])
+async def test_nothing_may_open_where_no_order_is_taken_and_everybody_is_told_why(tmp_path: Path, why: str) -> None:
+    async with (
+        FakeGateway(read_only=why == "Read-Only", open_always=True) as gateway,
+        within(tmp_path / "data", settings_of(gateway.port)) as cockpit,
+    ):
+        if why == "lost Interactive Brokers":
+            gateway.lost()
+            await cockpit.until(lambda: cockpit.broker.status().link is Link.DEGRADED)
+        session = await cockpit.call(await cockpit.key(), "get_session")
+        status = await cockpit.cockpit.face.run(Command("status"))
+    assert (session["may_trade"], session["may_open"]) == (True, False)
+    assert isinstance(status, Done)
+    assert isinstance(status.data, dict)
+    assert [one["may_open"] for one in status.data["connections"]] == [False]
+    assert why in session["says"]
+    assert why in status.says

@@ -54,6 +54,7 @@ def rooms_of(desk: Desk) -> Rooms:
         Alerts(desk.store, desk.connections, desk.clock, desk.events.append, alive),
         Journal(desk.store, desk.clock),
         Messages(desk.clock, desk.events.append),
+        desk.arming.closed,
     )  # fmt: skip
 
 
