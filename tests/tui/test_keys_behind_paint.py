@@ -10,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cockpit.operator.act import Act
+from cockpit.operator.acts import APPROVE_ORDER, CANCEL, DENY_ORDER, RELEASE, REVOKE
 from tests.tui.behind import Behind
 from tui import acting, controls, decisions
 from tui.asking import Question
+from tui.screen_acts import EDIT
 from tui.shown import Shown
 from tui.stable_rows import StableRows
 
@@ -41,6 +44,12 @@ steps = st.one_of(
     st.tuples(st.just("key"), st.sampled_from(_ACTING_KEYS), st.just(0.0)),
     st.tuples(st.just("calmly"), st.sampled_from(KEYS)),
     st.tuples(st.just("calmly"), st.sampled_from(_ACTING_KEYS)),
+    st.tuples(
+        st.just("astray"),
+        st.sampled_from(("", "o", "c", "l", "p")),
+        st.sampled_from(("j", "k", "G")),
+        st.sampled_from(("a", "d", "D", "x", "e", "r", "s")),
+    ),
 )
 
 
@@ -79,7 +88,24 @@ async def play(script: list[Step]) -> Behind:
                 rig.wait(0.45)
                 rig.press(*given_)
                 await rig.answers()
+            case "astray":
+                await go_astray(rig, *given_)
     return rig
+
+
+async def go_astray(rig: Behind, place: str, move: str, key: str) -> None:
+    """Look at a place for a while; then move to another row, and act before that has been painted."""
+    for one in ("escape", "escape", *place, move):
+        rig.take()
+        show(rig)
+        rig.wait(0.45)
+        rig.press(one)
+        await rig.answers()
+    show(rig)
+    rig.wait(0.45)
+    rig.press({"j": "k", "k": "j", "G": "g"}[move])
+    rig.press(key)
+    await rig.answers()
 
 
 def show(rig: Behind) -> None:
@@ -129,6 +155,23 @@ def rebinding(make: Callable[..., Question]) -> Callable[..., Question]:
     return asks
 
 
+def unhindered(act: Act) -> Callable[[pytest.MonkeyPatch], object]:
+    """Carry out one act whatever the screen shows."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        do = acting.Acting.do
+
+        def does(self: acting.Acting, one: Act) -> None:
+            with pytest.MonkeyPatch.context() as free:
+                if one is act:
+                    free.setattr(acting.Acting, "is_hindered", lambda self, version=False, at_once=True: False)
+                do(self, one)
+
+        patch.setattr(acting.Acting, "do", does)
+
+    return plant
+
+
 Plant = Callable[[pytest.MonkeyPatch], object]
 
 FAULTS: dict[str, tuple[Plant, list[Step]]] = {
@@ -170,6 +213,12 @@ FAULTS: dict[str, tuple[Plant, list[Step]]] = {
         lambda patch: patch.setattr(acting, "order_question", rebinding(decisions.order_question)),
         [("calmly", "a"), ("calmly", "y")],
     ),
+    "reject looks at nothing": (unhindered(DENY_ORDER), [("astray", "", "j", "d")]),
+    "cancel looks at nothing": (unhindered(CANCEL), [("astray", "o", "j", "x")]),
+    "revoke looks at nothing": (unhindered(REVOKE), [("astray", "c", "j", "x")]),
+    "approve looks at nothing": (unhindered(APPROVE_ORDER), [("astray", "", "j", "a")]),
+    "edit looks at nothing": (unhindered(EDIT), [("astray", "", "j", "e")]),
+    "release looks at nothing": (unhindered(RELEASE), [("astray", "l", "j", "r")]),
 }
 
 
