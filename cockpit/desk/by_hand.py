@@ -149,11 +149,14 @@ class Flattened:
     """Other orders that may fill still: their cancel came to nothing, or somebody sent them meanwhile."""
     unpriced: tuple[str, ...] = ()
     """Symbols of what was sent though no price of it could be trusted."""
+    others_told: bool = True
+    """Whether the broker said what others have open in the account; else nobody knows of these."""
 
     @property
     def is_flat(self) -> bool:
         """Whether all that was held is closed, and nothing is open that could hold something again."""
-        return not self.left and not self.open and all(one.state is OrderState.FILLED for one in self.orders)
+        closed = all(one.state is OrderState.FILLED for one in self.orders)
+        return self.others_told and not self.left and not self.open and closed
 
 
 class ByHand:
@@ -185,7 +188,7 @@ class ByHand:
 
     async def look(self, wanted: Close) -> Closure:
         """Price and check what closing would send; nothing changes. Raises Refused."""
-        return await self._switch.unless_killed(self._closure(wanted))
+        return await self._looked(wanted)
 
     async def close(self, wanted: Close, seen: str, by: str) -> Order:
         """Send an order that closes a position. Raises Refused.
@@ -206,12 +209,16 @@ class ByHand:
         """
         return await self._undisturbed.do(self._flatten(connection, by))
 
-    async def _closure(self, wanted: Close) -> Closure:
+    async def _looked(self, wanted: Close, told: bool | None = None) -> Closure:
+        return await self._switch.unless_killed(self._closure(wanted, told))
+
+    async def _closure(self, wanted: Close, told: bool | None) -> Closure:
+        """``told`` is whether the broker told just now what others have open; None where it is asked here."""
         FOR_SENDING.set(True)  # here and below, in the task of this act alone
         connection = self._connections.need(wanted.connection)
         market = Market(connection)
         instrument = await market.resolve(wanted.symbol)
-        await self._observer.look_at_open(connection)
+        told = await self._observer.tells_open(connection) if told is None else told
         positions, _ = await connection.positions()
         position = next((one for one in positions if one.symbol == instrument.symbol and one.quantity), None)
         if position is None:
@@ -229,10 +236,12 @@ class ByHand:
         refusal = lacking(connection.broker.can, asked)
         if refusal is not None:
             raise Refused(refusal)
-        together = await judge_together(self._observer, connection, asked, by_operator=True)
+        together = await judge_together(self._observer, connection, asked, by_operator=True, told=told)
         return Closure(together.head.request, position, others, together)
 
-    async def _close(self, wanted: Close, seen: str, by: str, *, whatever_price: bool = False) -> tuple[Order, bool]:
+    async def _close(
+        self, wanted: Close, seen: str, by: str, *, whatever_price: bool = False, told: bool | None = None
+    ) -> tuple[Order, bool]:
         """Send it, and return it with whether its price could be trusted."""
         FOR_SENDING.set(True)
         connection = self._connections.need(wanted.connection)
@@ -241,7 +250,7 @@ class ByHand:
         if wanted.at_touch and looked_at is not None and looked_at.touch is not None:
             wanted = replace(wanted, limit=looked_at.touch, at_touch=False)
         async with self._observer.turn(connection, OPERATOR):
-            closure = await self.look(wanted)
+            closure = await self._looked(wanted, told)
             refusal = None if looked_at is None else _changed(closure, looked_at)
             refusal = refusal or closure.together.refusal()
             if looked_at is None and not bounded:
@@ -268,7 +277,7 @@ class ByHand:
     async def _flatten(self, name: str, by: str) -> Flattened:
         FOR_SENDING.set(True)
         connection = self._connections.need(name)
-        killed, sent, left = self._killed, list[Order](), list[tuple[str, Refusal]]()
+        killed, told, sent, left = self._killed, True, list[Order](), list[tuple[str, Refusal]]()
         unpriced = list[str]()
         ended = await self._cancel_open(name, by)
         try:
@@ -281,8 +290,10 @@ class ByHand:
                 if self._killed and not killed:
                     left.append((symbol, refuse("KILL_SWITCH", "It was killed meanwhile; ask again.")))
                     continue
+                # One that doesn't tell once isn't waited for again before each of the others.
+                told = told and await self._observer.tells_open(connection)
                 try:
-                    order, priced = await self._close(Close(name, symbol), "", by, whatever_price=True)
+                    order, priced = await self._close(Close(name, symbol), "", by, whatever_price=True, told=told)
                     sent.append(order)
                     unpriced += [] if priced else [symbol]
                 except Refused as refused:
@@ -294,7 +305,7 @@ class ByHand:
         now = tuple(self._book.now(one) for one in sent)
         names = {one.order_id for one in sent}
         still = tuple(one for one in self._book.at_broker(name) if one.order_id not in names)
-        return Flattened(ended, now, tuple(left), still, tuple(unpriced))
+        return Flattened(ended, now, tuple(left), still, tuple(unpriced), told)
 
     async def _cancel_open(self, connection: str, by: str) -> int:
         """Cancel what is open, wait a little until it has gone, and return how many have."""

@@ -51,6 +51,8 @@ T = TypeVar("T")
 _VOLUME_DAYS: Final = 20
 _LOOKS: Final = 3
 """How often an account is looked at again because own orders moved meanwhile."""
+_TOLD_WITHIN: Final = 3.0
+"""Seconds that the operator who closes by hand waits for what others have open: without it he closes all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class _Account:
     """What may still fill, own and others', the judged order among it, and fills that ``positions`` may not show."""
     balances: Balances | None
     positions: Sequence[Position] | None
+    told: bool = True
+    """Whether the broker said just now what others have open."""
 
 
 class Observer:
@@ -122,12 +126,14 @@ class Observer:
         linked: Linked | None = None,
         previewed_at: Decimal | None = None,
         by_operator: bool = False,
+        told: bool | None = None,
     ) -> Judged:
         """Gather fresh facts and run every check. ``but`` is an order that must not count against itself.
 
         ``earlier`` are orders of its group that would be sent before it: they count as if they were being sent.
         ``linked`` says what the order is within a group that is decided on. ``client`` is who asks, where the order
         isn't known yet. ``previewed_at`` is the touch at the preview that is placed. ``by_operator``: he asks himself.
+        ``told``: what `tells_open` has just answered, where it is judged either way; None where it is asked here.
 
         What the broker doesn't answer is missing to the checks, which refuse for it.
         """
@@ -149,7 +155,7 @@ class Observer:
         else:
             place = Place()
         rates = Rates(connection, self._clock, policy.max_quote_age_seconds)
-        account = await self._account(connection, market, policy, rates)
+        account = await self._account(connection, market, policy, rates, told)
         session = await _answer(market.clock(instrument))
         sent_before = tuple(Neighbour(one, may_still_fill(one, earlier), one.unit_worth) for one in earlier)
         others = tuple(one for one in account.neighbours if one.order.order_id not in decided)
@@ -186,6 +192,7 @@ class Observer:
             around.committed(symbol, Side.SELL),
             None,
             held=positions is not None,
+            others_told=account.told,
             client=client,
             scopes=scopes,
             account=status.account,
@@ -284,37 +291,49 @@ class Observer:
         """Return what is left of a client's limits, from memory."""
         return self._oversight.left(connection, client, len(self._open_of(connection)))
 
-    async def _account(self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates) -> _Account:
+    async def tells_open(self, connection: Connection) -> bool:
+        """Look at what others have open, for the operator; False where the broker doesn't tell: the last comparison holds."""
+        try:
+            async with asyncio.timeout(_TOLD_WITHIN):
+                await self.look_at_open(connection)
+        except (Refused, TimeoutError):
+            return False
+        return True
+
+    async def _account(
+        self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates, told: bool | None
+    ) -> _Account:
         """Look at our own orders and at what the broker holds, and look again where orders moved meanwhile."""
-        found = await self._look(connection, market, policy, rates)
+        found = await self._look(connection, market, policy, rates, told)
         for _ in range(_LOOKS - 1):
             if self._open_of(connection) == found.open:
                 break
-            found = await self._look(connection, market, policy, rates)
+            found = await self._look(connection, market, policy, rates, told)
         return found
 
-    async def _look(self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates) -> _Account:
-        """Look at our own orders first: what fills before the broker answers counts twice then, never not at all."""
-        try:
-            await self.look_at_open(connection)
-            untold = None
-        except Refused as refused:
-            untold = refused
+    async def _look(
+        self, connection: Connection, market: Market, policy: PolicySettings, rates: Rates, told: bool | None
+    ) -> _Account:
+        """Look at our own orders first: what fills before the broker answers counts twice then, never not at all.
+
+        Where nobody tells what others have open, nothing of the account counts as known, unless ``told`` says whether.
+        """
+        anyway = told is not None
+        if told is None:
+            told = await _answers(self.look_at_open(connection))
         orders = self._open_of(connection)
         still = self._may_fill(connection, orders)
-        try:
-            if untold is not None:
-                raise untold
-            balances = await connection.ask(connection.broker.balances())
-            positions, unsettled = await connection.positions()
-        except Refused:
-            balances, positions, unsettled = None, None, ()
+        balances, positions, unsettled = None, None, ()
+        if told or anyway:
+            # Each by itself: who closes what is held needs no money to be told.
+            balances = await _answer(connection.ask(connection.broker.balances()))
+            positions, unsettled = await _answer(connection.positions()) or (None, ())
         still += ((one, one.may_fill) for one in unsettled)
         into = None if balances is None else balances.currency
         neighbours = [
             Neighbour(one, most, await self._unit(connection, market, one, policy, rates, into)) for one, most in still
         ]
-        return _Account(orders, tuple(neighbours), balances, positions)
+        return _Account(orders, tuple(neighbours), balances, positions, told)
 
     def _may_fill(self, connection: Connection, orders: Sequence[Order]) -> list[tuple[Order, Decimal]]:
         """Return what may still fill of our own orders, and of those in the account that no cockpit sent."""
@@ -414,6 +433,15 @@ async def _warning(connection: Connection, request: OrderRequest) -> str | None:
     """Return what the broker's own preview warns of, empty for nothing; None where it can't tell."""
     estimate = await _answer(connection.ask(connection.broker.estimate(request)))
     return None if estimate is None else safe(estimate.warning)
+
+
+async def _answers(asked: Awaitable[None]) -> bool:
+    """Return whether a broker answers."""
+    try:
+        await asked
+    except Refused:
+        return False
+    return True
 
 
 async def _answer(asked: Awaitable[T]) -> T | None:

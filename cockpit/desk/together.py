@@ -88,8 +88,12 @@ async def judge_together(
     client: str = "",
     scopes: frozenset[Scope] | None = None,
     by_operator: bool = False,
+    told: bool | None = None,
 ) -> JudgedTogether:
-    """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused."""
+    """Check every order of it on fresh facts, and a split one as a whole too. Raises Refused.
+
+    ``told`` is whether the broker told just now what others have open; None where each look asks for it.
+    """
     judged: list[Judged] = []
     earlier: list[Order] = []
     whole = whole_of(wanted)
@@ -105,6 +109,7 @@ async def judge_together(
             linked=_linked(wanted, place),
             previewed_at=None if place else wanted.previewed_at,
             by_operator=by_operator,
+            told=told,
         )
         judged.append(one)
         earlier.append(provisional(connection.name, client, wanted, place, one.request, one.unit_worth, one.seen.now))

@@ -123,6 +123,7 @@ def _not_flat(name: str, done: Flattened, went_well: Sequence[str]) -> Refusal:
     parts += [f"{listing.order_says(order)} [{order.order_id}]" for order in unfilled]
     parts += [f"still open: {listing.order_says(order)} [{order.order_id}]" for order in done.open]
     parts += [_untrusted(done.unpriced)] if done.unpriced else []
+    parts += [] if done.others_told else ["Nobody told what others have open in the account"]
     says = f"{name} is not flat. {'; '.join((*parts, *went_well))}."
     return refuse(
         "NOT_FLAT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,49 +11,52 @@ from cockpit.model.clock import Clock
 from cockpit.model.refusals import Refused
 from cockpit.operator.view import HeldBalances, HeldPosition
 
-_Known = tuple[HeldBalances, tuple[HeldPosition, ...]]
-
 
 class Holdings:
-    """Positions and balances of all connections, from memory."""
+    """Positions and balances of all connections, from memory: each as it was told last, whether or not the other was."""
 
     def __init__(self, connections: Connections, clock: Clock) -> None:
         self._connections = connections
         self._clock = clock
-        self._known: dict[str, _Known] = {}
-        self._said_at: dict[str, datetime] = {}
+        self._positions: dict[str, tuple[datetime, tuple[HeldPosition, ...]]] = {}
+        self._balances: dict[str, tuple[datetime, HeldBalances]] = {}
 
     @property
     def positions(self) -> tuple[HeldPosition, ...]:
         """Everything that is held, by connection."""
-        return tuple(one for name in self._connections.names() if name in self._known for one in self._known[name][1])
+        known = (self._positions[name][1] for name in self._connections.names() if name in self._positions)
+        return tuple(one for held in known for one in held)
 
     @property
     def balances(self) -> tuple[HeldBalances, ...]:
         """The money of every account that is known."""
-        return tuple(self._known[name][0] for name in self._connections.names() if name in self._known)
+        return tuple(self._balances[name][1] for name in self._connections.names() if name in self._balances)
 
     @property
     def unheard(self) -> tuple[str, ...]:
         """Connections of which nobody has said yet what they hold."""
-        return tuple(name for name in self._connections.names() if name not in self._known)
+        return tuple(name for name in self._connections.names() if name not in self._positions)
 
     async def refresh(self) -> None:
         """Ask every broker."""
         for connection in self._connections:
-            await self._ask(connection)
+            await asyncio.gather(self._ask_held(connection), self._ask_money(connection))
 
-    async def _ask(self, connection: Connection) -> None:
-        name, broker, asked_at = connection.name, connection.broker, self._clock.now()
+    async def _ask_held(self, connection: Connection) -> None:
+        name, asked_at = connection.name, self._clock.now()
         try:
-            held = await connection.ask(broker.positions())
-            money = await connection.ask(broker.balances())
+            told = await connection.ask(connection.broker.positions())
+            self._positions[name] = asked_at, tuple(HeldPosition(name, one) for one in told if one.quantity)
         except Refused:
-            if name in self._known:
-                money_known, held_known = self._known[name]
-                at = self._said_at[name]
-                marked = tuple(replace(one, last_said=at) for one in held_known)
-                self._known[name] = replace(money_known, last_said=at), marked
-            return
-        self._said_at[name] = asked_at
-        self._known[name] = HeldBalances(name, money), tuple(HeldPosition(name, one) for one in held if one.quantity)
+            if name in self._positions:
+                at, held = self._positions[name]
+                self._positions[name] = at, tuple(replace(one, last_said=at) for one in held)
+
+    async def _ask_money(self, connection: Connection) -> None:
+        name, asked_at = connection.name, self._clock.now()
+        try:
+            self._balances[name] = asked_at, HeldBalances(name, await connection.ask(connection.broker.balances()))
+        except Refused:
+            if name in self._balances:
+                at, money = self._balances[name]
+                self._balances[name] = at, replace(money, last_said=at)

@@ -155,9 +155,8 @@ def positions(snapshot: Snapshot) -> Done:
         }
         for one in snapshot.balances
     ]
-    silent = [
-        f"{one.connection} doesn't answer, as of {_iso(one.last_said)}" for one in snapshot.balances if one.last_said
-    ]
+    since = {one.connection: one.last_said for one in (*snapshot.balances, *snapshot.positions) if one.last_said}
+    silent = [f"{name} doesn't answer, as of {_iso(at)}" for name, at in since.items()]
     silent += [f"{name} has not said yet what it holds" for name in snapshot.unheard]
     data = {"positions": held, "balances": money, "unheard": list(snapshot.unheard)}
     return Done("; ".join((counted(len(held), "position"), *silent)) + ".", data)

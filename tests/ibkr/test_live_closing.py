@@ -11,9 +11,10 @@ import pytest
 
 from cockpit.app.brokers import broker_of
 from cockpit.brokers.ibkr import quotes
+from cockpit.desk import observer
 from cockpit.model.refusals import Refusal
 from cockpit.operator.act import Answer, Command, Done
-from tests.gateway import FakeGateway
+from tests.gateway import FakeGateway, faults
 from tests.gateway.rights import Feed
 from tests.ibkr.test_live import SCOPES, settings
 from tests.operator.houses import House, open_house
@@ -94,6 +95,22 @@ async def test_a_live_price_needs_no_warning_and_one_that_goes_away_asks_anew(
     assert code(await on_screen(house, "position.close", symbol="ALFA", seen=seen["seen"])) == "PRICE_MOVED"
     again = await looked(house, "ALFA")
     assert "MARKET_DATA_MISSING" in again["warning"]
+
+
+async def test_the_operator_closes_while_tws_does_not_tell_what_others_have_open(
+    house: House, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "_TOLD_WITHIN", 0.05)
+    gateway.always("openOrderEnd", faults.lose)
+    seen = await looked(house, "ALFA")
+    assert seen["refused"] == ""
+    assert "others have open" in seen["warning"]
+    assert isinstance(await on_screen(house, "position.close", symbol="ALFA", seen=seen["seen"]), Done)
+    flat = await on_screen(house, "position.flatten")
+    assert code(flat) == "NOT_FLAT"
+    assert isinstance(flat, Refusal)
+    assert "Nobody told what others have open" in flat.message
+    assert not any(one.quantity for one in gateway.book.holdings.held.values())
 
 
 async def test_what_trades_elsewhere_is_closed_while_the_market_at_home_is_not_open(

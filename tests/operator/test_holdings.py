@@ -18,11 +18,12 @@ from tests.operator.houses import open_house
 from tests.operator.test_closing import hold as hold_shares
 
 
-def silence(line: pytest.MonkeyPatch) -> None:
+def silence(line: pytest.MonkeyPatch, *methods: str) -> None:
     async def gone(broker: PaperBroker) -> Sequence[Position]:
         raise BrokerUnavailable("line down")
 
-    line.setattr(PaperBroker, "positions", gone)
+    for method in methods or ("positions", "balances"):
+        line.setattr(PaperBroker, method, gone)
 
 
 async def test_what_was_held_stays_with_its_time_until_the_broker_answers_again(
@@ -48,6 +49,30 @@ async def test_what_was_held_stays_with_its_time_until_the_broker_answers_again(
         await desk.decisions.approve(order.order_id, None, None, None, "test")
         await holdings.refresh()
         assert [(one.position.symbol, one.last_said) for one in holdings.positions] == [("ALFA", None), ("BRVO", None)]
+
+
+@pytest.mark.parametrize("silent", ["balances", "positions"])
+async def test_what_is_held_and_its_money_are_each_told_without_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    async with open_house(tmp_path) as house:
+        await hold_shares(house, await house.key())
+        await house.done("positions")
+        silence(monkeypatch, silent)
+        told = await house.done("positions")
+        for what in ("positions", "balances"):
+            assert [bool(one["last_said"]) for one in told[what]] == [silent == what]
+        assert told["unheard"] == []
+
+
+async def test_what_is_held_is_told_before_its_money_ever_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_desk(tmp_path) as desk:
+        await hold(desk, desk.grants.give("claude"), "20")
+        holdings = Holdings(desk.connections, desk.clock)
+        silence(monkeypatch, "balances")
+        await holdings.refresh()
+        assert [one.position.quantity for one in holdings.positions] == [Decimal(20)]
+        assert (holdings.balances, holdings.unheard) == ((), ())
 
 
 async def test_nothing_is_said_of_an_account_whose_broker_never_answered(

@@ -15,14 +15,18 @@ from cockpit.settings.policy import PolicySettings
 
 _NAMED: Final = 5
 """Orders in the way that are named."""
+_OTHERS: Final = "what others have open in the account now, which may close the same or trade with it"
 _TRIGGERED_LATER = NEEDS_STOP | {OrderType.TRAILING_STOP}
 
 
 @check("X1", "SELF_CROSS", "FIA self-match prevention", inputs=("quote",), on_close=OnClose.REFUSES_KNOWN)
 def self_cross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The order would not trade with another one of this account."""
+    if order.order_type in _TRIGGERED_LATER:
+        return idle("No order of the account is on the other side.")
     against = [one for one in seen.resting if _may_meet(one, order)]
-    if not against or order.order_type in _TRIGGERED_LATER:
+    if not against:
+        known(seen.others_told or None, _OTHERS)
         return idle("No order of the account is on the other side.")
     price = order.limit_price or seen.touch(order.side)
     if price is None:
@@ -30,6 +34,7 @@ def self_cross(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdi
         return judged(False, "no crossing", "unknown", _cancel_first("It may trade with", against, order, seen))
     crossed = [one for one in against if any(_crosses(price, order.side, at.limit_price) for at in one.terms)]
     if not crossed:
+        known(seen.others_told or None, _OTHERS)
         return judged(True, "no crossing", plain(price), "It crosses no order of the account.")
     return judged(False, "no crossing", plain(price), _cancel_first("It would trade with", crossed, order, seen))
 

@@ -103,6 +103,8 @@ class Seen:
     """Worst-case value of intents that the broker's buying power doesn't count yet."""
     held: bool = False
     """Whether the broker said what is held."""
+    others_told: bool = True
+    """Whether the broker said just now what others have open in the account; else it counts as it was compared last."""
     client: str = ""
     """Who asks; empty where nobody's order is meant."""
     scopes: frozenset[Scope] | None = None
