@@ -162,7 +162,8 @@ class BarRow(Result):
     high: str
     low: str
     close: str
-    volume: str
+    volume: str | None
+    """Null where nobody counts it, as of currencies."""
 
     @classmethod
     def of(cls, bar: Bar) -> BarRow:
@@ -173,7 +174,7 @@ class BarRow(Result):
             high=plain(bar.high),
             low=plain(bar.low),
             close=plain(bar.close),
-            volume=plain(bar.volume),
+            volume=maybe(bar.volume),
         )
 
 

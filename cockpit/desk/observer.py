@@ -411,7 +411,7 @@ class Observer:
             if refused.refusal.code != "CAPABILITY_UNAVAILABLE":
                 return None
             bars = ()
-        volumes = [bar.volume for bar in bars if bar.volume > ZERO]
+        volumes = [bar.volume for bar in bars if bar.volume]
         average = sum(volumes, ZERO) / len(volumes) if volumes else ZERO
         self._volumes[key] = today, average
         return average

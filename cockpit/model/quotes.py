@@ -150,7 +150,8 @@ class Bar:
     high: Decimal
     low: Decimal
     close: Decimal
-    volume: Decimal
+    volume: Decimal | None
+    """None where nobody counts what changed hands, as of currencies; zero where nothing did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ async def test_prices_bars_and_books(seat: Seat) -> None:
     assert "TWIN:NASDAQ" in quotes["quotes"][3]["error"]["details"]["candidates"]
     bars = await seat.told("get_bars", symbol="ALFA", interval="1d", count=5)
     assert len(bars["bars"]) == 5
+    pair = await seat.told("get_bars", symbol="EUR.USD", interval="1h", count=2)
+    assert [bar["volume"] for bar in pair["bars"]] == [None, None]
     book = await seat.told("get_depth", symbol="ALFA", levels=3)
     assert Decimal(book["bids"][0]["price"]) < Decimal(book["asks"][0]["price"])
 
@@ -101,6 +103,7 @@ async def test_the_account_says_that_its_profit_is_after_fees(seat: Seat) -> Non
     for tool in ("get_balances", "get_portfolio", "get_pnl"):
         told = await seat.told(tool)
         assert told["fees"] is None, tool
+        assert told.get("orders_taken_off", False) is False
         assert told.get("net", told.get("total")) == told.get("total")
 
 

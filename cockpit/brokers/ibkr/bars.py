@@ -20,7 +20,6 @@ from cockpit.brokers.ibkr.listing import Listed
 from cockpit.brokers.ibkr.pacing import Pacing
 from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.model.clock import Clock
-from cockpit.model.money import ZERO
 from cockpit.model.quotes import Bar, Bars, DataType, Interval
 from cockpit.model.refusals import Refused
 
@@ -223,4 +222,4 @@ def _bar(one: BarData, opens_at: datetime, listed: Listed) -> Bar | None:
     if any(value is None for value in prices):
         return None
     first, high, low, close = (on_step(value, listed.finest) for value in prices if value is not None)
-    return Bar(opens_at, first, high, low, close, size(one.volume) or ZERO)
+    return Bar(opens_at, first, high, low, close, size(one.volume))

@@ -8,6 +8,7 @@ from typing import Final
 
 from cockpit.brokers.paper.book import Touch
 from cockpit.brokers.paper.margin import Terms
+from cockpit.model.money import ZERO
 from cockpit.model.quotes import Bar, Interval
 
 PARTICIPATION: Final = Decimal("0.1")
@@ -19,7 +20,7 @@ def path(symbol: str, bar: Bar, interval: Interval, terms: Terms) -> tuple[Touch
     """Return the four prices of a bar in their order; between them it moved without a gap."""
     up_first = bar.high - bar.open <= bar.open - bar.low
     turns = (bar.high, bar.low) if up_first else (bar.low, bar.high)
-    size = bar.volume * PARTICIPATION / POINTS // terms.lot * terms.lot
+    size = (bar.volume or ZERO) * PARTICIPATION / POINTS // terms.lot * terms.lot
     prices = (bar.open, *turns, bar.close)
     return tuple(
         Touch(

@@ -18,6 +18,7 @@ from cockpit.brokers.paper.instruments import CURRENCY
 from cockpit.brokers.paper.margin import Terms
 from cockpit.brokers.paper.recording import Recording
 from cockpit.model.instruments import Instrument, InstrumentKind
+from cockpit.model.money import ZERO
 from cockpit.model.quotes import Bar, DataType, Interval, Quote
 from cockpit.model.text import safe
 
@@ -133,7 +134,7 @@ def _together(parts: Sequence[Bar], opens_at: datetime) -> Bar:
         max(part.high for part in parts),
         min(part.low for part in parts),
         parts[-1].close,
-        sum((part.volume for part in parts), Decimal(0)),
+        sum((part.volume or ZERO for part in parts), ZERO),
     )
 
 

@@ -31,7 +31,7 @@ class Seen:
     @property
     def volume(self) -> Decimal:
         """Quantity that changed hands."""
-        return sum((bar.volume for bar in self.bars), ZERO)
+        return sum((bar.volume or ZERO for bar in self.bars), ZERO)
 
     @property
     def change(self) -> Decimal:
@@ -47,7 +47,7 @@ class Seen:
     @property
     def turnover(self) -> Decimal:
         """Money that changed hands, at the close of each hour."""
-        return sum((bar.volume * bar.close for bar in self.bars), ZERO)
+        return sum(((bar.volume or ZERO) * bar.close for bar in self.bars), ZERO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,14 @@ async def test_finished_bars_come_oldest_first_in_utc(interval: Interval) -> Non
         assert all(one.low <= min(one.open, one.close) <= max(one.open, one.close) <= one.high for one in found.bars)
 
 
+async def test_bars_of_a_pair_have_no_volume_because_nobody_counts_it() -> None:
+    async with house() as h:
+        for symbol, counted in (("EUR.USD", False), ("ALFA", True)):
+            (found,) = await h.market.find(symbol)
+            told = (await h.market.bars(found, Interval.HOUR_1, 3, None)).bars
+            assert [one.volume is not None for one in told] == [counted] * 3
+
+
 async def test_bars_before_an_instant_end_with_the_one_it_lies_in() -> None:
     async with house() as h:
         (alfa,) = await h.market.find("ALFA")

@@ -92,7 +92,7 @@ def test_a_bar_is_the_sum_of_the_smaller_bars_in_it(symbol: str, second: int, si
     assert whole.close == bars[-1].close
     assert whole.high == max(bar.high for bar in bars)
     assert whole.low == min(bar.low for bar in bars)
-    assert whole.volume == sum(bar.volume for bar in bars)
+    assert whole.volume == sum(bar.volume or 0 for bar in bars)
     assert all(before.close == after.open for before, after in pairwise(bars))
 
 
@@ -136,7 +136,7 @@ def test_prices_stay_near_their_level_for_ten_years_and_still_move(symbol: str) 
     # the mean of the absolute value of a normal draw is 0.8 of its deviation
     assert Decimal("0.7") < moves * 10_000 / listing.daily_volatility < Decimal("0.9")
     assert all(0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
-    assert all(bar.volume > 0 for bar in bars)
+    assert all((bar.volume or 0) > 0 for bar in bars)
 
 
 def test_what_is_not_listed_has_no_price() -> None:
