@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.brokers.base import Feature
 from cockpit.brokers.ibkr.broker import IbkrBroker
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.clock import SystemClock
+from cockpit.model.orders import OrderType
 from cockpit.settings.model import ConnectionSettings
 from cockpit.store.database import Store
 from tests.brokers.contract.venue import Venue
@@ -23,6 +25,8 @@ from tests.outside.control import Outside
 
 class PaperVenue(Venue):
     """A simulated account over the invented market of one second."""
+
+    features = frozenset({Feature.LISTING, Feature.SCANNER, Feature.DEPTH, Feature.OPTIONS, Feature.FX})
 
     def __init__(self, stack: AsyncExitStack, store: Store, clock: ManualClock) -> None:
         super().__init__()
@@ -37,6 +41,18 @@ class PaperVenue(Venue):
 
 class IbkrVenue(Venue):
     """An account at a gateway of TWS, over the real client and a socket."""
+
+    features = frozenset(
+        {
+            Feature.DEPTH,
+            Feature.OPTIONS,
+            Feature.FX,
+            Feature.NEWS,
+            Feature.FUNDAMENTALS,
+            Feature.SCANNER,
+            Feature.BORROW,
+        }
+    )
 
     def __init__(self, stack: AsyncExitStack, store: Store, gateway: FakeGateway) -> None:
         super().__init__()
@@ -77,6 +93,7 @@ class OutsideVenue(Venue):
     """An account at the broker outside, in a process of its own, which keeps no bars and estimates nothing."""
 
     has_history = estimates = False
+    order_types = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP})
     escapes = True
 
     def __init__(self, stack: AsyncExitStack, port: int) -> None:

@@ -65,6 +65,15 @@ async def test_it_says_who_it_is_and_that_it_is_ready(venue: Venue) -> None:
     assert status.since.tzinfo is not None
 
 
+async def test_it_takes_what_it_must_and_names_nothing_else(venue: Venue) -> None:
+    can = venue.broker.can
+    assert (can.order_types, can.times_in_force, can.linkages) == (
+        venue.order_types, venue.times_in_force, venue.linkages,
+    )  # fmt: skip
+    assert can.short_selling
+    assert venue.features <= can.features
+
+
 async def test_what_it_names_as_offered_is_there(venue: Venue) -> None:
     for feature in venue.broker.can.features:
         assert isinstance(venue.broker, PROTOCOLS[feature]), feature
@@ -256,7 +265,7 @@ def _terms(kind: OrderType, low: Decimal, high: Decimal, symbol: str) -> OrderRe
 
 @pytest.mark.parametrize("kind", sorted(OrderType))
 async def test_every_kind_of_order_that_it_names_is_taken_and_shown_as_asked(venue: Venue, kind: OrderType) -> None:
-    if kind not in venue.broker.can.order_types:
+    if kind not in venue.order_types:
         return  # the desk refuses it, and never asks the broker
     reference = venue.reference()
     wanted = _terms(kind, await venue.price("0.9"), await venue.price("1.1"), venue.symbol)
@@ -271,7 +280,7 @@ async def test_every_kind_of_order_that_it_names_is_taken_and_shown_as_asked(ven
 
 
 async def test_a_trail_in_percent_keeps_its_percent(venue: Venue) -> None:
-    if OrderType.TRAILING_STOP not in venue.broker.can.order_types:
+    if OrderType.TRAILING_STOP not in venue.order_types:
         return
     reference = venue.reference()
     wanted = OrderRequest(

@@ -9,11 +9,12 @@ from decimal import Decimal
 from itertools import count
 from typing import TypeVar
 
-from cockpit.brokers.base import Broker
+from cockpit.brokers.base import Broker, Feature
 from cockpit.model.instruments import Instrument
 from cockpit.model.orders import (
     BrokerFact,
     BrokerOrder,
+    Linkage,
     OrderRef,
     OrderRequest,
     OrderType,
@@ -37,6 +38,12 @@ class Venue(ABC):
     """Whether it keeps bars of what the tests trade; one that keeps none says so with none."""
     estimates = True
     """Whether it can tell what an order would cost."""
+    order_types = frozenset(OrderType)
+    times_in_force = frozenset(TimeInForce)
+    linkages = frozenset({Linkage.BRACKET, Linkage.OCO})
+    """What it must take, no less and no more: the contract leaves nothing out because a broker says so."""
+    features: frozenset[Feature] = frozenset()
+    """What it must offer besides."""
     escapes = False
     """Whether its wire carries any text whole, so that no reference can break a message."""
 
