@@ -87,6 +87,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path
 	@$(BIN)/python -m bench.oauth
+	@$(BIN)/python -m bench.engine
 	@$(BIN)/python -m bench.attached
 	@$(BIN)/python -m bench.ibkr
 	@$(BIN)/python -m bench.screen
