@@ -20,9 +20,10 @@ from cockpit.brokers.base import BrokerUnavailable, Estimate
 from cockpit.brokers.ibkr.answers import refused
 from cockpit.brokers.ibkr.books import one_by_few
 from cockpit.brokers.ibkr.flights import Told
+from cockpit.brokers.ibkr.floats import exact
 from cockpit.brokers.ibkr.line import ACCOUNT_VALUES, POSITIONS, CockpitIB, Lane, Line
 from cockpit.brokers.ibkr.listing import Listed
-from cockpit.brokers.ibkr.names import numbered
+from cockpit.brokers.ibkr.names import numbered, option
 from cockpit.brokers.ibkr.terms import tidy
 from cockpit.brokers.ibkr.ticks import SOURCE
 from cockpit.brokers.ibkr.wire import number
@@ -55,8 +56,10 @@ class Account:
         line: Line,
         listed_of: Callable[[int], Awaitable[Listed | None]],
         clock: Clock,
+        home: str,
     ) -> None:
         self._line = line
+        self._home = home
         self._listed_of = listed_of
         self._clock = clock
         self._watched = 0
@@ -124,7 +127,7 @@ class Account:
             item = valued.get(one.contract.conId)
             found.append(
                 Position(
-                    symbol=numbered(one.contract.conId) if listed is None else listed.instrument.symbol,
+                    symbol=_undescribed(one.contract, self._home) if listed is None else listed.instrument.symbol,
                     quantity=tidy(quantity),
                     average_price=cost / _multiplier(one.contract, listed),
                     mark=None if item is None else _told(item.marketPrice),
@@ -278,6 +281,15 @@ async def _no_rate(base: str, counter: str) -> FxRate | None:
 def _told(value: float) -> Decimal | None:
     found = number(value)
     return None if found is None else tidy(found)
+
+
+def _undescribed(contract: Contract, home: str) -> str:
+    """Return the name of what IB doesn't describe now: an option at home has its own, for shares may cover it."""
+    terms = None
+    if contract.secType == "OPT" and contract.currency == home:
+        root, strike = contract.tradingClass or contract.symbol, exact(contract.strike) or ZERO
+        terms = option(root, contract.lastTradeDateOrContractMonth, contract.right, strike)
+    return numbered(contract.conId) if terms is None else terms.symbol
 
 
 def _multiplier(contract: Contract, listed: Listed | None) -> Decimal:

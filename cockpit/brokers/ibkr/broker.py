@@ -40,6 +40,8 @@ from cockpit.store.database import Store
 DEBOUNCE: Final = 1.0
 """Seconds between a doubt and the look at the books: trouble seldom comes alone."""
 _LOOK_AGAIN: Final = 5.0
+_DESCRIBES_AGAIN: Final = 30.0
+"""Seconds after IB was silent about a contract for which nobody waits for one that is held and not known."""
 _RECORD_EVERY: Final = 3600.0
 _MOST_UNHEARD: Final = 10_000
 _MOST_NAMED: Final = 4
@@ -86,7 +88,7 @@ class IbkrBroker(MarketData):
         self._unheard_notices: list[Safe] = []
         self._looking: asyncio.Task[None] | None = None
         self._epoch = 0
-        self._account = Account(line, self._listed_of, clock)
+        self._account = Account(line, self._held_of, clock, self.contracts.home)
         self._account.market_rate = self.fx_rate
         self._tracker = Tracker(
             settings.ibkr.client_id,
@@ -111,6 +113,8 @@ class IbkrBroker(MarketData):
         )
         self._recording = Recording(name, store)
         self._agreement = Agreement(self._notice)
+        self._describes_from = 0.0
+        """From when contracts that are held are asked for again, by the clock that never jumps."""
         self._unread_in = 0
         """The epoch in which something could last not be read of orders, or of what is held."""
         line.listen(self._take)
@@ -261,6 +265,19 @@ class IbkrBroker(MarketData):
         try:
             return await self.contracts.by_id(con_id)
         except Refused:
+            return None
+
+    async def _held_of(self, con_id: int) -> Listed | None:
+        """Return the contract of what is held; None too where IB is silent about it, which must not hide the others."""
+        known = self.contracts.known(con_id)
+        if known is not None or self._clock.monotonic() < self._describes_from:
+            return known
+        try:
+            return await self._listed_of(con_id)
+        except BrokerUnavailable:
+            if self._line.link is not Link.READY:
+                raise
+            self._describes_from = self._clock.monotonic() + _DESCRIBES_AGAIN
             return None
 
     async def _name_of(self, con_id: int) -> str:

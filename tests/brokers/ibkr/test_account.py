@@ -12,6 +12,7 @@ from ib_async import Contract
 from ib_async.order import Order, OrderState
 
 from cockpit.brokers.base import BrokerUnavailable
+from cockpit.model.options import read_option
 from cockpit.model.orders import Executed, FeeTold, OrderRequest, Side
 from cockpit.model.refusals import Refused
 from tests.brokers.ibkr.trading import Trading, far, market, trading_at
@@ -93,6 +94,26 @@ async def test_an_options_price_is_that_of_one_unit_to_the_cent(trading: Trading
     assert held.mark == Decimal("3.15")
     assert held.market_value == 3 * 100 * Decimal("3.15")
     assert (await trading.broker.find(held.symbol))[0] == found
+
+
+async def test_what_ib_does_not_describe_hides_nothing_else_that_is_held_and_is_waited_for_once(tmp_path: Path) -> None:
+    async with FakeGateway() as gateway, trading_at(gateway, tmp_path, request_seconds=1) as trading:
+        world, held = gateway.world, gateway.book.holdings
+        call = next(one for one in world.options(world.one("ALFA").con_id) if not world.expired(one))
+        brvo = world.one("BRVO")
+        for contract, quantity in ((world.one("ALFA"), 10), (brvo, 4), (call, -1)):
+            held.put("DU1234567", contract, Decimal(quantity), Decimal(80))
+        silent = {str(brvo.con_id), str(call.con_id)}
+        gateway.always("reqContractDetails", faults.stall, when=lambda _, fields: bool(silent & set(fields)))
+        names = {one.symbol: one.quantity for one in await trading.broker.positions()}
+        option = names.keys() - {"ALFA", f"IB:{brvo.con_id}"}
+        assert [read_option(one) is not None for one in option] == [True], "what covers it has to be kept"
+        assert (names["ALFA"], names[f"IB:{brvo.con_id}"], names[min(option)]) == (10, 4, -1)
+        asked = len(gateway.named("reqContractDetails"))
+        assert {one.symbol for one in await trading.broker.positions()} == names.keys()
+        assert len(gateway.named("reqContractDetails")) == asked
+        assert [one.symbol for one in await trading.broker.find("BRVO")] == ["BRVO"]
+        assert "BRVO" in {one.symbol for one in await trading.broker.positions()}
 
 
 async def test_a_position_in_another_currency_is_named_so_that_it_is_found(trading: Trading) -> None:
