@@ -26,6 +26,8 @@ class BalancesResult(Result):
     cash: str
     equity: str
     buying_power: str
+    orders_taken_off: bool
+    """Whether what working orders may still open is taken off the buying power already."""
     realised: str
     unrealised: str
     fees: str | None
@@ -79,8 +81,9 @@ def check_account(call: Call, account: str | None) -> None:
 
 @tool("get_balances", scope=Scope.READ_ACCOUNT, title="Balances", arguments=AccountArguments, result=BalancesResult)
 async def get_balances(call: Call, asked: AccountArguments) -> Served[BalancesResult]:
-    """Cash, equity, buying power (what may still be opened, working orders taken off), realised and unrealised
-    profit and loss, and fees, in the account's base currency. Where fees is null, profit and loss are after fees.
+    """Cash, equity, buying power (what may still be opened; less what working orders may open, unless orders_taken_off),
+    realised and unrealised profit and loss, and fees, in the account's base currency. Where fees is null, profit and
+    loss are after fees.
     """
     check_account(call, asked.account)
     balances = await call.connection.ask(call.connection.broker.balances())
@@ -90,6 +93,7 @@ async def get_balances(call: Call, asked: AccountArguments) -> Served[BalancesRe
         cash=cents(balances.cash),
         equity=cents(balances.equity),
         buying_power=cents(balances.buying_power),
+        orders_taken_off=balances.orders_taken_off,
         realised=cents(balances.realised),
         unrealised=cents(balances.unrealised),
         fees=None if balances.fees is None else cents(balances.fees),

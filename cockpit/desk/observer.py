@@ -230,8 +230,9 @@ class Observer:
         if not seen.escapes_limits(request):
             seen = await self._with_slow(connection, request, seen)
         into = None if balances is None else balances.currency
-        rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight()
-        if in_flight is not None and order is not None and rate is not None:
+        counted = balances is None or balances.orders_taken_off
+        rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight(counted=counted)
+        if counted and in_flight is not None and order is not None and rate is not None:
             in_flight -= given_back(order, around.held.get(symbol, ZERO), instrument, rate.least)
         seen = replace(
             seen,

@@ -104,19 +104,24 @@ class Surroundings:
             one.order for one in self.neighbours if not self.place.goes_with(one.order) and not is_fill(one.order)
         )
 
-    def in_flight(self) -> Decimal | None:
+    def in_flight(self, *, counted: bool) -> Decimal | None:
         """Return the worst-case value that may be opened and that the broker's buying power doesn't count yet.
 
-        What closes a position opens nothing; the orders that the broker counts already close first.
+        ``counted``: whether it counts the orders that work. What closes a position opens nothing; the orders that the
+        broker counts already close first, then those of which one is worth least.
         """
         total, closable = ZERO, dict[tuple[str, Side], Decimal]()
         rivals = [one for one in self.neighbours if not self.place.is_alternative(one.order)]
-        for one in sorted(rivals, key=lambda one: not one.is_counted):
+
+        def place(one: Neighbour) -> tuple[bool, bool, Decimal]:
+            return not (counted and one.is_counted), one.unit is None, one.unit or ZERO
+
+        for one in sorted(rivals, key=place):
             symbol, side = one.order.request.symbol, one.order.request.side
             free = closable.get((symbol, side), max(ZERO, -self.held.get(symbol, ZERO) * side.sign))
             closable[symbol, side] = max(ZERO, free - one.may_fill)
             opens = max(ZERO, one.may_fill - free)
-            if one.is_counted or opens == ZERO:
+            if (counted and one.is_counted) or opens == ZERO:
                 continue
             if one.unit is None:
                 return None

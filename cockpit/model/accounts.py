@@ -17,7 +17,7 @@ class Balances:
     equity: Decimal
     """Cash plus the market value of all positions."""
     buying_power: Decimal
-    """Notional that may still be opened, working orders already taken off."""
+    """Notional that may still be opened."""
     realised: Decimal
     """Profit and loss that is settled; before fees, where ``fees`` is told."""
     unrealised: Decimal
@@ -27,6 +27,8 @@ class Balances:
     source: str
     available: Decimal | None = None
     """Equity that no margin ties up yet: what initial margin may still take; None where the broker doesn't tell it."""
+    orders_taken_off: bool = True
+    """Whether what working orders may still open is taken off ``buying_power`` already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk.groups import Leg, Wanted, basket, bracket, oco, split
 from cockpit.desk.limits import Holder
 from cockpit.desk.risk import Activity, Seen
-from cockpit.model.accounts import Position
+from cockpit.desk.surroundings import Neighbour, Surroundings
+from cockpit.model.accounts import Balances, Position
 from cockpit.model.events import OrderChanged
 from cockpit.model.identity import Caller
 from cockpit.model.money import ZERO
@@ -114,6 +115,36 @@ async def test_a_raise_under_way_counts_before_the_broker_has_answered(
         held.go.set()
         await raising
         assert sum(one.may_fill for one in desk.book.open() if one.state in AT_BROKER) == 20
+
+
+@pytest.mark.parametrize("taken_off", [True, False])
+async def test_orders_that_rest_count_unless_the_broker_has_taken_them_off_its_buying_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken_off: bool
+) -> None:
+    async with open_desk(tmp_path, settings=under()) as desk:
+        claude = desk.grants.give("claude")
+        price = await off(desk, "0.99")
+        resting = await sent(desk, claude, limit(price, quantity="20"), "key-buy-0001")
+        broker = desk.connections.need("paper").broker
+        balances = replace(await broker.balances(), buying_power=15 * price, orders_taken_off=taken_off)
+
+        async def told() -> Balances:
+            return balances
+
+        monkeypatch.setattr(broker, "balances", told)
+        around, refused = await look(desk, limit(price, quantity="10"))
+        assert around.in_flight == (0 if taken_off else 20 * price)
+        assert ("BUYING_POWER" in refused) is not taken_off
+        raised = replace(resting.request, quantity=Decimal(21))
+        judged = await desk.observer.judge(desk.connections.need("paper"), raised, but=resting.order_id)
+        assert judged.seen.in_flight == (-20 * price if taken_off else 0)
+
+
+def test_of_orders_that_may_close_a_position_those_worth_least_close_it_first() -> None:
+    dear, cheap = (Neighbour(resting(market(quantity="10")), Decimal(10), Decimal(unit)) for unit in (100, 1))
+    for orders in ((dear, cheap), (cheap, dear)):
+        around = Surroundings({"ALFA": Decimal(-10)}, orders)
+        assert (around.in_flight(counted=False), around.in_flight(counted=True)) == (1000, 0)
 
 
 async def test_the_days_value_counts_a_raise_that_was_sent(desk: Desk, claude: Caller) -> None:

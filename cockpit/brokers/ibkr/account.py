@@ -86,7 +86,8 @@ class Account:
     async def balances(self) -> Balances:
         """Return the account's money in its base currency.
 
-        IB's profit and loss are after fees and since the beginning of the day; so no fees are told beside them.
+        IB's profit and loss are after fees and since the beginning of the day; so no fees are told beside them. Its
+        buying power is that of what is held: an order that rests takes nothing off it.
         """
         await self._refresh()
         base, values = self._values()
@@ -109,6 +110,7 @@ class Account:
             as_of=self._clock.now(),
             source=SOURCE,
             available=values.get("AvailableFunds"),
+            orders_taken_off=False,
         )
 
     async def positions(self) -> Sequence[Position]:
