@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -71,15 +72,21 @@ class Switch:
             state = next((one for one, name in _MARKED.items() if self._beside(name).exists()), TradingState.KILLED)
             if _FREEDOM.index(state) < _FREEDOM.index(found.state):
                 says = f"{state} before the last stop, which could not be written"
-                found = TradingSwitch(state, self._clock.now(), safe(says))
+                self._stands = TradingSwitch(state, self._clock.now(), safe(says))
+                with suppress(StoreUnavailable, StoreBusy):
+                    await self._save("start", by="host")
+                return
         self._stands = found
 
     def lower(self, state: TradingState, reason: str) -> bool:
         """Move towards less freedom, at once and in memory; a kill also removes the marker. False: already there.
 
         Never raises: whatever the disk does, what follows a kill goes on. A resume that is under way is called off.
+        KILLED stands since it was asked for last: what was sent meanwhile came before that.
         """
         self._lowered += 1
+        if state is self._stands.state is TradingState.KILLED:
+            self._stands = replace(self._stands, since=self._clock.now())
         if _FREEDOM.index(state) >= _FREEDOM.index(self._stands.state):
             return False
         self._stands = TradingSwitch(state, self._clock.now(), safe(reason))

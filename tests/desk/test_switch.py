@@ -36,6 +36,27 @@ async def test_a_kill_that_could_not_be_written_is_found_after_the_restart(tmp_p
         assert desk.switch.state is TradingState.KILLED
 
 
+async def test_a_kill_stands_since_it_was_asked_for_last(tmp_path: Path) -> None:
+    async with open_desk(tmp_path / "data") as desk:
+        for _ in range(2):
+            desk.clock.pass_time(1)
+            desk.switch.lower(TradingState.KILLED, "x")
+        assert desk.switch.stands.since == desk.clock.now()
+        desk.clock.pass_time(1)
+        desk.switch.lower(TradingState.HALTED, "y")
+        assert desk.switch.stands.since < desk.clock.now()
+
+
+async def test_a_kill_that_could_not_be_written_stands_since_the_start_that_found_it(tmp_path: Path) -> None:
+    async with open_desk(tmp_path / "data") as desk:
+        desk.switch.lower(TradingState.KILLED, "disk full")
+    async with open_desk(tmp_path / "data") as desk:
+        found = desk.switch.stands
+        desk.clock.pass_time(1)
+    async with open_desk(tmp_path / "data", clock=desk.clock) as desk:
+        assert desk.switch.stands == found
+
+
 async def test_only_resume_moves_it_towards_freedom(tmp_path: Path) -> None:
     async with open_desk(tmp_path / "data") as desk:
         desk.switch.lower(TradingState.KILLED, "x")
