@@ -184,7 +184,9 @@ async def running(
         orders.release = Automatic(book, decisions, rulebook, presence, connections, clock).release
         await mark_waiting(book, clock)
         if settings.kill.cancel_orders:
-            decisions.withdrawing.killed = lambda: switch.state is TradingState.KILLED
+            decisions.withdrawing.killed_at = lambda: (
+                switch.stands.since if switch.state is TradingState.KILLED else None
+            )
         for connection in connections:
             hear(connection, decisions, clock, feed.publish)
         if switch.state is TradingState.KILLED:
@@ -193,7 +195,7 @@ async def running(
         tasks.start("reconcile", decisions.reconciler.run())
         if switch.state is TradingState.KILLED and settings.kill.cancel_orders:
             # What a kill could not take off the brokers' books before the stop is taken off now.
-            tasks.once(decisions.withdrawing.withdraw("start"))
+            tasks.once(decisions.withdrawing.go_on())
         gate = Gate(counting, connections, switch, budgets, store, clock, feed.publish, shadows.of)
         alerts = Alerts(store, connections, clock, feed.publish, partial(_may_read_prices, authority, connections))
         await alerts.load()

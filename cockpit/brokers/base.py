@@ -38,7 +38,8 @@ LinkSink = Callable[[Link, str], None]
 
 
 FOR_SENDING: Final[ContextVar[bool]] = ContextVar("for_sending", default=False)
-"""Whether what is asked now decides on an order that is about to be sent: one that may ask only so often asks it first."""
+"""Whether what is asked now decides on an order that is about to be sent, or that has to go: one that may ask only so
+often asks it first."""
 
 
 MAY_LEAVE: Final[ContextVar[Callable[[], None]]] = ContextVar("may_leave", default=lambda: None)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import Any, Final
 
-from cockpit.brokers.base import LinkSink
+from cockpit.brokers.base import FOR_SENDING, HasOpenOrders, LinkSink
 from cockpit.desk.book import Book
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.entries import order_entry
@@ -83,33 +83,42 @@ class Withdrawing:
         self._publish = publish
         self._tasks: set[asyncio.Task[object]] = set()
         self._asked: dict[OrderRef, _Asked] = {}
-        self._before: dict[str, frozenset[OrderRef]] = {}
-        """What was known when all of a connection was last withdrawn: what the operator sent since then is meant."""
         self._anew: dict[str, float] = {}
         """When there was last a reason to begin anew on a connection."""
-        self._running: Counter[str] = Counter()
-        self.killed: Callable[[], bool] = lambda: False
-        """Whether a kill is in force that cancels: then also what turns up later is taken off."""
+        self._after: set[str] = set()
+        """Connections on which what rests after a kill is being seen off."""
+        self.killed_at: Callable[[], datetime | None] = lambda: None
+        """When the kill came that is in force and cancels: what turns up later is taken off too. What the operator
+        sent since then is meant."""
 
     def withdraw(self, by: str, within: float = WITHIN) -> Coroutine[Any, Any, Withdrawn]:
         """Ask at once for the cancel of all that is ours. What is returned sees it off until the time is over.
 
-        What the operator closes by hand after he asked for it is meant, and stays.
+        What the operator closes by hand after the kill is meant, and stays.
         """
         self._asked.clear()
         ours = [order for order in self._book.open() if order.state in AT_BROKER]
-        known = frozenset(order.reference for order in self._book.all())
         for connection in self._connections:
-            self._before[connection.name] = known
             self._ask(connection, self._ours(connection), by)
         return self._seen_off(ours, by, self._clock.monotonic() + within)
+
+    async def go_on(self) -> None:
+        """Take off after a start what a kill before it left, and tell the operator what may still work."""
+        for connection in self._connections:
+            self._ask(connection, self._ours(connection), "start")
+        begun = [connection for connection in self._connections if self._begin_anew(connection)]
+        await asyncio.gather(*map(self._after_a_kill, begun))
 
     def link_sink(self, connection: Connection) -> LinkSink:
         """Return where a broker says how its line is: what a kill could not take off while it was down, it does then."""
 
         def told(link: Link, _: str) -> None:
-            if link is Link.READY and self.killed():
-                self._ask(connection, self._ours(connection), _KILL)
+            if link is Link.READY and self._is_killed():
+                ours = self._ours(connection)
+                for order in ours:
+                    # What was asked for over a line that broke may never have left.
+                    self._asked.pop(order.reference, None)
+                self._ask(connection, ours, _KILL)
                 self._look_anew(connection)
 
         return told
@@ -123,7 +132,7 @@ class Withdrawing:
             self._asked.pop(after.reference, None)
         revived = before.state in _UNFILLED and after.state not in _UNFILLED
         works = after.state in RESTING and before.state not in RESTING
-        goes = works and self.killed() and self._take_off(after)
+        goes = works and self._is_killed() and self._take_off(after)
         if not revived and not goes:
             return
         says = (
@@ -148,19 +157,33 @@ class Withdrawing:
 
     def _look_anew(self, connection: Connection) -> None:
         """See off what rests on a connection, beginning now, whether or not that is being done already."""
-        self._anew[connection.name] = self._clock.monotonic()
-        if not self._running[connection.name]:
+        if self._begin_anew(connection):
             self._start(self._after_a_kill(connection))
 
+    def _begin_anew(self, connection: Connection) -> bool:
+        """Note a reason to look at a connection; return whether nobody is there yet who does."""
+        self._anew[connection.name] = self._clock.monotonic()
+        alone = connection.name not in self._after
+        self._after.add(connection.name)
+        return alone
+
     async def _after_a_kill(self, connection: Connection) -> None:
+        """See off what rests, telling what may still work; once more for each reason to begin anew meanwhile."""
+        name, began = connection.name, -inf
         try:
-            left = await self._until_gone(connection, _KILL, self._anew[connection.name] + WITHIN, self.killed)
+            while self._is_killed() and began != self._anew[name]:
+                began = self._anew[name]
+                left = await self._until_gone(connection, _KILL, began + WITHIN, self._is_killed)
+                if left and self._is_killed():
+                    says = f"{name}: KILLED, but {len(left)} may still work: "
+                    self._publish(Notice(self._clock.now(), safe(says + ", ".join(left[:5]), 400), True))
         except (StoreUnavailable, StoreBusy) as problem:
-            _LOG.warning("%s: what a kill withdrew could not all be written: %s", connection.name, problem)
-            return
-        if left and self.killed():
-            says = f"{connection.name}: KILLED, but {len(left)} may still work: "
-            self._publish(Notice(self._clock.now(), safe(says + ", ".join(left[:5]), 400), True))
+            _LOG.warning("%s: what a kill withdrew could not all be written: %s", name, problem)
+        finally:
+            self._after.discard(name)
+
+    def _is_killed(self) -> bool:
+        return self.killed_at() is not None
 
     async def _seen_off(self, ours: list[Order], by: str, ends: float) -> Withdrawn:
         left = await asyncio.gather(*(self._until_gone(one, by, ends, lambda: True) for one in self._connections))
@@ -171,42 +194,55 @@ class Withdrawing:
         self, connection: Connection, by: str, ends: float, wanted: Callable[[], bool]
     ) -> tuple[str, ...]:
         """Look at a connection, and ask again for what still rests, until nothing does; return what may still work."""
+        FOR_SENDING.set(True)  # in the task of this look alone
         name = connection.name
-        self._running[name] += 1
-        try:
-            while True:
-                began = self._anew.get(name)
-                resting = await self._resting(connection)
-                ours = self._ours(connection)
-                if resting is not None:
-                    self._ask(connection, resting, by)
-                    if not resting and began == self._anew.get(name) and not any(map(self._sender.is_under_way, ours)):
-                        await self._sender.facts.settled()
-                        return ()
-                if self._clock.monotonic() >= max(ends, self._anew.get(name, -inf) + WITHIN) or not wanted():
-                    return tuple(map(_words, ours if resting is None else resting))
-                await asyncio.sleep(_LOOK_EVERY)
-        finally:
-            self._running[name] -= 1
+        while True:
+            began = self._anew.get(name)
+            resting = await self._resting(connection)
+            ours = self._ours(connection)
+            self._ask(connection, ours if resting is None else resting, by)
+            still = began == self._anew.get(name) and not any(map(self._sender.is_under_way, ours))
+            if resting is not None and not resting and still:
+                if ours:
+                    # That they are gone was not told; with the ended orders it is.
+                    await self._shown(connection, connection.broker.orders())
+                await self._sender.facts.settled()
+                return ()
+            if self._clock.monotonic() >= ends or not wanted():
+                return tuple(map(_words, ours if resting is None else resting))
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _ours(self, connection: Connection) -> list[Order]:
         """Return our orders that a broker may have, but for those that are meant."""
         return [one for one in self._book.at_broker(connection.name) if not self._is_meant(one)]
 
     def _is_meant(self, order: Order) -> bool:
-        known = self._before.get(order.connection)
-        return order.grant_id == OPERATORS_GRANT and known is not None and order.reference not in known
+        killed_at = self.killed_at()
+        return order.grant_id == OPERATORS_GRANT and killed_at is not None and order.made_at > killed_at
 
     async def _resting(self, connection: Connection) -> list[BrokerOrder] | None:
         """Return what of ours the broker's books show as open and isn't meant; None where they can't be read now."""
-        try:
-            async with asyncio.timeout(_BOOKS_WITHIN):
-                shown = await connection.ask(connection.broker.orders())
-        except (Refused, TimeoutError):
+        broker = connection.broker
+        # What ended or filled may not be told although what is open is.
+        shown = await self._shown(
+            connection, broker.open_orders() if isinstance(broker, HasOpenOrders) else broker.orders()
+        )
+        if shown is None:
             return None
-        meant = {one.reference for one in self._book.at_broker(connection.name) if self._is_meant(one)}
+        # Another connection may show the same account.
+        meant = {one.reference for one in self._book.open() if self._is_meant(one)}
         ours = (one for one in shown if one.reference.startswith(OURS) and one.reference not in meant)
         return [one for one in ours if one.state not in DONE]
+
+    async def _shown(
+        self, connection: Connection, answer: Awaitable[Sequence[BrokerOrder]]
+    ) -> Sequence[BrokerOrder] | None:
+        """Return what a broker's books show; None where that doesn't come in time."""
+        try:
+            async with asyncio.timeout(_BOOKS_WITHIN):
+                return await connection.ask(answer)
+        except (Refused, TimeoutError):
+            return None
 
     def _ask(self, connection: Connection, orders: Iterable[Order | BrokerOrder], by: str) -> None:
         """Ask for the cancel of orders, but for those of which it was asked just now."""
@@ -215,7 +251,7 @@ class Withdrawing:
         for order in due:
             again = order.reference in self._asked
             self._asked[order.reference] = _Asked(now, order.state in RESTING)
-            if isinstance(order, Order):
+            if isinstance(order, Order) and not again:
                 self._book.note(order_entry(order, "order.cancel_asked", "", by=by))
             self._start(self._sender.cancel_reference(connection.name, order.reference, again=again))
 
