@@ -150,7 +150,7 @@ class Placing:
             self.groups.mean(reference, taken=True)
 
     async def _cancel(self, reference: OrderRef) -> OrderRecord:
-        _, (client_id, number) = await self._numbered(reference)
+        client_id, number = await self._numbered(reference)
         if client_id != self._tracker.ids.client_id:
             answer = await self._visits.cancel(client_id, reference, self._tracker.ids.perm_of(reference))
             # Over this line TWS tells nothing of that order by itself.
@@ -175,8 +175,9 @@ class Placing:
         except (BrokerUnavailable, Refused) as problem:
             _LOG.warning("what became of a cancel could not be seen: %s", problem)
         life = self._tracker.life(reference)
-        if isinstance(answer, WireError) and _refuses(answer) and life is not None and not life.over:
-            says = f"{life.symbol}: a cancel was refused, and the order may still work ({reference})."
+        if isinstance(answer, WireError) and _refuses(answer) and not (life is not None and life.over):
+            name = "Something of an earlier run" if life is None else life.symbol
+            says = f"{name}: a cancel was refused, and the order may still work ({reference})."
             self._say(safe(f"{says} {answer.code}: {answer.text}", 300))
 
     def _see(self, record: WireRecord) -> None:
@@ -241,26 +242,32 @@ class Placing:
 
     async def _working(self, reference: OrderRef) -> tuple[Life, int]:
         """Return what is known of an order and its number on this line. Raises Refused where it has none."""
-        life, (client_id, number) = await self._numbered(reference)
+        client_id, number = await self._numbered(reference)
         if client_id != self._tracker.ids.client_id:
             says = "The order was placed under another client number and can only be cancelled; nothing was sent."
             raise Refused(refuse("NOT_YOUR_ORDER", says, client_id=client_id))
+        life = self._tracker.life(reference)
+        if life is None:
+            raise not_ready("TWS has not told yet what the order's instrument is")
         return life, number
 
-    async def _numbered(self, reference: OrderRef) -> tuple[Life, tuple[int, int]]:
-        """Return what is known of an order, and the client and the number under which this line knows it, or Refused."""
-        life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
-        if life is not None and number is None and self._line.link is Link.READY:
+    async def _numbered(self, reference: OrderRef) -> tuple[int, int]:
+        """Return the client and the number under which this line knows an order. Raises Refused where it doesn't.
+
+        Nothing else has to be known of the order: it can be cancelled before TWS has told what its instrument is.
+        """
+        number = self._tracker.ids.number_of(reference)
+        if number is None and self._line.link is Link.READY and self._tracker.life(reference) is not None:
             try:
                 await self._look()
             except BrokerUnavailable as problem:
                 raise Refused(refuse("BROKER_NOT_READY", f"Nothing was sent: {problem}.")) from problem
-            life, number = self._tracker.life(reference), self._tracker.ids.number_of(reference)
+            number = self._tracker.ids.number_of(reference)
         if number is None and self._line.link is not Link.READY:
             raise not_ready(str(self._line.note))
-        if life is None or number is None:
+        if number is None:
             raise Refused(refuse("ORDER_UNKNOWN", "The broker shows no such order on this line; nothing was sent."))
-        return life, number
+        return number
 
     async def _listed(self, request: OrderRequest) -> Listed:
         """Return the contract, with the order's figures checked against it. Nothing has left where this raises."""

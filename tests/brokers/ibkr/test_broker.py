@@ -596,6 +596,52 @@ async def test_a_refusal_of_a_cancel_is_heard_in_one_packet_behind_a_status(trad
     await trading.until(lambda: any("a cancel was refused" in one and "161" in one for one in trading.notices))
 
 
+async def test_an_order_of_an_earlier_run_is_cancelled_before_tws_has_told_what_its_instrument_is(
+    trading: Trading,
+) -> None:
+    reference = await trading.rest()
+    held: list[Proceed] = []
+    asked = asyncio.Event()
+
+    async def hold(_: Session, __: list[str], proceed: Proceed) -> None:
+        held.append(proceed)
+        asked.set()
+
+    trading.gateway.always("reqContractDetails", hold)
+    starting = asyncio.create_task(trading.start())
+    await asked.wait()
+    await trading.broker.cancel(reference)
+    assert trading.gateway.book.order(reference).status == "Cancelled"
+
+    trading.gateway.never("reqContractDetails")
+    for proceed in held:
+        await carry_on(proceed)
+    await starting
+    await trading.until(lambda: Cancelled in trading.of(reference))
+
+
+async def test_a_refused_cancel_of_an_order_that_has_no_name_yet_is_told(trading: Trading) -> None:
+    reference = await trading.rest()
+    asked = asyncio.Event()
+
+    async def hold(_: Session, __: list[str], ___: Proceed) -> None:
+        asked.set()
+
+    trading.gateway.always("reqContractDetails", hold)
+    trading.gateway.always("cancelOrder", faults.reject(161))
+    starting = asyncio.create_task(trading.start())
+    await asked.wait()
+    trading.broker.on_notice(trading.notices.append)
+    await trading.broker.cancel(reference)
+    assert trading.notices == []
+
+    trading.gateway.never("reqContractDetails")
+    for session in tuple(trading.gateway.sessions):
+        session.abort()
+    await starting
+    await trading.until(lambda: any("a cancel was refused" in one and "161" in one for one in trading.notices))
+
+
 async def test_a_cancel_that_read_only_refuses_is_told(trading: Trading) -> None:
     reference = await trading.rest()
     trading.gateway.read_only = True

@@ -48,7 +48,8 @@ class Trading:
         settings = ConnectionSettings(broker="ibkr", account=self._account, ibkr=IbkrSettings.model_validate(said))
         broker = IbkrBroker("ib", settings, self._store, SystemClock(), backoff=lambda failed: 0.01)
         broker.on_link(lambda link, note: self._said.set())
-        self.broker = await self._stack.enter_async_context(broker)
+        self.broker = broker
+        await self._stack.enter_async_context(broker)
         broker.listen(self._hear)
         broker.on_notice(self._note)
 
