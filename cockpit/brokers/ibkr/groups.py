@@ -28,8 +28,10 @@ from cockpit.model.text import Safe, safe
 LEGS: Final = {Linkage.BRACKET: 3, Linkage.OCO: 2}
 TWS_FIRST: Final = 0.5
 """Seconds that TWS has to cancel the other orders of a group by itself, and to tell what belongs together."""
-AGAIN: Final = 5.0
+AGAIN: Final = 2.0
 """Seconds after which what still works is withdrawn once more, at first."""
+_DOING: Final = 10.0
+"""Seconds that TWS has for a cancel that it has taken."""
 _MOST_SELDOM: Final = 300.0
 _MOST: Final = 2000
 _ROLES: Final = tuple(Role)
@@ -173,8 +175,7 @@ class Groups:
         self._leaving.add(reference)
         try:
             await self._cancel(reference)
-            # TWS has it, and time to do it.
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(_DOING)
         except (Refused, BrokerUnavailable) as problem:
             why = problem.refusal.message if isinstance(problem, Refused) else problem
             says = f"{life.symbol}: what must not go on alone could not be cancelled and may still work ({reference})."
