@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from cockpit.desk.gate import Served
+from cockpit.desk.rates import middle
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Scope
 from cockpit.model.instruments import InstrumentKind
@@ -84,8 +85,9 @@ async def get_holdings(call: Call, asked: AccountArguments) -> Served[HoldingsRe
         found = await connection.ask(connection.broker.find(one.symbol)) if one.quantity > ZERO else ()
         if len(found) == 1 and found[0].kind in _OWNED:
             owned.append((one, found[0].kind))
-    rates, currency = call.rates, (await connection.ask(connection.broker.balances())).currency
-    values = [_rounded(await rates.middle(one.market_value, one.currency, currency)) for one, _ in owned]
+    currency = (await connection.ask(connection.broker.balances())).currency
+    rates = await call.rates.all((one.currency for one, _ in owned), currency)
+    values = [_rounded(middle(one.market_value, rates.get(one.currency))) for one, _ in owned]
     known = [value for value in values if value is not None]
     whole = sum(known, ZERO) if len(known) == len(owned) else None
     at_once = status.kind == "paper"

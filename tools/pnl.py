@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cockpit.desk.gate import Served
+from cockpit.desk.rates import middle
 from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO, cents, plain
 from cockpit.model.text import safe
@@ -75,8 +76,8 @@ async def get_pnl(call: Call, asked: AccountArguments) -> Served[PnlResult]:
     connection = call.connection
     balances = await connection.ask(connection.broker.balances())
     positions = [one for one in await connection.ask(connection.broker.positions()) if one.quantity]
-    rates = call.rates
-    gains = [await rates.middle(one.unrealised, one.currency, balances.currency) for one in positions]
+    rates = await call.rates.all((one.currency for one in positions), balances.currency)
+    gains = [middle(one.unrealised, rates.get(one.currency)) for one in positions]
     known = [gain for gain in gains if gain is not None]
     marks = call.orders.marks_of(call.admitted, balances)
     change, total = balances.equity - marks.day_start, balances.realised + balances.unrealised

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from cockpit.desk.book import Fill
 from cockpit.desk.gate import Served
+from cockpit.desk.rates import middle
 from cockpit.desk.risk import refusal_of
 from cockpit.model.identity import Scope
 from cockpit.model.money import ZERO, cents, plain
@@ -64,8 +65,8 @@ async def get_portfolio(call: Call, asked: AccountArguments) -> Served[Portfolio
     broker = call.connection.broker
     balances = await call.connection.ask(broker.balances())
     positions = [one for one in await call.connection.ask(broker.positions()) if one.quantity]
-    rates = call.rates
-    values = {one.symbol: await rates.middle(one.market_value, one.currency, balances.currency) for one in positions}
+    rates = await call.rates.all((one.currency for one in positions), balances.currency)
+    values = {one.symbol: middle(one.market_value, rates.get(one.currency)) for one in positions}
     result = PortfolioResult(
         account=balances.account,
         currency=balances.currency,

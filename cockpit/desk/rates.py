@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,12 +36,13 @@ class Rate:
         """Return a value, which may be below zero, as much as it may be."""
         return value * (self.most if value > ZERO else self.least)
 
-    def middle(self, value: Decimal) -> Decimal:
-        """Return a value as sums tell it: in the middle of what it may be."""
-        return value * _DIGITS.divide(self.least + self.most, 2)
-
 
 SAME: Final = Rate(Decimal(1), Decimal(1))
+
+
+def middle(value: Decimal | None, rate: Rate | None) -> Decimal | None:
+    """Return a value in another currency as sums tell it, in the middle; None where it or its rate isn't known."""
+    return None if value is None or rate is None else value * _DIGITS.divide(rate.least + rate.most, 2)
 
 
 class Rates:
@@ -64,14 +66,10 @@ class Rates:
         return kept[0]
 
     async def all(self, currencies: Iterable[str], into: str | None) -> Mapping[str, Rate]:
-        """Return those that are known of several."""
-        found = {one: await self.rate(one, into) for one in set(currencies)}
-        return {one: rate for one, rate in found.items() if rate is not None}
-
-    async def middle(self, value: Decimal | None, of: str, into: str) -> Decimal | None:
-        """Return a value in another currency as sums tell it; None where it or its rate isn't known."""
-        rate = None if value is None else await self.rate(of, into)
-        return None if value is None or rate is None else rate.middle(value)
+        """Return those that are known of several, asked for side by side."""
+        wanted = set(currencies)
+        found = await asyncio.gather(*(self.rate(one, into) for one in wanted))
+        return {one: rate for one, rate in zip(wanted, found, strict=True) if rate is not None}
 
     async def _asked(self, of: str, into: str) -> tuple[Rate | None, datetime]:
         """Return a rate, and of when it is; that there is none is known from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.desk.groups import worth
 from cockpit.desk.observer import Judged
-from cockpit.desk.rates import Rate, Rates
+from cockpit.desk.rates import SAME, Rate, Rates, middle
 from cockpit.desk.risk import Exposure
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Caller
@@ -50,6 +51,23 @@ async def abroad(tmp_path: Path) -> AsyncIterator[Desk]:
 @pytest.fixture
 def client(abroad: Desk) -> Caller:
     return abroad.grants.give("claude")
+
+
+async def test_the_rates_of_several_currencies_are_asked_for_side_by_side(
+    abroad: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = abroad.connections.need("paper")
+    both = asyncio.Barrier(2)
+
+    async def fx_rate(base: str, counter: str) -> FxRate:
+        async with asyncio.timeout(2):
+            await both.wait()
+        return FxRate(base, counter, Decimal(1), Decimal(2), abroad.clock.now(), "fake", DataType.SIMULATED)
+
+    monkeypatch.setattr(connection.broker, "fx_rate", fx_rate)
+    found = await Rates(connection, abroad.clock, 5).all(["EUR", "JPY", "EUR", "USD"], "USD")
+    assert found == {"EUR": Rate(Decimal(1), Decimal(2)), "JPY": Rate(Decimal(1), Decimal(2)), "USD": SAME}
+    assert middle(Decimal(10), found["EUR"]) == 15
 
 
 async def euros(desk: Desk) -> FxRate:
