@@ -103,6 +103,17 @@ class Closure:
         """What is held once this order has filled, and nothing else."""
         return self.position.quantity + self.request.side.sign * self.request.quantity
 
+    @property
+    def odd(self) -> Decimal:
+        """What of it nothing closes because it is less than a lot."""
+        left = abs(self.position.quantity) - self.others - self.request.quantity
+        return left if ZERO < left < self.lot else ZERO
+
+    @property
+    def lot(self) -> Decimal:
+        """Smallest quantity that trades."""
+        return self.together.head.seen.instrument.lot
+
     def about(self) -> Decimal | None:
         """Return about how much it comes to, in the account's currency; None where no price is known."""
         price, unit = self._price(), self._unit()
@@ -231,7 +242,7 @@ class ByHand:
                 raise Refused(refuse("MARKET_DATA_MISSING", says, symbol=instrument.symbol))
         how = How(OrderType.MARKET if price is None else OrderType.LIMIT, price, TimeInForce.DAY)
         symbol, held = instrument.symbol, position.quantity
-        asked = self._closing.of_held(connection, symbol, held, wanted.quantity, how, by_operator=True)
+        asked = self._closing.of_held(connection, instrument, held, wanted.quantity, how, by_operator=True)
         others = self._closing.closed_by_others(connection, symbol, held, but_waiting=True)
         refusal = lacking(connection.broker.can, asked)
         if refusal is not None:
@@ -241,8 +252,8 @@ class ByHand:
 
     async def _close(
         self, wanted: Close, seen: str, by: str, *, whatever_price: bool = False, told: bool | None = None
-    ) -> tuple[Order, bool]:
-        """Send it, and return it with whether its price could be trusted."""
+    ) -> tuple[Order, Closure]:
+        """Send it, and return it with what was seen."""
         FOR_SENDING.set(True)
         connection = self._connections.need(wanted.connection)
         looked_at, killed = _looked_at(seen) if seen else None, self._killed
@@ -267,7 +278,7 @@ class ByHand:
         if self._killed and not killed:
             # The kill came while it was written: whoever pressed it saw no such order.
             await self._sender.cancel(order)
-        return await self._sender.submit(order, opens=not closure.only_closes), closure.is_priced
+        return await self._sender.submit(order, opens=not closure.only_closes), closure
 
     def _made(self, connection: Connection, closure: Closure) -> Order:
         asker = Asker(OPERATOR, OPERATORS_GRANT, connection.name)
@@ -293,9 +304,10 @@ class ByHand:
                 # One that doesn't tell once isn't waited for again before each of the others.
                 told = told and await self._observer.tells_open(connection)
                 try:
-                    order, priced = await self._close(Close(name, symbol), "", by, whatever_price=True, told=told)
+                    order, closure = await self._close(Close(name, symbol), "", by, whatever_price=True, told=told)
                     sent.append(order)
-                    unpriced += [] if priced else [symbol]
+                    unpriced += [] if closure.is_priced else [symbol]
+                    left += [(symbol, _odd(closure))] if closure.odd else []
                 except Refused as refused:
                     left.append((symbol, refused.refusal))
                 except (StoreUnavailable, StoreBusy):
@@ -378,6 +390,11 @@ def _unpriced(closure: Closure) -> Refusal | None:
     first = closure.warnings()[0]
     says = f"{first.message} Look at it first: what you confirm then is sent without a price to trust."
     return refuse(first.code, says, look="position")
+
+
+def _odd(closure: Closure) -> Refusal:
+    says = f"{plain(closure.odd)} is left, less than the lot of {plain(closure.lot)}; only the broker can close that."
+    return refuse("BAD_QUANTITY", says)
 
 
 def _not_ours(order: Order) -> Refusal:

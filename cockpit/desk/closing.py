@@ -12,6 +12,7 @@ from cockpit.desk.connections import Connection
 from cockpit.desk.groups import Leg, Wanted, basket, may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.unsettled import is_fill
+from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, Order, OrderRequest, OrderState, OrderType, Role, Side, TimeInForce
 from cockpit.model.refusals import Refused, refuse
@@ -54,28 +55,32 @@ class Closing:
 
     async def of_position(self, connection: Connection, symbol: str, quantity: Decimal | None, how: How) -> Wanted:
         """Return the order that closes a position, or ``quantity`` of it."""
-        symbol = (await Market(connection).resolve(symbol)).symbol
-        return self.of_held(connection, symbol, (await _held(connection)).get(symbol, ZERO), quantity, how)
+        instrument = await Market(connection).resolve(symbol)
+        held = (await _held(connection)).get(instrument.symbol, ZERO)
+        return self.of_held(connection, instrument, held, quantity, how)
 
     def of_held(
         self,
         connection: Connection,
-        symbol: str,
+        instrument: Instrument,
         held: Decimal,
         quantity: Decimal | None,
         how: How,
         *,
         by_operator: bool = False,
     ) -> Wanted:
-        """Return the order that closes what is ``held``, or ``quantity`` of it.
+        """Return the order that closes what is ``held``, but for a part of a lot, or ``quantity`` of it.
 
         ``by_operator``: he closes by hand, so what waits for his approval doesn't stand in his way.
         """
-        leg = self._closing(connection, symbol, held, quantity, how, by_operator=by_operator)
+        symbol, lot = instrument.symbol, instrument.lot
+        leg = self._closing(connection, instrument, held, quantity, how, by_operator=by_operator)
         if leg is not None and quantity in {None, leg.request.quantity}:
             return Wanted.alone(leg.request, held)
         if not held:
             raise Refused(refuse("NOTHING_HELD", symbol=symbol))
+        if leg is None and self._left(connection, symbol, held, but_waiting=by_operator) > ZERO:
+            raise Refused(refuse("BAD_QUANTITY", f"What is left to close is less than the lot of {lot}.", held=held))
         closing = self._that_close(connection, symbol, held, but_waiting=by_operator)
         rivals = [one for one in closing if not is_fill(one)]
         if leg is None and not rivals:
@@ -94,13 +99,13 @@ class Closing:
         """
         market, legs = Market(connection), list[Leg]()
         for symbol, held in sorted((await _held(connection)).items(), key=lambda one: (one[1] > ZERO, one[0])):
-            price = None
+            price, instrument = None, await market.resolve(symbol)
             if order_type is OrderType.LIMIT:
-                touch = (await market.quote(await market.resolve(symbol))).touch(closes(held))
+                touch = (await market.quote(instrument)).touch(closes(held))
                 if touch is None:
                     raise Refused(refuse("MARKET_DATA_MISSING", symbol=symbol))
                 price = touch
-            leg = self._closing(connection, symbol, held, None, How(order_type, price, TimeInForce.DAY))
+            leg = self._closing(connection, instrument, held, None, How(order_type, price, TimeInForce.DAY))
             if leg is not None:
                 legs.append(leg)
         if not legs:
@@ -137,18 +142,22 @@ class Closing:
     def _closing(
         self,
         connection: Connection,
-        symbol: str,
+        instrument: Instrument,
         held: Decimal,
         quantity: Decimal | None,
         how: How,
         *,
         by_operator: bool = False,
     ) -> Leg | None:
-        free = abs(held) - self.closed_by_others(connection, symbol, held, but_waiting=by_operator)
-        if free <= ZERO:
+        free = self._left(connection, instrument.symbol, held, but_waiting=by_operator)
+        amount = free - free % instrument.lot if quantity is None else min(free, quantity)
+        if amount <= ZERO:
             return None
-        amount = free if quantity is None else min(free, quantity)
-        return Leg(_order(symbol, closes(held), amount, how), Role.LEG, held)
+        return Leg(_order(instrument.symbol, closes(held), amount, how), Role.LEG, held)
+
+    def _left(self, connection: Connection, symbol: str, held: Decimal, *, but_waiting: bool) -> Decimal:
+        """Return what of a position no open order closes."""
+        return abs(held) - self.closed_by_others(connection, symbol, held, but_waiting=but_waiting)
 
     def closed_by_others(
         self, connection: Connection, symbol: str, held: Decimal, *, but_waiting: bool = False

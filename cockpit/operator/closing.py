@@ -158,7 +158,8 @@ def _sentence(wanted: Close, closure: Closure) -> str:
     if refusal is not None:
         return f"Closing would be refused, {refusal.code}: {refusal.message} It would send {sends}."
     warning = _warning(closure)
-    return f"{f'{warning} ' if warning else ''}Closing sends {sends} and leaves {plain(closure.held_after)}."
+    odd = f": {plain(closure.odd)} is less than the lot of {plain(closure.lot)}" if closure.odd else ""
+    return f"{f'{warning} ' if warning else ''}Closing sends {sends} and leaves {plain(closure.held_after)}{odd}."
 
 
 def _facts(wanted: Close, closure: Closure, clock: Clock) -> dict[str, object]:

@@ -29,6 +29,7 @@ from cockpit.desk.groups import (
     worth,
 )
 from cockpit.desk.together import judge_together
+from cockpit.model.accounts import Position
 from cockpit.model.identity import Caller, Scope
 from cockpit.model.orders import (
     Linkage,
@@ -419,6 +420,31 @@ async def test_an_order_made_from_a_position_is_refused_once_that_is_another(des
     assert isinstance(answer, Refusal)
     assert answer.code == "POSITION_CHANGED"
     assert states(desk, (target,)) == [OrderState.PENDING]
+
+
+async def test_closing_takes_whole_lots_of_what_is_held(
+    desk: Desk, claude: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, closing = desk.admitted(claude).connection, desk.orders.closing
+    await hold(desk, claude, market(quantity="5"), "key-hold-01")
+    (five,) = await connection.broker.positions()
+
+    for held, closed in (("5.9", 5), ("-5.9", 5), ("0.9", None), ("1", 1)):
+
+        async def of(quantity: Decimal = Decimal(held)) -> list[Position]:
+            return [replace(five, quantity=quantity)]
+
+        monkeypatch.setattr(connection.broker, "positions", of)
+        if closed is None:
+            with pytest.raises(Refused) as refused:
+                await closing.of_position(connection, "ALFA", None, MARKET)
+            assert refused.value.refusal.code == "BAD_QUANTITY"
+            continue
+        for wanted in (
+            await closing.of_position(connection, "ALFA", None, MARKET),
+            await closing.of_all(connection, OrderType.MARKET),
+        ):
+            assert [leg.request.quantity for leg in wanted.legs] == [Decimal(closed)]
 
 
 async def test_closing_takes_what_is_free_and_never_more(desk: Desk, claude: Caller) -> None:

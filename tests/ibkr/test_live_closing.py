@@ -113,6 +113,20 @@ async def test_the_operator_closes_while_tws_does_not_tell_what_others_have_open
     assert not any(one.quantity for one in gateway.book.holdings.held.values())
 
 
+async def test_of_a_position_with_a_part_of_a_share_all_whole_shares_are_closed_and_the_part_is_named(
+    house: House, gateway: FakeGateway
+) -> None:
+    gateway.book.holdings.put("U1234567", gateway.world.one("ALFA"), Decimal("100.5"), Decimal(400))
+    seen = await looked(house, "ALFA")
+    assert (seen["order"], seen["held_after"], seen["refused"]) == ("SELL 100 ALFA MKT DAY", "0.5", "")
+    flat = await on_screen(house, "position.flatten")
+    assert isinstance(flat, Refusal)
+    assert (flat.code, flat.details["left"]) == ("NOT_FLAT", "ALFA")
+    assert "0.5 is left, less than the lot of 1" in flat.message
+    assert [one.quantity for one in gateway.book.holdings.held.values()] == [Decimal("0.5"), 0]
+    assert code(await on_screen(house, "position.look", symbol="ALFA")) == "BAD_QUANTITY"
+
+
 async def test_what_trades_elsewhere_is_closed_while_the_market_at_home_is_not_open(
     house: House, gateway: FakeGateway
 ) -> None:
