@@ -29,6 +29,7 @@ from oauth.endpoints import Endpoints
 from oauth.fetch import Fetch, out_of_reach
 from oauth.local import LocalClient
 from oauth.making import Made, Terms
+from oauth.meaning import OrdersGo, look_behind
 from oauth.metadata import well_known
 from oauth.operator_acts import KnownName, OperatorActs
 from oauth.pages import Pages
@@ -64,6 +65,7 @@ class Authority(OperatorActs):
         *,
         random: Random = secrets.token_bytes,
         fetch: Fetch = out_of_reach,
+        orders_go: OrdersGo = lambda client: "",
     ) -> None:
         if os.environ.get("AUTHLIB_INSECURE_TRANSPORT"):
             raise ValueError("AUTHLIB_INSECURE_TRANSPORT is set; it would allow tokens over plain http")
@@ -85,6 +87,9 @@ class Authority(OperatorActs):
         self.documents: Mapping[str, Mapping[str, object]] = well_known(config)
         """Metadata by path."""
         self._sweeper: asyncio.Task[None] | None = None
+        self._orders_go = orders_go
+        self.no_longer_writing: tuple[Grant, ...] = ()
+        """Those from which this start took what they may write: the money behind their connection is real now."""
 
     async def __aenter__(self) -> Self:
         # At DEBUG Authlib logs whole tokens.
@@ -94,6 +99,7 @@ class Authority(OperatorActs):
         for stored in await records.open_grants(state.store):
             state.live.put(stored)
         await self._set_clock()
+        self.no_longer_writing = await look_behind(state, self._orders_go)
         state.names.update(await records.given_names(state.store))
         await self._client_keys.load()
         await self.registrations.load()

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from cockpit.model.identity import READ_SCOPES, Scope, Via
 from cockpit.model.products import DOCUMENT_HOSTS
+from cockpit.model.trading import Mode
 from oauth.redirects import LOOPBACK
 from oauth.static_clients import StaticClient
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a connection's name stands for."""
+
+    mode: Mode
+    account: str
+    """As settings name it; empty where they name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class AuthorityConfig:
     max_waiting_per_address: int
     max_unapproved_clients: int
     scopes_by_connection: Mapping[str, frozenset[Scope]]
+    behind: Mapping[str, Behind] = field(default_factory=dict[str, Behind])
+    """What each connection stands for."""
     stale_seconds: int = 60
     """How long after its successor's first use a refresh token is denied without ending the grant."""
     refreshes_each_minute: int = 6

@@ -11,7 +11,7 @@ from cockpit.model.events import Event, Notice
 from cockpit.model.text import safe
 from cockpit.settings.model import Settings
 from cockpit.settings.server import LimitSettings, ServerSettings
-from oauth.config import AuthorityConfig
+from oauth.config import AuthorityConfig, Behind
 from server.limits import Kind, Rate
 from server.tls import Certificate
 
@@ -40,6 +40,7 @@ def authority_config(settings: Settings, origin: str) -> AuthorityConfig:
         document_hosts=frozenset(section.client_hosts),
         clients=static_clients(section.clients),
         scopes_by_connection={name: one.grantable for name, one in settings.connections.items()},
+        behind={name: Behind(one.mode, one.account) for name, one in settings.connections.items()},
     )
 
 

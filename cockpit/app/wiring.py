@@ -136,8 +136,18 @@ async def running(
         switch = Switch(store, settings.data_dir, clock, feed.publish)
         await switch.load()
         fetch = await stack.enter_async_context(fetcher())
+        shadows = Shadows({name: one.shadow for name, one in settings.clients.items()}, store, clock)
+        await shadows.load()
         authority = await stack.enter_async_context(
-            Authority(authority_config(settings, origin), store, clock, store.keys, feed.publish, fetch=fetch)
+            Authority(
+                authority_config(settings, origin),
+                store,
+                clock,
+                store.keys,
+                feed.publish,
+                fetch=fetch,
+                orders_go=shadows.of,
+            )
         )
         if switch.state is TradingState.KILLED:
             # What the kill could not write before the stop is ended now, before anybody can knock.
@@ -151,8 +161,6 @@ async def running(
         )
         book = Book(store, feed.publish)
         await book.load()
-        shadows = Shadows({name: one.shadow for name, one in settings.clients.items()}, store, clock)
-        await shadows.load()
         read_only = ReadOnlyClients(settings.clients)
         counting = CountingGrants(authority, read_only)
         sender = Sender(OrderGrants(counting, shadows), connections, switch, book, clock, feed.publish)
@@ -191,6 +199,8 @@ async def running(
             hear(connection, decisions, clock, feed.publish)
         if switch.state is TradingState.KILLED:
             await decisions.void_waiting("KILL_SWITCH", "start")
+        for grant in authority.no_longer_writing:
+            await decisions.void_waiting("SCOPE_MISSING", "real money behind its connection", grant.grant_id)
         await decisions.reconcile()
         tasks.start("reconcile", decisions.reconciler.run())
         if switch.state is TradingState.KILLED and settings.kill.cancel_orders:

@@ -125,9 +125,10 @@ async def open_house(
         # The port is wanted before the routes are made, because metadata is constant.
 
         listening = socket.create_server(("127.0.0.1", changed.pop("port", 0)))
+        orders_go = changed.pop("orders_go", lambda client: "")
         config = config_for(listening.getsockname()[1], **changed)
         secret_file(store.keys, "oauth_signing.pem", _one_key)
-        authority = Authority(config, store, clock, store.keys, events.append, fetch=fetch)
+        authority = Authority(config, store, clock, store.keys, events.append, fetch=fetch, orders_go=orders_go)
         await stack.enter_async_context(authority)
         app.add_routes(oauth_routes(authority))
         app.router.add_post("/mcp", _resource(authority))
