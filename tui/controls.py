@@ -6,7 +6,7 @@ from cockpit.model.clock import Clock
 from cockpit.model.orders import Order, OrderId
 from cockpit.operator.act import Command
 from cockpit.operator.acts import DENY_CLIENT, DENY_ORDER
-from cockpit.operator.view import PendingClient, PendingOrder
+from cockpit.operator.view import PendingClient, PendingOrder, is_from_here
 from tui.acting import Acting, Sends
 from tui.asking import Asks, Entry, Question
 from tui.client_form import NAME, ClientForm
@@ -163,7 +163,10 @@ class Controls:
         elif isinstance(target, PendingOrder):
             self._open_order(target.order)
         elif isinstance(target, Order) and self.state.place is Place.ORDERS:
-            self._open_order(target)
+            if is_from_here(target):
+                self._open_order(target)
+            else:
+                self._acting.complain(target.reason)
         elif self.state.read_only:
             self._acting.looks_only()
         elif isinstance(target, PendingClient):

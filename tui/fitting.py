@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.model.latches import Latch
 from cockpit.model.orders import OPEN, Order, OrderState
 from cockpit.operator.act import Act, When
-from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder
+from cockpit.operator.view import ClientView, HeldPosition, PendingClient, PendingOrder, is_from_here
 from tui.client_form import ClientForm
 from tui.screen_acts import APPLY, CHOOSE_SCOPES, NAME
 from tui.state import Place, ScreenState, Target
@@ -23,7 +23,7 @@ def fits(act: Act, target: Target | None, stopped: bool) -> bool:
         case When.CLIENT:
             return isinstance(target, ClientView)
         case When.OPEN_ORDER:
-            return isinstance(target, Order) and target.state in OPEN - {OrderState.PENDING}
+            return isinstance(target, Order) and is_from_here(target) and target.state in OPEN - {OrderState.PENDING}
         case When.UNKNOWN_ORDER:
             return isinstance(target, Order) and target.state is OrderState.UNKNOWN
         case When.POSITION:

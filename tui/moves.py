@@ -119,7 +119,7 @@ class Moves:
             state.clients.move(1)
         elif place is Place.ORDERS:
             state.orders.forget()
-            state.orders.take(state.snapshot.orders)
+            state.orders.take((*state.snapshot.orders, *state.snapshot.others))
             state.orders.move(1)
         elif place is Place.LIMITS:
             state.latches.forget()

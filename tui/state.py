@@ -255,7 +255,7 @@ class ScreenState:
         """Take a new snapshot into every list and return the keys of what newly waits."""
         self.snapshot = snapshot
         self.clients.take(grouped(snapshot.clients))
-        self.orders.take(snapshot.orders)
+        self.orders.take((*snapshot.orders, *snapshot.others))
         self.latches.take(snapshot.latches)
         self.positions.take(snapshot.positions)
         self._age_ticket()

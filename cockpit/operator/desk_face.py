@@ -251,7 +251,7 @@ class OperatorFace:
         return listing.clients(self.snapshot())
 
     async def _show_orders(self, given: dict[str, str], by: str) -> Answer:
-        return listing.orders(self.snapshot().orders)
+        return listing.orders(self.snapshot())
 
     async def _show_positions(self, given: dict[str, str], by: str) -> Answer:
         await self._refresh_accounts()

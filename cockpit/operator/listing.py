@@ -10,7 +10,7 @@ from cockpit.model.orders import DONE, OPEN, Order
 from cockpit.model.text import counted, safe
 from cockpit.model.trading import Mode, TradingState
 from cockpit.operator.act import Done
-from cockpit.operator.view import ConnectionView, Snapshot
+from cockpit.operator.view import ConnectionView, Snapshot, is_from_here
 from cockpit.store.audit import AuditRecord
 
 
@@ -121,9 +121,11 @@ def clients(snapshot: Snapshot) -> Done:
     return Done(f"{counted(len(rows), 'authority', 'authorities')}.", rows)
 
 
-def orders(of: Sequence[Order]) -> Done:
-    """Orders, newest first."""
-    return Done(f"{counted(len(of), 'order')}.", [order_json(one) for one in of])
+def orders(snapshot: Snapshot) -> Done:
+    """Orders, newest first; behind them those in the accounts that are not from here."""
+    rows = [order_json(one) for one in (*snapshot.orders, *snapshot.others)]
+    others = f", {counted(len(snapshot.others), 'other')} not from here" if snapshot.others else ""
+    return Done(f"{counted(len(snapshot.orders), 'order')}{others}.", rows)
 
 
 def positions(snapshot: Snapshot) -> Done:
@@ -169,6 +171,7 @@ def order_json(order: Order) -> dict[str, object]:
         "order_id": order.order_id,
         "state": order.state,
         "client": order.client,
+        "from_here": is_from_here(order),
         "connection": order.connection,
         "symbol": request.symbol,
         "side": request.side,

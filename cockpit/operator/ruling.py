@@ -17,6 +17,7 @@ from cockpit.operator.meant import grants_meant
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.settings.approval import RuleSettings
 
+_MOST_NAMED: Final = 10
 _RESOLVED: Final = {state.value: state for state in RESOLVED}
 
 
@@ -123,6 +124,10 @@ class Ruling:
         )
         if failed:
             says = f"{counted(failed, 'connection')} could not be asked. {says if unknown else ''}".strip()
+        others = [f"{words} on {row['connection']}" for row in rows for words in row["foreign"]]
+        if others:
+            says += f" Open and not from here: {'; '.join(others[:_MOST_NAMED])}"
+            says += f" and {len(others) - _MOST_NAMED} more." if len(others) > _MOST_NAMED else "."
         return Done(says, rows)
 
     async def resolve(self, given: dict[str, str], by: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,7 @@ from cockpit.desk.groups import worth
 from cockpit.desk.last_look import unready
 from cockpit.desk.read_only import ReadOnlyClients
 from cockpit.desk.rules import CHANGE_WAITS, WAITS
+from cockpit.desk.surroundings import of_others
 from cockpit.model.identity import Grant, Scope
 from cockpit.model.orders import DONE, Order
 from cockpit.model.text import Safe, safe
@@ -20,6 +22,7 @@ from cockpit.operator.holdings import Holdings
 from cockpit.operator.letting_in import pending_of
 from cockpit.operator.rooms import OperatorRooms
 from cockpit.operator.view import (
+    NOT_FROM_HERE,
     ClientView,
     ConnectionView,
     LimitUse,
@@ -30,6 +33,7 @@ from cockpit.operator.view import (
 from cockpit.settings.approval import OperatorLost
 
 _ORDERS_SHOWN: Final = 200
+_ELSEWHERE: Final = Safe("Sent from elsewhere: nothing here changes or cancels it; that is done where it was placed.")
 
 
 class Snapshots:
@@ -69,7 +73,17 @@ class Snapshots:
             presence=self._presence(),
             limits=limits,
             unheard=self._holdings.unheard,
+            others=self._others(),
         )
+
+    def _others(self) -> tuple[Order, ...]:
+        """Return the open orders of others, as old as the comparison that found them."""
+        shown: list[Order] = []
+        for connection in self._rooms.connections:
+            at = connection.heard.compared_at or self._rooms.clock.now()
+            for one in self._rooms.decisions.reconciler.not_ours(connection.name):
+                shown.append(replace(of_others(connection.name, one, at), client=NOT_FROM_HERE, reason=_ELSEWHERE))
+        return tuple(shown[:_ORDERS_SHOWN])
 
     def _presence(self) -> PresenceView:
         presence = self._rooms.presence

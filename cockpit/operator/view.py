@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from cockpit.model.accounts import Balances, Position
 from cockpit.model.checks import CheckResult
@@ -15,6 +16,14 @@ from cockpit.model.orders import Order
 from cockpit.model.quotes import DataType, Quote
 from cockpit.model.text import Safe
 from cockpit.model.trading import Link, Mode, TradingSwitch
+
+NOT_FROM_HERE: Final = ClientName("not from here")
+"""Stands where a client's name would, of an order that no client of this cockpit sent."""
+
+
+def is_from_here(order: Order) -> bool:
+    """Whether an order was sent, or is to be sent, by this cockpit: only then anything here acts on it."""
+    return bool(order.grant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,11 @@ class Snapshot:
     """What limits have latched by themselves and only the operator releases, oldest first."""
     unheard: tuple[str, ...] = ()
     """Connections of which no broker has said yet what they hold: nobody knows."""
+    others: tuple[Order, ...] = ()
+    """Open orders in the accounts that nobody sent from here, as the brokers' books showed them last, at most 200.
+
+    Their client is NOT_FROM_HERE, their id the broker's reference, and no act is for them.
+    """
     silent_seconds: int | None = None
     """How long the cockpit has not answered the screen that shows this over its socket; None where it answers."""
 
