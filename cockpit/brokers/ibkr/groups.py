@@ -83,6 +83,10 @@ class Groups:
         for reference in meant:
             self.mean(reference)
 
+    def knows(self, reference: OrderRef) -> bool:
+        """Whether an order is one of a group."""
+        return reference in self._groups
+
     def mean(self, reference: OrderRef, *, taken: bool = False) -> None:
         """Take note that an order's cancel was asked for, or taken: its end surprises nobody."""
         self._meant[reference] = self._meant.pop(reference, False) or taken

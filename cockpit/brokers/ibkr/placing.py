@@ -142,7 +142,8 @@ class Placing:
         try:
             answer = await self._cancel(reference)
         except Refused as refused:
-            self._tracker.cancel_refused(reference, safe(refused.refusal.message, 300))
+            if known is not None or self.groups.knows(reference):
+                self._tracker.cancel_refused(reference, safe(refused.refusal.message, 300))
             raise
         if isinstance(answer, WireError) and _refuses(answer):
             self._tracker.cancel_refused(reference, safe(f"{answer.code}: {answer.text}", 300))
