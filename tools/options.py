@@ -306,7 +306,7 @@ class SyntheticResult(Result):
     arguments=SeriesArguments,
     result=SyntheticResult,
     toolset=Toolset.OPTIONS,
-    needs=Feature.OPTIONS,
+    needs=Feature.OPTION_RATE,
 )
 async def get_synthetic_future(call: Call, asked: SeriesArguments) -> Served[SyntheticResult]:
     """The price at which options imply that the underlying is delivered at an expiry: strike + (call - put), grown by

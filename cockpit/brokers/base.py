@@ -90,6 +90,8 @@ class Feature(StrEnum):
 
     DEPTH = "depth"
     OPTIONS = "options"
+    OPTION_RATE = "option_rate"
+    """Beside OPTIONS, and by its protocol: the interest rate by which its options are priced."""
     FX = "fx"
     LISTING = "listing"
     NEWS = "news"

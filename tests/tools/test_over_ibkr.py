@@ -177,7 +177,7 @@ async def test_options(seat: Seat) -> None:
     option = await seat.told("resolve_option", underlying="ALFA", expiry_offset=0, right="call", moneyness="atm")
     assert option["instrument"]["symbol"] == call["symbol"]
     code, _ = await seat.refused("get_synthetic_future", underlying="ALFA", expiry_offset=0)
-    assert code == "MARKET_DATA_MISSING"
+    assert code == "CAPABILITY_UNAVAILABLE"
 
 
 async def test_news_companies_and_scans(seat: Seat) -> None:

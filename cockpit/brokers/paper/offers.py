@@ -17,7 +17,9 @@ from cockpit.model.quotes import Depth, FxRate
 from cockpit.model.refusals import Refused, refuse
 from cockpit.model.research import Scan, ScanRequest, ScanResult
 
-OFFERED: Final = frozenset({Feature.DEPTH, Feature.OPTIONS, Feature.FX, Feature.LISTING, Feature.SCANNER})
+OFFERED: Final = frozenset(
+    {Feature.DEPTH, Feature.OPTIONS, Feature.OPTION_RATE, Feature.FX, Feature.LISTING, Feature.SCANNER}
+)
 MOST_STRIKES: Final = 100
 
 

@@ -46,6 +46,7 @@ from tests.brokers.contract.venue import Venue
 PROTOCOLS: Final = {
     Feature.DEPTH: HasDepth,
     Feature.OPTIONS: HasOptions,
+    Feature.OPTION_RATE: HasOptions,
     Feature.FX: HasFx,
     Feature.LISTING: HasListing,
     Feature.NEWS: HasNews,

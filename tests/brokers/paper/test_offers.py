@@ -41,6 +41,7 @@ moments = st.integers(0, 4_000_000_000).map(time_of)
 protocols = {
     Feature.DEPTH: HasDepth,
     Feature.OPTIONS: HasOptions,
+    Feature.OPTION_RATE: HasOptions,
     Feature.FX: HasFx,
     Feature.LISTING: HasListing,
     Feature.NEWS: HasNews,
