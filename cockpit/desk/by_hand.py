@@ -21,7 +21,7 @@ from cockpit.desk.entries import order_entry
 from cockpit.desk.groups import lacking
 from cockpit.desk.market import Market
 from cockpit.desk.observer import Observer
-from cockpit.desk.risk import is_priced, warnings_of
+from cockpit.desk.risk import AROUND_THE_CLOCK, is_priced, warnings_of
 from cockpit.desk.sending import Sender
 from cockpit.desk.sent import insert_sent
 from cockpit.desk.switch import Switch
@@ -31,6 +31,7 @@ from cockpit.model.accounts import Position
 from cockpit.model.checks import CheckResult
 from cockpit.model.clock import Clock
 from cockpit.model.identity import OPERATOR, OPERATORS_GRANT
+from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import DONE, Order, OrderId, OrderRequest, OrderState, OrderType, TimeInForce
 from cockpit.model.refusals import Refusal, Refused, refuse
@@ -56,6 +57,8 @@ class Close:
     """None, and not at the touch: at market."""
     at_touch: bool = False
     """With the price at which it trades now as its limit."""
+    or_at_touch: bool = False
+    """At market, but at the touch while the market is closed: a market order would wait until it opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ class ByHand:
     async def flatten(self, connection: str, by: str) -> Flattened:
         """Cancel every open order of a connection, then close each of its positions at market. Raises Refused.
 
-        At whatever price: also where none is known that can be trusted.
+        At whatever price: also where none is known that can be trusted. While a market is closed, at the touch.
         """
         return await self._undisturbed.do(self._flatten(connection, by))
 
@@ -234,13 +237,16 @@ class ByHand:
         position = next((one for one in positions if one.symbol == instrument.symbol and one.quantity), None)
         if position is None:
             raise Refused(refuse("NOTHING_HELD", symbol=instrument.symbol, connection=connection.name))
-        price = wanted.limit
-        if wanted.at_touch:
+        price, is_open = wanted.limit, await _is_open(market, instrument)
+        if wanted.at_touch or (wanted.or_at_touch and is_open is False):
             price = (await market.quote(instrument)).touch(closes(position.quantity))
             if price is None:
-                says = "There is no price to take as the limit: name one, or close at market."
+                says = f"There is no price to take as the limit: name one{'' if is_open is False else ', or close at market'}."
                 raise Refused(refuse("MARKET_DATA_MISSING", says, symbol=instrument.symbol))
-        how = How(OrderType.MARKET if price is None else OrderType.LIMIT, price, TimeInForce.DAY)
+        how = How(OrderType.MARKET, None, TimeInForce.DAY)
+        if price is not None:
+            # What bounds itself may fill at any time; the limits of clients don't hold him to the regular session.
+            how = How(OrderType.LIMIT, price, TimeInForce.DAY, outside_hours=is_open is False)
         symbol, held = instrument.symbol, position.quantity
         asked = self._closing.of_held(connection, instrument, held, wanted.quantity, how, by_operator=True)
         others = self._closing.closed_by_others(connection, symbol, held, but_waiting=True)
@@ -304,7 +310,9 @@ class ByHand:
                 # One that doesn't tell once isn't waited for again before each of the others.
                 told = told and await self._observer.tells_open(connection)
                 try:
-                    order, closure = await self._close(Close(name, symbol), "", by, whatever_price=True, told=told)
+                    order, closure = await self._close(
+                        Close(name, symbol, or_at_touch=True), "", by, whatever_price=True, told=told
+                    )
                     sent.append(order)
                     unpriced += [] if closure.is_priced else [symbol]
                     left += [(symbol, _odd(closure))] if closure.odd else []
@@ -390,6 +398,16 @@ def _unpriced(closure: Closure) -> Refusal | None:
     first = closure.warnings()[0]
     says = f"{first.message} Look at it first: what you confirm then is sent without a price to trust."
     return refuse(first.code, says, look="position")
+
+
+async def _is_open(market: Market, instrument: Instrument) -> bool | None:
+    """Return whether an instrument is in its regular session; None where nobody says."""
+    if instrument.kind in AROUND_THE_CLOCK:
+        return True
+    try:
+        return (await market.clock(instrument)).is_open
+    except Refused:
+        return None
 
 
 def _odd(closure: Closure) -> Refusal:

@@ -29,6 +29,8 @@ class How:
     order_type: OrderType
     limit_price: Decimal | None
     time_in_force: TimeInForce
+    outside_hours: bool = False
+    """Whether a limit may fill outside the regular session too."""
 
 
 class Closing:
@@ -199,7 +201,9 @@ def closes(held: Decimal) -> Side:
 
 
 def _order(symbol: str, side: Side, quantity: Decimal, how: How) -> OrderRequest:
-    return OrderRequest(symbol, side, quantity, how.order_type, how.limit_price, how.time_in_force)
+    return OrderRequest(
+        symbol, side, quantity, how.order_type, how.limit_price, how.time_in_force, outside_hours=how.outside_hours
+    )
 
 
 def _names(orders: list[Order]) -> str:

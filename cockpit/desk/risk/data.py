@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from cockpit.desk.risk.seen import Seen
-from cockpit.desk.risk.verdicts import PAPER, OnClose, Verdict, at_most, check, idle, judged, known, percent
+from cockpit.desk.risk.verdicts import PAPER, WARNING, OnClose, Verdict, at_most, check, idle, judged, known, percent
 from cockpit.model.instruments import InstrumentKind
 from cockpit.model.money import ZERO, plain
 from cockpit.model.orders import NEEDS_LIMIT, OrderRequest
@@ -19,7 +19,7 @@ SKEW_SECONDS: Final = 2
 two hosts whose clocks are kept by NTP. A price that claims more would look fresh for as long as it lies."""
 _NARROW_TICKS: Final = 2
 """A spread that is narrow enough for options of any price: of those worth cents no part of the middle is."""
-_AROUND_THE_CLOCK = frozenset({InstrumentKind.CRYPTO})
+AROUND_THE_CLOCK: Final = frozenset({InstrumentKind.CRYPTO})
 
 
 @check("D1", "MARKET_DATA_MISSING", "OpenTrading", inputs=("quote",), on_close=OnClose.WARNS)
@@ -93,13 +93,20 @@ def halted(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
 )  # fmt: skip
 def session(order: OrderRequest, seen: Seen, policy: PolicySettings) -> Verdict:
     """The market is open; outside the regular session only a limit order that says so passes."""
-    if seen.instrument.kind in _AROUND_THE_CLOCK:
+    if seen.instrument.kind in AROUND_THE_CLOCK:
         return idle("It trades around the clock.")
     clock = known(seen.session, "whether the market is open")
     if clock.is_open:
         return judged(True, "open", "open", "The market is open.")
-    ok = order.outside_hours and policy.allow_outside_hours and order.order_type in NEEDS_LIMIT
-    return judged(ok, "open", "closed", "The market is closed; only a limit order for outside hours may pass.")
+    says = "The market is closed; only a limit order for outside hours may pass."
+    ok = order.outside_hours and order.order_type in NEEDS_LIMIT
+    if seen.closes_by_hand(order):
+        if not ok:
+            says = "The market is closed: close with a limit, a price or touch; that may fill outside its hours."
+        elif not policy.allow_outside_hours:
+            says = f"{WARNING}{says}"
+        return judged(ok, "open", "closed", says)
+    return judged(ok and policy.allow_outside_hours, "open", "closed", says)
 
 
 _PRICED: Final = (market_data, fresh_data, live_data)
