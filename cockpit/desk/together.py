@@ -18,7 +18,6 @@ from cockpit.model.money import ZERO
 from cockpit.model.orders import Linkage, Order, OrderId
 from cockpit.model.refusals import Refusal, refuse
 
-
 _PRICE_LASTS: Final = timedelta(seconds=1)
 """How much older the price of one order may be than that of the one judged last, before it is judged on a newer one."""
 
