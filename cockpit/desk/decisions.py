@@ -89,7 +89,11 @@ class Decisions:
         sender.facts.on_moved = self.withdrawing.moved
 
     async def look(self, order_id: OrderId) -> Look | Refusal:
-        """Price and check an order as it would be sent now."""
+        """Price and check an order as it would be sent now. What it asks goes before what clients read."""
+        return await asyncio.create_task(self._look(order_id))
+
+    async def _look(self, order_id: OrderId) -> Look | Refusal:
+        FOR_SENDING.set(True)  # in the task of this look alone
         order = await self._book.find(order_id)
         if order is None:
             return refuse("ORDER_UNKNOWN", order_id=safe(order_id, 40))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from cockpit.brokers.base import FOR_SENDING
 from cockpit.desk.connections import Connection, Connections
 from cockpit.desk.equity import Equity, Marks
 from cockpit.desk.latches import Latches
@@ -212,6 +213,7 @@ class Oversight:
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _look_at(self, connection: Connection) -> None:
+        FOR_SENDING.set(True)  # in the task of these looks alone: a loss is seen however much clients read
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 balances = await connection.ask(connection.broker.balances())
