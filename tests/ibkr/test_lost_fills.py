@@ -147,7 +147,7 @@ def _as_kept_before(folder: Path, whole_id: str) -> None:
     with closing(sqlite3.connect(folder / DATABASE_NAME)) as database, database:
         database.execute("UPDATE executions SET execution_id = ?", (whole_id,))
         database.execute("ALTER TABLE executions DROP COLUMN revision")
-        database.execute("DELETE FROM migrations WHERE number >= 22")
+        database.execute("DELETE FROM migrations WHERE number = 22")
 
 
 def _ours(cockpit: Within) -> Known:
