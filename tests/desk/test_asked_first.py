@@ -9,7 +9,7 @@ from cockpit.brokers.paper.broker import PaperBroker
 from cockpit.model.accounts import Balances
 from cockpit.model.instruments import Instrument
 from cockpit.model.quotes import Quote
-from tests.desk.desks import limit, open_desk, place
+from tests.desk.desks import market, open_desk, place
 
 
 class Noting(PaperBroker):
@@ -32,7 +32,7 @@ class Noting(PaperBroker):
 
 async def test_a_look_at_an_order_that_waits_comes_first(tmp_path: Path) -> None:
     async with open_desk(tmp_path / "data", make=Noting) as desk:
-        order = await place(desk, desk.grants.give("claude"), limit("460"))
+        order = await place(desk, desk.grants.give("claude"), market())
         broker = desk.connections.need("paper").broker
         assert isinstance(broker, Noting)
         broker.first = []
