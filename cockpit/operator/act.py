@@ -115,6 +115,8 @@ class Act:
     """Whether the command line does it by itself in the data folder, whether or not a cockpit runs there."""
     totp: TotpDue = TotpDue.OVER_SOCKET
     """When a code of the operator's authenticator is due."""
+    only_closes: bool = False
+    """Whether it is confirmed for its weight and opens nothing: no setting keeps it to the screen, which may be lost."""
     finished_by: str = ""
     """The act that finishes what this one begins; its one argument is asked for beside this one's answer."""
 

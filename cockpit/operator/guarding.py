@@ -66,7 +66,7 @@ class Guard:
         """Use up the code where one is due; return why the act isn't carried out, or None."""
         before = Before(self._totp.enrolled, self._switch.state is not TradingState.RUNNING, by == SCREEN)
         risky = adds_risk(act, arguments, before) or act.totp is TotpDue.ALWAYS
-        if self._only_screen and risky and not before.at_screen:
+        if self._only_screen and risky and not act.only_closes and not before.at_screen:
             return refuse("SCREEN_ONLY", act=act.command)
         if not needs_code(act, arguments, before):
             return None

@@ -11,7 +11,8 @@ import pytest
 from cockpit.model.orders import DONE, Order, OrderState
 from cockpit.model.refusals import Refusal, Refused, refuse
 from cockpit.operator.act import Answer, Command, Done
-from tests.operator.houses import House, open_house
+from tests.operator.houses import SCOPES, House, open_house
+from tests.operator.test_enrolling import guarded
 
 TWO = '[connections.paper]\nbroker = "paper"\n\n[connections.other]\nbroker = "paper"\n'
 
@@ -164,8 +165,25 @@ async def test_a_look_that_would_be_refused_says_why(tmp_path: Path) -> None:
         assert seen["refused"].startswith("PRICE_COLLAR")
 
 
-async def test_closing_over_the_socket_is_the_screens_alone_where_the_settings_say_so(tmp_path: Path) -> None:
+async def test_what_only_closes_passes_over_the_socket_where_the_settings_keep_risk_to_the_screen(
+    tmp_path: Path,
+) -> None:
     async with open_house(tmp_path, '[control]\napprovals = "screen"\n') as house:
-        assert code(await house.act("position.close", symbol="ALFA")) == "SCREEN_ONLY"
-        assert code(await house.act("position.flatten")) == "SCREEN_ONLY"
-        assert code(await house.face.run(Command("position.close", {"symbol": "ALFA"}))) == "NOTHING_HELD"
+        made = await house.face.run(Command("key.create", {"name": "bot", "scope": SCOPES, "connection": "paper"}))
+        assert isinstance(made, Done)
+        assert isinstance(made.data, dict)
+        placed = await house.order(made.data["key"], quantity=20)
+        assert code(await house.act("order.approve", order_id=placed["order_id"])) == "SCREEN_ONLY"
+        assert isinstance(await house.face.run(Command("order.approve", {"order_id": placed["order_id"]})), Done)
+        await house.done("position.close", symbol="ALFA", quantity="5")
+        await house.done("position.flatten")
+        assert await held(house) == {}
+
+
+@pytest.mark.parametrize("act", ["position.close", "position.flatten"])
+async def test_over_the_socket_closing_takes_a_code_once_there_is_an_authenticator(tmp_path: Path, act: str) -> None:
+    arguments = {"symbol": "ALFA"} if act == "position.close" else {}
+    async with guarded(tmp_path) as seat:
+        assert code(await seat.act(act, **arguments)) == "TOTP_NEEDED"
+        answer = await seat.act(act, seat.code(), **arguments)
+        assert isinstance(answer, Done) or answer.code == "NOTHING_HELD"

@@ -30,6 +30,7 @@ CLOSE = Act(
     (*_CLOSING, may("seen", "What position says as seen; refused where that has changed")),
     key="x",
     when=When.POSITION,
+    only_closes=True,
 )
 FLATTEN = Act(
     "position.flatten",
@@ -38,6 +39,7 @@ FLATTEN = Act(
     Danger.TYPED,
     (may("connection", "The connection; without: the only one"),),
     word="FLATTEN",
+    only_closes=True,
 )
 APPROVE_ORDER = Act(
     "order.approve",
