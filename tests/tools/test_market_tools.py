@@ -150,7 +150,9 @@ async def test_what_a_recording_lacks_is_not_listed_and_says_so_when_called(tmp_
         claude, tools = desk.grants.give("claude"), tools_of(desk)
         listed = {tool.name for tool in tools.listed(claude)}
         features = {
-            name for name, tool in TOOLS.items() if tool.needs in {"depth", "options", "fx", "listing", "scanner"}
+            name
+            for name, tool in TOOLS.items()
+            if tool.needs in {"depth", "options", "option_rate", "fx", "listing", "scanner"}
         }
         assert len(features) == 11
         assert not features & listed
