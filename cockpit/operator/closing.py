@@ -10,8 +10,8 @@ from cockpit.desk.connections import Connection
 from cockpit.model.checks import Applies
 from cockpit.model.clock import Clock
 from cockpit.model.money import cents, plain
-from cockpit.model.orders import OrderState
-from cockpit.model.refusals import Refusal, Refused, refuse
+from cockpit.model.orders import Order, OrderState
+from cockpit.model.refusals import REFUSALS, Refusal, Refused, refuse
 from cockpit.model.text import safe
 from cockpit.operator import listing
 from cockpit.operator.act import Answer, Done
@@ -59,7 +59,7 @@ class ClosingActs:
             return wanted
         order = await self._by_hand.close(wanted, given.get("seen", ""), by)
         says = listing.order_says(order)
-        if (code := _NOT_CLOSED.get(order.state)) is not None:
+        if (code := _not_closed(order)) is not None:
             return refuse(code, f"{says}.", order_id=order.order_id, state=order.state, filled=plain(order.filled))
         return Done(says, listing.order_json(order))
 
@@ -114,6 +114,12 @@ async def _may_hold(connection: Connection, symbol: str) -> bool:
     except Refused:
         return True
     return any(one.symbol == symbol and one.quantity for one in positions)
+
+
+def _not_closed(order: Order) -> str | None:
+    """Return the code for a close that came to nothing; one that was refused before it left says its own."""
+    refused = order.reason.partition(":")[0] if order.state is OrderState.REFUSED else ""
+    return refused if refused in REFUSALS else _NOT_CLOSED.get(order.state)
 
 
 def _not_flat(name: str, done: Flattened, went_well: Sequence[str]) -> Refusal:

@@ -87,6 +87,18 @@ async def test_a_close_that_comes_to_nothing_is_no_success(tmp_path: Path, monke
         assert await held(house) == {("paper", "ALFA"): "20"}
 
 
+async def test_a_close_that_never_left_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_house(tmp_path) as house:
+        await hold(house, await house.key())
+
+        async def refuses(*given: object) -> None:
+            raise Refused(refuse("BROKER_NOT_READY", "nothing left"))
+
+        monkeypatch.setattr(house.face._rooms.connections.need("paper").broker, "submit", refuses)
+        answer = await house.act("position.close", symbol="ALFA")
+        assert code(answer) == "BROKER_NOT_READY"
+
+
 @pytest.mark.parametrize("state", [one for one in OrderState if one in {*DONE, OrderState.UNKNOWN}])
 async def test_of_what_ended_only_a_fill_is_a_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: OrderState
