@@ -20,7 +20,7 @@ from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
 from cockpit.desk.rates import Rates
-from cockpit.desk.risk import NOT_BORROWED, Linked, Seen, evaluate, evaluate_entry, worst_notional
+from cockpit.desk.risk import NOT_BORROWED, Linked, Meanings, Seen, evaluate, evaluate_entry, worst_notional
 from cockpit.desk.surroundings import (
     Neighbour,
     Place,
@@ -219,7 +219,8 @@ class Observer:
             kept=None if sold is None else sold.kept(),
             uncovers=None if sold is None else await self._uncovers(connection, market, sold),
             brought=brought,
-            meanings=await self._oversight.meanings(connection),
+            # No name in limits holds him who closes by hand: what it stands for need not be told.
+            meanings=Meanings() if by_operator else await self._oversight.meanings(connection),
             by_operator=by_operator,
         )
         lowers = False

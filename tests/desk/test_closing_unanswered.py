@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from cockpit.brokers.base import BrokerUnavailable
 from cockpit.desk import observer
 from cockpit.desk.connections import Connection
 from cockpit.model.identity import Caller
+from cockpit.model.instruments import Instrument
 from cockpit.model.orders import Order, OrderState, Side
 from cockpit.model.refusals import Refused, refuse
 from tests.desk.desks import Desk, market, open_desk, place
@@ -77,6 +78,25 @@ async def test_nothing_slow_that_a_close_does_not_need_is_asked_for(
     await by_hand(desk).look(wanted())
     assert (await by_hand(desk).flatten("paper", "screen")).is_flat
     assert asked == [[], []]
+
+
+async def test_what_names_in_limits_stand_for_is_not_asked_for_a_close(
+    real: tuple[Desk, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, _ = real
+    find, asked = broker(desk).find, list[str]()
+
+    async def noted(symbol: str) -> Sequence[Instrument]:
+        asked.append(symbol)
+        return await find(symbol)
+
+    monkeypatch.setattr(broker(desk), "find", noted)
+    desk.oversight._naming._found.clear()
+    await by_hand(desk).look(wanted())
+    assert (await by_hand(desk).flatten("paper", "screen")).is_flat
+    assert set(asked) == {"ALFA"}
+    await desk.orders.judge(desk.connections.need("paper"), market())
+    assert set(asked) == {"ALFA", "BRVO"}, "for a client all of them are"
 
 
 async def untold(connection: Connection) -> None:
