@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 TESTS ?=
-# How many files of tests run side by side.
-JOBS ?= 2
+# How many files of tests run side by side: one more than a small machine has cores, as many of them wait for terminals.
+JOBS ?= 3
 
 .PHONY: help setup run test soak check mutants bench lock docs pictures
 
