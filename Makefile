@@ -84,6 +84,7 @@ bench: $(DONE)
 	@$(BIN)/python -m bench.endurance
 	@$(BIN)/python -m bench.sessions
 	@$(BIN)/python -m bench.store
+	@$(BIN)/python -m bench.search
 	@$(BIN)/python -m bench.gate
 	@$(BIN)/python -m bench.order_path
 	@$(BIN)/python -m bench.oauth
