@@ -73,7 +73,8 @@ mutants: $(DONE)
 		tests/desk/test_risk_boundaries.py tests/desk/test_risk.py tests/desk/test_risk_inputs.py; \
 	plant cockpit/desk/life.py cockpit/desk/reconcile.py -- tests/desk/test_life.py; \
 	plant $(SENDING) -- tests/desk/test_sending_boundaries.py tests/desk/test_called_off.py \
-		tests/desk/test_late_fees.py tests/desk/test_corrections.py tests/desk/test_unsettled.py; \
+		tests/desk/test_late_fees.py tests/desk/test_corrections.py tests/desk/test_unsettled.py \
+		tests/desk/test_live.py tests/desk/test_last_look.py; \
 	plant $(DECIDING) -- \
 		tests/desk/test_decisions_boundaries.py tests/desk/test_decisions.py tests/desk/test_called_off.py; \
 	plant $(PAPER_ENGINE) -- $(PAPER_TESTS); \
