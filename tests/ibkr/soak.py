@@ -140,13 +140,13 @@ class Load:
             await asyncio.sleep(1)
 
     async def withdraw(self) -> None:
-        """Let many orders rest, and cancel them all at once."""
+        """Let many orders rest, and cancel all that rests at once, whatever broke meanwhile."""
         while True:
             await self.pausing.wait()
-            placed = await asyncio.gather(*(self._rest(number) for number in range(_AT_ONCE)))
-            working = [one["order_id"] for one in placed if one.get("state") == "working"]
-            await asyncio.gather(*(self.call("cancel_order", order_id=one) for one in working))
-            await asyncio.sleep(10)
+            await asyncio.gather(*(self._rest(number) for number in range(_AT_ONCE)))
+            for _ in range(3):
+                await self.call("cancel_all_orders")
+                await asyncio.sleep(5)
 
     async def _rest(self, number: int) -> dict[str, Any]:
         quote = await self.call("get_quote", symbol="ALFA")
