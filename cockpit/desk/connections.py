@@ -105,3 +105,11 @@ class Connections:
         if not other:
             self._accounts[name] = account
         return other
+
+
+async def answer_or_none(asked: Awaitable[T]) -> T | None:
+    """Return a broker's answer, or None where there is none."""
+    try:
+        return await asked
+    except Refused:
+        return None

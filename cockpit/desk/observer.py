@@ -6,21 +6,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
-from cockpit.brokers.base import Feature, HasBorrow
 from cockpit.desk.approvals import lowers_risk
 from cockpit.desk.book import Book
-from cockpit.desk.connections import Connection
+from cockpit.desk.connections import Connection, answer_or_none
 from cockpit.desk.covering import Sale, sale
 from cockpit.desk.equity import Marks
 from cockpit.desk.groups import may_still_fill
 from cockpit.desk.market import Market
 from cockpit.desk.oversight import LimitsLeft, Oversight
 from cockpit.desk.rates import Rates
-from cockpit.desk.risk import NOT_BORROWED, Linked, Meanings, Seen, evaluate, evaluate_entry, worst_notional
+from cockpit.desk.risk import Linked, Meanings, Seen, evaluate, evaluate_entry, worst_notional
+from cockpit.desk.slow_facts import SlowFacts
 from cockpit.desk.surroundings import (
     Neighbour,
     Place,
@@ -40,15 +39,9 @@ from cockpit.model.identity import Scope
 from cockpit.model.instruments import Instrument
 from cockpit.model.money import ZERO
 from cockpit.model.orders import AT_BROKER, OPEN, BrokerOrder, Order, OrderId, OrderRequest, OrderState, Side
-from cockpit.model.quotes import Borrow, Interval
 from cockpit.model.refusals import Refused
-from cockpit.model.text import safe
-from cockpit.model.trading import Mode
 from cockpit.settings.policy import PolicySettings
 
-T = TypeVar("T")
-
-_VOLUME_DAYS: Final = 20
 _LOOKS: Final = 3
 """How often an account is looked at again because own orders moved meanwhile."""
 _TOLD_WITHIN: Final = 3.0
@@ -105,7 +98,7 @@ class Observer:
         self._clock = clock
         self._oversight = oversight
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
-        self._volumes: dict[tuple[str, str], tuple[date, Decimal]] = {}
+        self._slow = SlowFacts(clock)
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self.foreign: Callable[[str], Sequence[BrokerOrder]] = lambda connection: ()
         """Returns the open orders in a connection's account that this cockpit doesn't know."""
@@ -156,7 +149,7 @@ class Observer:
             place = Place()
         rates = Rates(connection, self._clock, policy.max_quote_age_seconds)
         account = await self._account(connection, market, policy, rates, told)
-        session = await _answer(market.clock(instrument))
+        session = await answer_or_none(market.clock(instrument))
         sent_before = tuple(Neighbour(one, may_still_fill(one, earlier), one.unit_worth) for one in earlier)
         others = tuple(one for one in account.neighbours if one.order.order_id not in decided)
         held = {one.symbol: one.quantity for one in account.positions or ()}
@@ -229,7 +222,7 @@ class Observer:
         if lowers and order is not None and order.state in AT_BROKER:
             seen = replace(seen, lowers=True)
         if not seen.escapes_limits(request):
-            seen = await self._with_slow(connection, request, seen)
+            seen = await self._slow.added(connection, request, seen)
         into = None if balances is None else balances.currency
         counted = balances is None or balances.orders_taken_off
         rate, in_flight = await rates.rate(instrument.currency, into), around.in_flight(counted=counted)
@@ -261,7 +254,7 @@ class Observer:
         as if it were younger than it is.
         """
         request, policy = judged.request, judged.policy
-        quote = await _answer(Market(connection).quote(judged.seen.instrument))
+        quote = await answer_or_none(Market(connection).quote(judged.seen.instrument))
         halted = None if quote is None else quote.halted
         seen = replace(judged.seen, quote=quote, halted=halted, now=self._clock.now())
         worth = worst_notional(request, seen, policy)
@@ -328,8 +321,8 @@ class Observer:
         balances, positions, unsettled = None, None, ()
         if told or anyway:
             # Each by itself: who closes what is held needs no money to be told.
-            balances = await _answer(connection.ask(connection.broker.balances()))
-            positions, unsettled = await _answer(connection.positions()) or (None, ())
+            balances = await answer_or_none(connection.ask(connection.broker.balances()))
+            positions, unsettled = await answer_or_none(connection.positions()) or (None, ())
         still += ((one, one.may_fill) for one in unsettled)
         into = None if balances is None else balances.currency
         neighbours = [
@@ -381,60 +374,14 @@ class Observer:
     async def _instrument(self, connection: Connection, market: Market, symbol: str) -> Instrument | None:
         """Return what a symbol of the account is, asked for once; None where the broker doesn't answer."""
         key = (connection.name, symbol)
-        found = self._instruments.get(key) or await _answer(market.resolve(symbol))
+        found = self._instruments.get(key) or await answer_or_none(market.resolve(symbol))
         if found is not None:
             self._instruments[key] = found
         return found
 
-    async def _with_slow(self, connection: Connection, request: OrderRequest, seen: Seen) -> Seen:
-        """Add what a broker may take long to tell, and what only orders under the limits need."""
-        instrument = seen.instrument
-        seen = replace(seen, average_volume=await self._average_volume(connection, instrument))
-        if seen.mode is not Mode.LIVE:
-            return seen
-        seen = replace(seen, broker_warning=await _warning(connection, request))
-        if request.side is Side.SELL and instrument.kind not in NOT_BORROWED:
-            seen = replace(seen, borrow=await _borrow(connection, instrument))
-        return seen
-
-    async def _average_volume(self, connection: Connection, instrument: Instrument) -> Decimal | None:
-        """Return the average of the last days' volumes, asked for once a day: zero where the broker has none.
-
-        An account that may not read them has none, too. None, and asked for again the next time, for all other trouble.
-        """
-        key, today = (connection.name, instrument.symbol), self._clock.now().date()
-        kept = self._volumes.get(key)
-        if kept is not None and kept[0] == today:
-            return kept[1]
-        try:
-            asked = connection.broker.bars(instrument, Interval.DAY_1, _VOLUME_DAYS, None)
-            bars = (await connection.ask(asked)).bars
-        except Refused as refused:
-            if refused.refusal.code != "CAPABILITY_UNAVAILABLE":
-                return None
-            bars = ()
-        volumes = [bar.volume for bar in bars if bar.volume]
-        average = sum(volumes, ZERO) / len(volumes) if volumes else ZERO
-        self._volumes[key] = today, average
-        return average
-
 
 async def _nobody_else(connection: Connection) -> None:
     """Look at nothing: nobody else uses the account."""
-
-
-async def _borrow(connection: Connection, instrument: Instrument) -> Borrow | None:
-    """Return what can be borrowed, asked for just now; None where the broker doesn't tell."""
-    broker = connection.broker
-    if Feature.BORROW not in broker.can.features or not isinstance(broker, HasBorrow):
-        return None
-    return await _answer(connection.ask(broker.borrow(instrument)))
-
-
-async def _warning(connection: Connection, request: OrderRequest) -> str | None:
-    """Return what the broker's own preview warns of, empty for nothing; None where it can't tell."""
-    estimate = await _answer(connection.ask(connection.broker.estimate(request)))
-    return None if estimate is None else safe(estimate.warning)
 
 
 async def _answers(asked: Awaitable[None]) -> bool:
@@ -444,11 +391,3 @@ async def _answers(asked: Awaitable[None]) -> bool:
     except Refused:
         return False
     return True
-
-
-async def _answer(asked: Awaitable[T]) -> T | None:
-    """Return a broker's answer, or None where there is none."""
-    try:
-        return await asked
-    except Refused:
-        return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cockpit.desk.by_hand import Close, Closure, Flattened
+from cockpit.desk.by_hand import Flattened
+from cockpit.desk.closure import Close, Closure
 from cockpit.desk.connections import Connection
 from cockpit.model.checks import Applies
 from cockpit.model.clock import Clock

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cockpit.brokers.base import FOR_SENDING, BrokerUnavailable
 from cockpit.brokers.paper.broker import PaperBroker
-from cockpit.desk.by_hand import ByHand, Close, Closure
+from cockpit.desk.by_hand import ByHand
+from cockpit.desk.closure import Close, Closure
 from cockpit.desk.groups import bracket
 from cockpit.model.accounts import Position
 from cockpit.model.identity import OPERATOR, OPERATORS_GRANT, Caller

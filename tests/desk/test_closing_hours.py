@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.desk.by_hand import Close
+from cockpit.desk.closure import Close
 from cockpit.model.instruments import Instrument
 from cockpit.model.orders import OrderState, OrderType, Side
 from cockpit.model.quotes import Quote

@@ -74,7 +74,7 @@ async def test_nothing_slow_that_a_close_does_not_need_is_asked_for(
 ) -> None:
     desk, _ = real
     asked = [silence(desk, monkeypatch, one) for one in ("bars", "estimate")]
-    desk.observer._volumes.clear()
+    desk.observer._slow._volumes.clear()
     await by_hand(desk).look(wanted())
     assert (await by_hand(desk).flatten("paper", "screen")).is_flat
     assert asked == [[], []]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.desk.arming import Armed
-from cockpit.desk.by_hand import ByHand, Close
+from cockpit.desk.by_hand import ByHand
+from cockpit.desk.closure import Close
 from cockpit.desk.groups import Leg, basket
 from cockpit.desk.limits import Holder
 from cockpit.model.events import Notice

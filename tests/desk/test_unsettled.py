@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.desk.by_hand import ByHand, Close
+from cockpit.desk.by_hand import ByHand
+from cockpit.desk.closure import Close
 from cockpit.desk.unsettled import SETTLED_AFTER, Unsettled
 from cockpit.model.accounts import Position
 from cockpit.model.identity import Caller
